@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The two small interfaces behind every engine: a painter makes the still, an animator makes it move."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from blender_addon.protocol import ClipRequest
+
+Frame = npt.NDArray[np.uint8]
+"""One picture, shape (height_px, width_px, 3), sRGB"""
+
+
+class Work(Protocol):
+    """What an engine is given to work with; the executor provides it."""
+
+    @property
+    def folder(self) -> Path:
+        """Scratch space; emptied afterwards."""
+        ...
+
+    def file(self, sha256: str) -> Path:
+        """Where the file with this content is.
+
+        Raises:
+            BadInput: nobody uploaded it.
+        """
+        ...
+
+    def report(self, progress: float, stage: str, preview: Frame | None = None) -> None:
+        """Tells how far it is (0-1) and what is being done. Call it at least every second or step.
+
+        Raises:
+            Cancelled: the user asked to stop; let it through.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Still:
+    """A painter's picture."""
+
+    rgb: Frame
+    """may be larger than the frame, so that the camera has somewhere to go"""
+    depth: npt.NDArray[np.float32] | None = None
+    """shape of `rgb` without the channels; 0 far, 1 near"""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What an animator makes; `finish` brings it to the exact frame count, size and rate."""
+
+    frames: Iterator[Frame]
+    frame_count: int
+    fps: Fraction
+
+
+class Painter(Protocol):
+    """Makes the still of each request, in order. Several at once where the model can batch."""
+
+    name: str
+    version: str
+    """changes whenever equal requests would give other pixels"""
+
+    def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]: ...
+
+
+class Animator(Protocol):
+    """Makes a still move."""
+
+    name: str
+    version: str
+
+    def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage: ...
