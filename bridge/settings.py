@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where Beatboard keeps its files on this machine. `BEATBOARD_HOME` overrides everything."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+DEFAULT_STORE_LIMIT_BYTES = 50 * 2**30
+
+
+def data_folder() -> Path:
+    """What must stay: the store, the queue, the logs. Made if it isn't there."""
+    home = os.environ.get("BEATBOARD_HOME")
+    return _made(Path(home) if home else Path(platformdirs.user_data_dir("beatboard", appauthor=False)))
+
+
+def cache_folder() -> Path:
+    """What can be made again, such as analyses. Made if it isn't there."""
+    home = os.environ.get("BEATBOARD_HOME")
+    return _made(Path(home) / "cache" if home else Path(platformdirs.user_cache_dir("beatboard", appauthor=False)))
+
+
+def store_folder() -> Path:
+    """Where `bridge.store.Store` keeps clips and uploads."""
+    return data_folder() / "store"
+
+
+def _made(folder: Path) -> Path:
+    folder = folder.expanduser().absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
