@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the command line shows while it works: a bar per stage on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
+    from bridge.check import CheckReport
+    from bridge.engines.registry import EngineStatus
+    from bridge.make import MakeResult
+
+
+class Report(Protocol):
+    """How a long function tells how far it is."""
+
+    def __call__(self, progress: float, stage: str) -> None:
+        """`progress` is 0-1 of this function's work; `stage` says what is being done, for people."""
+        ...
+
+
+class Display(Protocol):
+    """Shows the stages of a command, one after the other."""
+
+    seconds: dict[str, float]
+    """how long each finished stage took, by its title"""
+
+    def stage(self, title: str) -> AbstractContextManager[Report]:
+        """Opens a stage; its `Report` is what the `with` statement gives."""
+        ...
+
+
+class PlainDisplay:
+    """Lines on standard error, at most one every five seconds within a stage: for logs and pipes."""
+
+    PAUSE_S = 5.0
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Report]:
+        started = last = time.monotonic()
+        print(f"{title} ...", file=sys.stderr, flush=True)
+
+        def report(progress: float, stage: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= self.PAUSE_S:
+                last = time.monotonic()
+                print(f"  {progress:4.0%} {stage}", file=sys.stderr, flush=True)
+
+        yield report
+        self.seconds[title] = time.monotonic() - started
+        print(f"{title}: done in {self.seconds[title]:.1f} s", file=sys.stderr, flush=True)
+
+
+class BarDisplay:
+    """A progress bar per stage, by rich."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Report]:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        started = time.monotonic()
+        columns = (
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=32),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[doing]}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as bars:
+            task = bars.add_task(title, total=1.0, doing="")
+            yield lambda progress, stage: bars.update(task, completed=progress, doing=stage)
+            bars.update(task, completed=1.0, doing="")
+        self.seconds[title] = time.monotonic() - started
+
+
+def display() -> Display:
+    """The display that fits standard error."""
+    return BarDisplay() if sys.stderr.isatty() else PlainDisplay()
+
+
+def show_analysis(analysis: SongAnalysis) -> None:
+    """The song's grid in a few lines."""
+    table = _table("Song")
+    table.add_row("length", f"{analysis.duration_s:.1f} s")
+    table.add_row("tempo", f"{analysis.tempo_bpm:.1f} bpm" if analysis.beats else "no beat found")
+    table.add_row("meter", f"{analysis.meter} beats in a bar")
+    table.add_row("beats, downbeats", f"{len(analysis.beats)}, {len(analysis.downbeats_s)}")
+    table.add_row("confidence", f"{analysis.confidence:.0%} that a downbeat found is one")
+    table.add_row("drop", f"{analysis.drop_s:.2f} s" if analysis.drop_s is not None else "none")
+    for section in analysis.sections:
+        place = f"{section.start_s:7.2f} - {section.end_s:7.2f} s   energy {section.energy:.2f}"
+        table.add_row(f"{section.label} {section.role.value}", place)
+    for gap in analysis.drum_gaps:
+        table.add_row("drum gap", f"{gap.start_s:7.2f} - {gap.end_s:7.2f} s")
+    _print(table)
+
+
+def show_look(look: CoverLook) -> None:
+    """The palette as coloured bars, with names."""
+    from rich.text import Text
+
+    table = _table("Cover")
+    for color in look.palette:
+        bar = Text("█" * max(1, round(color.weight * 40)), style="#{:02x}{:02x}{:02x}".format(*color.rgb))
+        table.add_row(f"{color.name}  {color.weight:.0%}", bar)
+    table.add_row("words", ", ".join(look.words))
+    _print(table)
+
+
+def show_plan(plan: EditPlan) -> None:
+    """Every shot: where, how long, what, and why it is cut there."""
+    from rich.table import Table
+
+    start, end = plan.excerpt.start_s, plan.excerpt.end_s
+    title = f"Edit of {start:.2f} - {end:.2f} s, {plan.frame_count} frames at {plan.fps} fps"
+    table = Table(title=title, title_justify="left", box=None, header_style="bold")
+    for name in ("shot", "frames", "act", "framing", "motion", "why", "prompt"):
+        table.add_column(name, justify="right" if name in ("act", "motion") else "left", overflow="fold")
+    for shot in plan.shots:
+        frames = f"{shot.start_frame}-{shot.end_frame - 1}"
+        why = "; ".join(shot.why)
+        table.add_row(shot.id, frames, str(shot.act), shot.framing.value, str(shot.motion), why, shot.prompt)
+    _print(table)
+
+
+def show_result(result: MakeResult) -> None:
+    """What was made, how it measures, and the time that each stage took."""
+    from bridge.check import table
+
+    _print(table(result.check))
+    times = _table("Time")
+    for title, seconds in result.seconds.items():
+        times.add_row(title, f"{seconds:.1f} s")
+    times.add_row("together", f"{sum(result.seconds.values()):.1f} s")
+    _print(times)
+    for name, path in (("video", result.video), ("Blender file", result.blend), ("report", result.page)):
+        _print(f"{name:<13} {path}")
+
+
+def show_check(report: CheckReport, page: Path) -> None:
+    """Every measure with its verdict."""
+    from bridge.check import table
+
+    _print(table(report))
+    _print(f"report        {page}")
+
+
+def show_engines(engines: Sequence[EngineStatus]) -> None:
+    """Which engines can run, and what the others lack."""
+    table = _table("Engines")
+    for engine in engines:
+        table.add_row(engine.name, "ready" if engine.available else f"needs {engine.missing}", engine.description)
+    _print(table)
+
+
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
+
+
+def _print(what: object) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(what, soft_wrap=isinstance(what, str))

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole job: a song and a cover in, finished and measured music videos out."""
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from blender_addon import codec
+from blender_addon.protocol import Clip, ClipRequest, CoverLook, EditPlan, Job, JobState, SongAnalysis
+from bridge import cover as covers
+from bridge import files, plan, settings, song
+from bridge.check import CheckReport
+from bridge.console import Display, Report
+from bridge.errors import BadInput, GenerationFailed
+from bridge.plan.storyboard import Storyboard
+from bridge.store import Store
+
+SIZES_PX = {"16:9": (1920, 1080), "9:16": (1080, 1920)}
+
+
+@dataclass(frozen=True)
+class MakeOptions:
+    """What the user asked for."""
+
+    song: Path
+    cover: Path
+    output: Path
+    """with several formats each gets its own suffix, as in video-9x16.mp4"""
+    storyboard: Path | None = None
+    engine: str = "animatic"
+    engine_settings: tuple[tuple[str, str], ...] = ()
+    length_s: float = 30.0
+    formats: tuple[str, ...] = ("16:9",)
+    fps: Fraction = Fraction(24)
+    tracker: str = "bars"
+    grade_strength: float = 1.0
+    draft: bool = False
+    bake_grade: bool = False
+    blender: Path | None = None
+    workers: int | None = None
+
+    def output_for(self, shape: str) -> Path:
+        """Where the video of one format goes."""
+        if len(self.formats) == 1:
+            return self.output
+        return self.output.with_stem(f"{self.output.stem}-{shape.replace(':', 'x')}")
+
+
+@dataclass(frozen=True)
+class MakeResult:
+    """Where everything is, and how it went."""
+
+    video: Path
+    blend: Path
+    page: Path
+    plan: EditPlan
+    check: CheckReport
+    seconds: dict[str, float]
+    """per stage"""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every format of the video shares."""
+
+    options: MakeOptions
+    analysis: SongAnalysis
+    look: CoverLook
+    storyboard: Storyboard
+    edit: EditPlan
+    store: Store
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder beside the video that holds what the .blend refers to, and what was decided."""
+
+    folder: Path
+
+    @classmethod
+    def beside(cls, video: Path) -> "Project":
+        """Makes `<video's stem>.beatboard/` if it isn't there."""
+        folder = video.with_suffix(".beatboard")
+        (folder / "clips").mkdir(parents=True, exist_ok=True)
+        return cls(folder)
+
+    @property
+    def song(self) -> Path:
+        """The song as WAV: the only kind that Blender plays without a shift on every version."""
+        return self.folder / "song.wav"
+
+    def save(self, analysis: SongAnalysis, look: CoverLook, edit: EditPlan) -> None:
+        """Writes the decisions as JSON."""
+        for name, value in (("analysis", analysis), ("look", look), ("plan", edit)):
+            files.write_text(self.folder / f"{name}.json", codec.dumps(value) + "\n")
+
+    def take(self, clip: Clip, store: Store) -> Path:
+        """Copies a clip out of the store, under a name that changes with its content."""
+        path = self.folder / "clips" / f"{clip.request.shot_id}-{clip.sha256[:12]}.mp4"
+        if not path.exists():
+            with files.written_beside(path) as beside:
+                shutil.copyfile(store.path(clip.sha256), beside)
+        return path
+
+
+def make(options: MakeOptions, display: Display) -> list[MakeResult]:
+    """Runs every stage, and gives a result per format; what was done before, with the same input, is reused.
+
+    Raises:
+        BadInput: the song, the cover, the storyboard or an option cannot be used.
+        GenerationFailed: a clip could not be made; the others are kept.
+        RenderFailed: Blender could not render.
+        Cancelled: the user stopped it; what is finished is kept.
+    """
+    preflight(options)
+    with display.stage("Song") as report:
+        analysis = song.analyze(options.song, tracker=options.tracker, report=report)
+    with display.stage("Cover") as report:
+        look = covers.look(options.cover)
+    storyboard = load_storyboard(options.storyboard)
+    edit = plan_for(options, analysis, look, storyboard)
+    store = Store(settings.store_folder())
+    material = Material(options, analysis, look, storyboard, edit, store)
+    return [make_format(material, shape, display) for shape in options.formats]
+
+
+def make_format(material: Material, shape: str, display: Display) -> MakeResult:
+    """One format's clips, render and check, from the shared material."""
+    from bridge import check, render
+
+    options, analysis = material.options, material.analysis
+    output = options.output_for(shape)
+    width_px, height_px = SIZES_PX[shape]
+    edit = dataclasses.replace(material.edit, width_px=width_px, height_px=height_px)
+    mark = f" {shape}" if len(options.formats) > 1 else ""
+    project = Project.beside(output)
+    song.write_wav(song.decode(options.song), project.song)
+    with display.stage("Shots" + mark) as report:
+        clips = make_clips(material, edit, report)
+    paths = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}
+    with display.stage("Grade" + mark):
+        look = fitted_look(material, paths)
+    project.save(analysis, look, edit)
+    with display.stage("Render" + mark) as report:
+        rendered = render.render(
+            edit,
+            analysis,
+            look,
+            paths,
+            project.song,
+            output,
+            work_dir=settings.cache_folder() / "render",
+            blender=options.blender,
+            workers=options.workers,
+            report=report,
+            draft=options.draft,
+            bake_grade=options.bake_grade,
+        )
+    with display.stage("Check" + mark) as report:
+        measured = check.check(output, options.song, options.cover, plan=edit, analysis=analysis, report=report)
+        page = output.with_suffix(".html")
+        check.write_page(measured, page)
+    return MakeResult(output, rendered.blend_path, page, edit, measured, dict(display.seconds))
+
+
+def preflight(options: MakeOptions) -> None:
+    """Refuses what cannot work before any time is spent on it.
+
+    Raises:
+        BadInput: with what to do about it.
+    """
+    from bridge.engines import registry
+
+    registry.load(options.engine)
+    if options.output.suffix.lower() != ".mp4":
+        raise BadInput(f"The output is an MP4 file: give it a name that ends in .mp4, not {options.output.name!r}.")
+    for shape in options.formats:
+        output = options.output_for(shape)
+        for path, what in ((options.song, "song"), (options.cover, "cover"), (options.storyboard, "storyboard")):
+            if path and path.exists() and output.exists() and path.samefile(output):
+                raise BadInput(f"The output {output} is the {what} itself; name another file with -o.")
+        files.check_writable(output)
+
+
+def load_storyboard(path: Path | None) -> Storyboard:
+    """The storyboard from its file, or an empty one, which leaves everything to the template."""
+    from bridge.plan import storyboard
+
+    return storyboard.load(path) if path else Storyboard()
+
+
+def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, storyboard: Storyboard) -> EditPlan:
+    """The edit plan in the first format that was asked for."""
+    width_px, height_px = SIZES_PX[options.formats[0]]
+    return plan.plan_edit(
+        analysis,
+        look,
+        storyboard,
+        length_s=options.length_s,
+        width_px=width_px,
+        height_px=height_px,
+        fps=options.fps,
+    )
+
+
+def make_clips(material: Material, edit: EditPlan, report: Report) -> dict[str, Clip]:
+    """A clip for every shot, by shot id. Shots that were made before come from the store.
+
+    Raises:
+        GenerationFailed: one or more failed; the message has the first one's reason.
+    """
+    from bridge import jobs
+
+    options, store = material.options, material.store
+    store.put(options.cover)
+    character = store.put(material.storyboard.character) if material.storyboard.character else None
+    requests = plan.clip_requests(
+        edit, material.analysis, engine=options.engine, settings=options.engine_settings, character_sha256=character
+    )
+    finished = jobs.run_batch(requests, store, workers=options.workers, on_update=BatchProgress(requests, report))
+    failed = [job for job in finished if job.state is not JobState.DONE]
+    if failed:
+        raise GenerationFailed(
+            f"{len(failed)} of {len(finished)} shots could not be made; {failed[0].request.shot_id}: {failed[0].error}"
+            " The others are kept: run the same command again after mending this."
+        )
+    return {job.request.shot_id: job.clip for job in finished if job.clip}
+
+
+class BatchProgress:
+    """Turns the jobs' updates into one report, weighted by the shots' lengths."""
+
+    def __init__(self, requests: tuple[ClipRequest, ...], report: Report) -> None:
+        self.report = report
+        self.frames = {request.shot_id: request.frame_count for request in requests}
+        self.progress = dict.fromkeys(self.frames, 0.0)
+
+    def __call__(self, job: Job) -> None:
+        self.progress[job.request.shot_id] = 1.0 if job.state is JobState.DONE else job.progress
+        done = sum(self.progress[shot_id] * frames for shot_id, frames in self.frames.items())
+        self.report(done / sum(self.frames.values()), f"{job.request.shot_id} {job.stage or job.state.value}")
+
+
+def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
+    """The look with its grade fitted to the footage: what moves these clips' colours to the cover's."""
+    from bridge import footage
+
+    frames = footage.sample(list(clips.values()))
+    grade = covers.fit_grade(frames, covers.load(material.options.cover))
+    grade = dataclasses.replace(grade, strength=material.options.grade_strength)
+    return dataclasses.replace(material.look, grade=grade)
