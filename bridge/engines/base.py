@@ -24,6 +24,11 @@ class Work(Protocol):
         """Scratch space; emptied afterwards."""
         ...
 
+    @property
+    def memory_level(self) -> int:
+        """0: as the engine likes. One more each time it ran out of memory: offload, tile, decode smaller chunks."""
+        ...
+
     def file(self, sha256: str) -> Path:
         """Where the file with this content is.
 

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which devices this machine has, found without torch."""
+
+import functools
+import os
+import platform
+import subprocess
+
+from bridge.jobs.executor import Device, DeviceKind
+
+
+@functools.cache
+def gpus() -> tuple[Device, ...]:
+    """The NVIDIA GPUs that `CUDA_VISIBLE_DEVICES` lets us see; none where `nvidia-smi` isn't."""
+    try:
+        listing = subprocess.run(
+            ["nvidia-smi", "--query-gpu=index,name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    rows = [line.split(",") for line in listing.splitlines()]
+    found = tuple(Device(DeviceKind.GPU, int(index), name.strip()) for index, name in rows)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return found
+    return tuple(device for device in found if str(device.index) in visible.split(","))
+
+
+def cpus(count: int | None = None) -> list[Device]:
+    """This many workers on the CPU; by default one for each core that we may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    model = platform.processor() or platform.machine()
+    return [Device(DeviceKind.CPU, index, f"{model} x {cores}") for index in range(count or cores)]
+
+
+def kind_for(engine: str) -> DeviceKind:
+    """What this engine runs on here: a GPU if it is made for one and there is one."""
+    from bridge.engines import registry
+
+    wants_gpu = any(entry.name == engine and "torch" in entry.packages for entry in registry.TABLE)
+    return DeviceKind.GPU if wants_gpu and gpus() else DeviceKind.CPU

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Moves jobs from the queue to an executor, and does what the failure policy says when one goes wrong."""
+
+import logging
+import queue
+from collections.abc import Callable
+
+from blender_addon.protocol import Job
+from bridge.jobs.executor import Event, EventKind, Executor
+from bridge.jobs.queue import JobQueue
+from bridge.jobs.speeds import Speeds
+
+RETRIES_AFTER_CRASH = 2
+CHEAPEST_MEMORY_LEVEL = 3
+TEND_EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """One thread's work: `run`. Every other method may be called from any thread.
+
+    Args:
+        jobs: where the jobs are.
+        speeds: told of every finished clip.
+        on_preview: called with a job's id and a small JPEG in base64.
+    """
+
+    def __init__(self, jobs: JobQueue, speeds: Speeds, on_preview: Callable[[str, str], None] | None = None) -> None:
+        self._jobs = jobs
+        self._speeds = speeds
+        self._on_preview = on_preview
+        self._inbox: queue.SimpleQueue[Event | str | None] = queue.SimpleQueue()
+        self._running: set[str] = set()
+        self._stopped = False
+
+    def on_event(self, event: Event) -> None:
+        """For the executor: news of a task."""
+        self._inbox.put(event)
+
+    def wake(self) -> None:
+        """There may be something to start."""
+        self._inbox.put(None)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancels a job, wherever it is."""
+        job = self._jobs.cancel(job_id)
+        self._inbox.put(job_id)
+        return job
+
+    def stop(self) -> None:
+        """Makes `run` return soon. What runs then stays marked as running, and is taken up by the next owner."""
+        self._stopped = True
+        self.wake()
+
+    def run(self, executor: Executor, *, until_idle: bool = False) -> None:
+        """Works until `stop`, or until nothing is left to do."""
+        while not self._stopped:
+            self._start_what_fits(executor)
+            if until_idle and not self._running:
+                return
+            try:
+                message = self._inbox.get(timeout=TEND_EVERY_S)
+            except queue.Empty:
+                executor.tend()
+                continue
+            if isinstance(message, Event):
+                self._handle(message)
+            elif message in self._running:
+                executor.cancel(message)
+
+    def _start_what_fits(self, executor: Executor) -> None:
+        while tasks := [(kind, task) for kind in executor.free_kinds() if (task := self._jobs.take(kind))]:
+            for kind, task in tasks:
+                self._running.add(task.job_id)
+                executor.start(task, kind)
+
+    def _handle(self, event: Event) -> None:
+        if event.kind is EventKind.PROGRESS:
+            self._jobs.progress(event.job_id, event.progress, event.stage)
+            if event.preview and self._on_preview:
+                self._on_preview(event.job_id, event.preview)
+            return
+        self._running.discard(event.job_id)
+        if event.kind is EventKind.DONE and event.clip:
+            self._jobs.done(event.job_id, event.clip)
+            self._speeds.record(event.clip, event.device, event.peak_memory_bytes)
+        elif event.kind is EventKind.CANCELLED:
+            self._jobs.cancelled(event.job_id)
+        elif event.kind is EventKind.OUT_OF_MEMORY:
+            self._after_out_of_memory(event)
+        elif event.kind is EventKind.CRASHED:
+            self._after_crash(event)
+        else:
+            self._jobs.fail(event.job_id, event.message)
+
+    def _after_out_of_memory(self, event: Event) -> None:
+        level = self._jobs.memory_level(event.job_id) + 1
+        if level > CHEAPEST_MEMORY_LEVEL:
+            self._jobs.fail(
+                event.job_id,
+                "Out of memory even with the most careful settings: choose a smaller size or another engine."
+                f" ({event.message})",
+            )
+        else:
+            log.warning("job %s ran out of memory: memory level %d next", event.job_id, level)
+            note = f"out of memory: retried with memory level {level} of {CHEAPEST_MEMORY_LEVEL}"
+            self._jobs.again(event.job_id, note, memory_level=level, crashes=self._jobs.crashes(event.job_id))
+
+    def _after_crash(self, event: Event) -> None:
+        crashes = self._jobs.crashes(event.job_id) + 1
+        log.warning("job %s crashed (%d): %s", event.job_id, crashes, event.message)
+        if crashes > RETRIES_AFTER_CRASH:
+            self._jobs.fail(event.job_id, f"Crashed {crashes} times: {event.message}")
+        else:
+            level = self._jobs.memory_level(event.job_id)
+            note = f"crashed: retried ({crashes} of {RETRIES_AFTER_CRASH})"
+            self._jobs.again(event.job_id, note, memory_level=level, crashes=crashes)

@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The queue: every job, on disk (SQLite), from the moment it is accepted.
+
+A job's state changes only here, each change in one transaction with a new revision number, so that a reader who
+asks for what changed since a revision misses nothing. One process owns a queue; any thread of it may call.
+"""
+
+import contextlib
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blender_addon import codec
+from blender_addon.protocol import Clip, ClipRequest, Job, JobState
+from bridge.errors import BadInput
+from bridge.jobs.executor import DeviceKind, Task
+from bridge.jobs.migrations import migrate
+
+ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+_REVISIONS_RESERVED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job to be: with an id made by whoever submits, so that submitting again after a lost answer is harmless."""
+
+    request: ClipRequest
+    kind: DeviceKind = DeviceKind.CPU
+    id: str = ""
+
+    @classmethod
+    def new(cls, request: ClipRequest, kind: DeviceKind) -> "Submission":
+        """With an id of its own."""
+        return cls(request, kind, uuid.uuid4().hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Jobs in order of their last change, each as JSON text."""
+
+    revision: int
+    """ask for what changed since this one next time"""
+    jobs: tuple[str, ...]
+    more: bool
+    """ask again at once"""
+
+
+class JobQueue:
+    """The jobs in one database.
+
+    Args:
+        path: the database's file; None keeps it in memory.
+        on_change: called after each change, from the thread that made it, without a lock held.
+    """
+
+    def __init__(self, path: Path | None, on_change: Callable[[Job], None] | None = None) -> None:
+        self._on_change = on_change
+        self._lock = threading.RLock()
+        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")  # accepted means on the disk
+        migrate(self._db)
+        self._ceiling = self._setting("revision_ceiling")
+        self._revision = self._ceiling
+        self.recovered = self._recover()
+
+    def close(self) -> None:
+        """Closes the database."""
+        with self._lock:
+            self._db.close()
+
+    # For clients
+
+    def submit(self, submissions: Sequence[Submission]) -> list[Job]:
+        """Accepts all of these jobs or, on an error, none. An id that is known already gives its job as it is.
+
+        Raises:
+            BadInput: an id is known with another request.
+        """
+        with self._writing() as db:
+            (position,) = db.execute("SELECT coalesce(max(position), 0) FROM jobs WHERE state = 'queued'").fetchone()
+            for submission in submissions:
+                request = codec.dumps(submission.request)
+                known = db.execute("SELECT request FROM jobs WHERE id = ?", (submission.id,)).fetchone()
+                if known and known["request"] != request:
+                    raise BadInput(f"Job {submission.id} exists with another request; use a new id.")
+                if not known:
+                    position += 1
+                    db.execute(
+                        "INSERT INTO jobs (id, revision, position, kind, state, request)"
+                        " VALUES (?, ?, ?, ?, 'queued', ?)",
+                        (submission.id, self._next_revision(), position, submission.kind, request),
+                    )
+        return [self._tell(submission.id) for submission in submissions]
+
+    def get(self, job_id: str) -> Job:
+        """One job.
+
+        Raises:
+            BadInput: there is none with this id.
+        """
+        return _job(self._row(job_id))
+
+    def since(self, revision: int, limit: int = 500, states: Sequence[JobState] = ()) -> Page:
+        """What changed since a revision (0: everything), oldest change first."""
+        condition = f"AND state IN ({', '.join('?' * len(states))})" if states else ""
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT * FROM jobs WHERE revision > ? {condition} ORDER BY revision LIMIT ?",
+                (revision, *states, limit + 1),
+            ).fetchall()
+            latest = self._revision
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return Page(rows[-1]["revision"] if more else max(latest, revision), tuple(map(_json, rows)), more)
+
+    def active(self) -> list[Job]:
+        """What is queued or running: running first, then in the queue's order."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY state = 'queued', position"
+            ).fetchall()
+        return [_job(row) for row in rows]
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancels a queued job at once; marks a running one, which ends soon. One that has ended stays as it is.
+
+        Raises:
+            BadInput: there is none with this id.
+        """
+        self._row(job_id)
+        self._change(job_id, "state = 'cancelled', stage = ''", where="state = 'queued'")
+        self._change(job_id, "cancelling = 1, stage = 'cancelling'", where="state = 'running' AND NOT cancelling")
+        return self.get(job_id)
+
+    def retry(self, job_id: str) -> Job:
+        """Queues a failed or cancelled job again, at the end.
+
+        Raises:
+            BadInput: there is none with this id, or it is neither.
+        """
+        changed = self._change(
+            job_id,
+            "state = 'queued', progress = 0, stage = '', error = '', notes = '[]', crashes = 0, memory_level = 0,"
+            " cancelling = 0, position = (SELECT coalesce(max(position), 0) + 1 FROM jobs WHERE state = 'queued')",
+            where="state IN ('failed', 'cancelled')",
+        )
+        if not changed:
+            raise BadInput(f"Job {job_id} is {self.get(job_id).state}; only failed or cancelled jobs can be retried.")
+        return self.get(job_id)
+
+    def put_first(self, job_ids: Sequence[str]) -> None:
+        """Moves these queued jobs to the front, in this order. Ids of jobs that aren't queued are passed over."""
+        with self._writing() as db:
+            (first,) = db.execute("SELECT coalesce(min(position), 0) FROM jobs WHERE state = 'queued'").fetchone()
+            for offset, job_id in enumerate(job_ids):
+                db.execute(
+                    "UPDATE jobs SET position = ?, revision = ? WHERE id = ? AND state = 'queued'",
+                    (first - len(job_ids) + offset, self._next_revision(), job_id),
+                )
+        for job_id in job_ids:
+            with contextlib.suppress(BadInput):
+                self._tell(job_id)
+
+    @property
+    def revision(self) -> int:
+        """The number of the last change."""
+        return self._revision
+
+    @property
+    def paused(self) -> bool:
+        """Whether queued jobs wait."""
+        return bool(self._setting("paused"))
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        with self._writing():
+            self._set("paused", int(paused))
+
+    # For the dispatcher
+
+    def take(self, kind: DeviceKind) -> Task | None:
+        """The next queued job of this kind, now running; None if there is none or the queue is paused."""
+        if self.paused:
+            return None
+        with self._lock:
+            row = self._db.execute(
+                "SELECT * FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY position LIMIT 1", (kind,)
+            ).fetchone()
+            if row is None:
+                return None
+            self._change(row["id"], "state = 'running', stage = 'starting', attempts = attempts + 1")
+        return Task(row["id"], codec.loads(ClipRequest, row["request"]), row["memory_level"])
+
+    def progress(self, job_id: str, progress: float, stage: str) -> None:
+        """Notes how far a running job is. May be lost in a power failure."""
+        self._change(
+            job_id,
+            "progress = ?, stage = ?",
+            (progress, stage),
+            where="state = 'running' AND NOT cancelling",
+            durable=False,
+        )
+
+    def done(self, job_id: str, clip: Clip) -> None:
+        """Ends a running job well."""
+        self._change(job_id, "state = 'done', progress = 1, stage = '', clip = ?", (codec.dumps(clip),), where=_RUNNING)
+
+    def fail(self, job_id: str, error: str) -> None:
+        """Ends a running job with an error."""
+        self._change(job_id, "state = 'failed', stage = '', error = ?", (error,), where=_RUNNING)
+
+    def cancelled(self, job_id: str) -> None:
+        """Ends a running job that was cancelled."""
+        self._change(job_id, "state = 'cancelled', stage = ''", where=_RUNNING)
+
+    def again(self, job_id: str, note: str, *, memory_level: int = 0, crashes: int = 0) -> None:
+        """Queues a running job again, at its old place; or cancels it, if that was asked for meanwhile."""
+        self._change(
+            job_id,
+            "state = iif(cancelling, 'cancelled', 'queued'), progress = 0, stage = '',"
+            " notes = json_insert(notes, '$[#]', ?), memory_level = ?, crashes = ?",
+            (note, memory_level, crashes),
+            where=_RUNNING,
+        )
+
+    def crashes(self, job_id: str) -> int:
+        """How often its worker died over it."""
+        return self._row(job_id)["crashes"]
+
+    def memory_level(self, job_id: str) -> int:
+        """How often it ran out of memory."""
+        return self._row(job_id)["memory_level"]
+
+    # Inside
+
+    def _recover(self) -> int:
+        """What ran when the last owner ended is queued again, at its old place; or cancelled if that was asked for."""
+        with self._lock:
+            rows = self._db.execute("SELECT id, memory_level, crashes FROM jobs WHERE state = 'running'").fetchall()
+            for row in rows:
+                note = "the bridge stopped: started again"
+                self.again(row["id"], note, memory_level=row["memory_level"], crashes=row["crashes"])
+        return len(rows)
+
+    def _change(
+        self, job_id: str, assignments: str, values: tuple = (), *, where: str = "1", durable: bool = True
+    ) -> bool:
+        """Changes a job, if the condition holds; then tells. False if it didn't."""
+        with self._writing(durable=durable) as db:
+            changed = db.execute(
+                f"UPDATE jobs SET {assignments}, revision = ? WHERE id = ? AND {where}",
+                (*values, self._next_revision(), job_id),
+            ).rowcount
+        if changed:
+            self._tell(job_id)
+        return bool(changed)
+
+    def _tell(self, job_id: str) -> Job:
+        job = self.get(job_id)
+        if self._on_change:
+            self._on_change(job)
+        return job
+
+    def _row(self, job_id: str) -> sqlite3.Row:
+        with self._lock:
+            row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            raise BadInput(f"There is no job {job_id[:64]!r}; list the jobs to see their ids.")
+        return row
+
+    def _next_revision(self) -> int:
+        """A number never given before, not even by an owner whose last changes a power failure took."""
+        if self._revision >= self._ceiling:
+            self._ceiling += _REVISIONS_RESERVED
+            self._set("revision_ceiling", self._ceiling)
+        self._revision += 1
+        return self._revision
+
+    def _setting(self, name: str) -> int:
+        with self._lock:
+            return self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()[0]
+
+    def _set(self, name: str, value: int) -> None:
+        self._db.execute("UPDATE settings SET value = ? WHERE name = ?", (value, name))
+
+    @contextlib.contextmanager
+    def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+
+_RUNNING = "state = 'running'"
+
+
+def _json(row: sqlite3.Row) -> str:
+    """The row as the JSON of a `Job`, without reading the parts that are JSON already."""
+    plain = {name: row[name] for name in ("id", "state", "progress", "stage", "error", "attempts")}
+    head = json.dumps(plain, ensure_ascii=False)[:-1]
+    return f'{head}, "request": {row["request"]}, "clip": {row["clip"] or "null"}, "notes": {row["notes"]}}}'
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return codec.loads(Job, _json(row))

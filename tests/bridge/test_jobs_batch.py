@@ -1,0 +1,147 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import psutil
+import pytest
+
+from blender_addon.protocol import ClipRequest, Framing, JobState, ShotKind
+from bridge.jobs import run_batch
+from bridge.store import Store
+
+FAKE = "tests.bridge.fake_engine:make_clip"
+
+
+def request(shot_id="s01", prompt="", **settings):
+    return ClipRequest(
+        *("fake", shot_id, ShotKind.MOTION, Framing.WIDE, prompt, "", 1, 80, 24, 0, Fraction(24), 64, 36, "c" * 64),
+        settings=tuple(sorted(settings.items())),
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "store")
+    yield store
+    assert list((store.root / "work").iterdir()) == [], "scratch space is emptied"
+    store.close()
+
+
+def wait_until(condition, limit_s=20):
+    end = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def test_one_bad_shot_does_not_stop_the_others(store):
+    requests = [request(f"s{i:02}", prompt) for i, prompt in enumerate(["", "bad", "print", ""])]
+    updates = []
+    jobs = run_batch(requests, store, workers=2, on_update=updates.append, make_clip=FAKE)
+    assert [job.request for job in jobs] == requests
+    assert [job.state for job in jobs] == ["done", "failed", "done", "done"]
+    assert jobs[1].error == "The prompt is bad. Write another."
+    assert jobs[1].attempts == 1
+    clip = jobs[0].clip
+    assert clip is not None
+    assert clip.sha256 in store
+    states = [job.state for job in updates if job.request.shot_id == "s00"]
+    assert states[0] is JobState.QUEUED
+    assert states[-1] is JobState.DONE
+    assert any(job.stage == "painting" for job in updates)
+
+
+def test_what_was_made_before_is_not_made_again(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("BEATBOARD_FAKE_LOG", str(tmp_path / "log"))
+    first = run_batch([request()], store, workers=1, make_clip=FAKE)
+    again = run_batch([request()], store, workers=1, make_clip=FAKE)
+    assert first[0].clip == again[0].clip
+    assert len((tmp_path / "log").read_text().splitlines()) == 1
+
+
+def test_a_crash_is_retried_twice_and_then_fails_with_its_log(store):
+    crashing, fine = run_batch([request("s01", "crash"), request("s02")], store, workers=1, make_clip=FAKE)
+    assert fine.state is JobState.DONE
+    assert crashing.state is JobState.FAILED
+    assert crashing.attempts == 3
+    assert "Crashed 3 times" in crashing.error
+    assert "signal 11" in crashing.error
+    assert "about to crash" in crashing.error
+
+
+def test_a_worker_that_died_once_costs_only_a_retry(store, tmp_path):
+    (job,) = run_batch([request(prompt=f"crash-once {tmp_path / 'marker'}")], store, workers=1, make_clip=FAKE)
+    assert job.state is JobState.DONE
+    assert job.notes == ("crashed: retried (1 of 2)",)
+
+
+def test_an_unforeseen_error_is_named_and_retried(store):
+    (job,) = run_batch([request(prompt="bug")], store, workers=1, make_clip=FAKE)
+    assert job.attempts == 3
+    assert "ZeroDivisionError: a bug" in job.error
+
+
+def test_out_of_memory_goes_to_the_next_cheaper_setting_and_says_so(store):
+    enough, never = run_batch(
+        [request("s01", "memory 2"), request("s02", "memory 9")], store, workers=1, make_clip=FAKE
+    )
+    assert enough.state is JobState.DONE
+    assert enough.notes == (
+        "out of memory: retried with memory level 1 of 3",
+        "out of memory: retried with memory level 2 of 3",
+    )
+    assert never.state is JobState.FAILED
+    assert "Out of memory even with the most careful settings" in never.error
+
+
+def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(store, tmp_path):
+    pids = tmp_path / "pids"
+
+    def interrupt(job):
+        if job.stage == "with a child":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(
+            [request("s01"), request("s02", f"child {pids}")], store, workers=1, on_update=interrupt, make_clip=FAKE
+        )
+    wait_until(lambda: not any(map(runs, pids.read_text().split())))
+    assert len(list(store.files())) == 1
+
+
+def runs(pid):
+    try:
+        return psutil.Process(int(pid)).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_no_worker_outlives_a_killed_parent(tmp_path):
+    pids = tmp_path / "pids"
+    program = (
+        "from pathlib import Path\n"
+        "from bridge.jobs import run_batch\n"
+        "from bridge.store import Store\n"
+        "from tests.bridge.test_jobs_batch import FAKE, request\n"
+        f"run_batch([request(prompt='child {pids}')], Store(Path({str(tmp_path / 'store')!r})), make_clip=FAKE)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    wait_until(lambda: not any(map(runs, pids.read_text().split())))
+    store = Store(tmp_path / "store")
+    run_batch([request()], store, workers=1, make_clip=FAKE)
+    assert list((store.root / "work").iterdir()) == [], "what the killed one left is swept"
+
+
+def test_starting_a_batch_imports_nothing_heavy():
+    heavy = ("torch", "cv2", "av", "fastapi", "scipy", "numpy")
+    program = f"import sys, bridge.jobs.batch; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
