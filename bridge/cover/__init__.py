@@ -9,34 +9,55 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bridge.cover.box import Box as Box
+    from bridge.cover.cube import write_cube as write_cube
     from bridge.cover.extend import recompose as recompose
     from bridge.cover.extend import recomposed_box as recomposed_box
+    from bridge.cover.fitting import fit_grade as fit_grade
+    from bridge.cover.fitting import grade_from_cover as grade_from_cover
+    from bridge.cover.grading import apply_grade as apply_grade
     from bridge.cover.image import load as load
+    from bridge.cover.looking import look as look
+    from bridge.cover.picture import plot as plot
     from bridge.cover.subject import calm_area as calm_area
     from bridge.cover.subject import saliency as saliency
     from bridge.cover.subject import subject_box as subject_box
     from bridge.cover.subject import subject_mask as subject_mask
+    from bridge.cover.transport import palette_distance as palette_distance
 
 _HOMES = {
     "Box": "box",
+    "apply_grade": "grading",
     "calm_area": "subject",
+    "fit_grade": "fitting",
+    "grade_from_cover": "fitting",
     "load": "image",
+    "look": "looking",
+    "palette_distance": "transport",
+    "plot": "picture",
     "recompose": "extend",
     "recomposed_box": "extend",
     "saliency": "subject",
     "subject_box": "subject",
     "subject_mask": "subject",
+    "write_cube": "cube",
 }
 
 __all__ = [
     "Box",
+    "apply_grade",
     "calm_area",
+    "fit_grade",
+    "grade_from_cover",
     "load",
+    "look",
+    "palette_distance",
+    "plot",
     "recompose",
     "recomposed_box",
     "saliency",
     "subject_box",
     "subject_mask",
+    "write_cube",
 ]
 
 

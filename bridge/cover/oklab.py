@@ -62,3 +62,17 @@ def to_srgb(lab: npt.NDArray[np.floating]) -> Floats:
     """sRGB-encoded values of Oklab, not clipped: outside of 0-1 where the colour is out of gamut."""
     lms = (np.asarray(lab, np.float32) @ _LMS_OF_LAB.T) ** 3
     return srgb_of_linear(lms @ _LINEAR_OF_LMS.T)
+
+
+def gradient_to_srgb(encoded: Floats, by_lab: Floats) -> Floats:
+    """Takes a derivative by Oklab back to one by the sRGB-encoded values it was computed from.
+
+    Args:
+        encoded: shape (n, 3), 0-1 (a little beyond does no harm).
+        by_lab: shape (n, 3).
+    """
+    linear = np.maximum(linear_of_srgb(encoded), 1e-5)
+    root = np.cbrt(linear @ _LMS_OF_LINEAR.T)
+    by_linear = ((by_lab @ _LAB_OF_LMS) / (3 * root**2)) @ _LMS_OF_LINEAR
+    bent = ((np.maximum(encoded, 0) + 0.055) / 1.055) ** 1.4 * (2.4 / 1.055)
+    return (by_linear * np.where(encoded <= 0.04045, 1 / 12.92, bent)).astype(np.float32)
