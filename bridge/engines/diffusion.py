@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all diffusion engines share: seeds, progress at every step, cancelling, and sound frames."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from blender_addon.protocol import ClipRequest
+from bridge.engines.base import Frame, Work
+from bridge.errors import BadInput, GenerationFailed
+
+
+class StepReport:
+    """A pipeline's `callback_on_step_end`: reports every step, and lets `Cancelled` through.
+
+    Raising is the only way to stop that all pipelines share; Stable Video Diffusion's has no interrupt flag.
+    """
+
+    def __init__(self, work: Work, stage: str, steps: int, start: float = 0.0, end: float = 1.0) -> None:
+        self.work = work
+        self.stage = stage
+        self.steps = steps
+        self.start = start
+        self.end = end
+
+    def __call__(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Called by diffusers after each step; gives the tensors back as they are."""
+        share = min(1.0, (step + 1) / max(1, self.steps))
+        self.work.report(self.start + (self.end - self.start) * share, f"{self.stage}, step {step + 1} of {self.steps}")
+        return tensors
+
+
+def generator(seed: int) -> Any:
+    """A random generator on the CPU, so that a seed gives the same noise on every device."""
+    import torch
+
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def to_frames(values: npt.NDArray[np.floating], what: str) -> npt.NDArray[np.uint8]:
+    """Pictures from 0-1 floats to bytes.
+
+    Args:
+        values: shape (..., height, width, 3).
+        what: for the message, as in "stable-video-diffusion".
+
+    Raises:
+        GenerationFailed: there are numbers that are no numbers, as half precision can give.
+    """
+    if not np.isfinite(values).all():
+        raise GenerationFailed(
+            f"{what} gave pictures that are no numbers, which half precision can cause. Try --set precision=float32."
+        )
+    return (values * 255.0 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def number_setting(request: ClipRequest, name: str, default: float, low: float, high: float) -> float:
+    """An engine's option as a number.
+
+    Raises:
+        BadInput: it is no number, or out of range.
+    """
+    text = dict(request.settings).get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise BadInput(f"The option {name} of {request.engine} takes a number, not {text!r}.") from None
+    if not low <= value <= high:
+        raise BadInput(f"The option {name} of {request.engine} is between {low:g} and {high:g}, not {text}.")
+    return value
+
+
+def resized(picture: Frame, width_px: int, height_px: int) -> Frame:
+    """The picture at another size, cropped evenly where the shapes differ."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    scale = max(width_px / width, height_px / height)
+    size = (max(width_px, round(width * scale)), max(height_px, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
+    whole = cv2.resize(picture, size, interpolation=method)
+    left, top = (size[0] - width_px) // 2, (size[1] - height_px) // 2
+    return np.ascontiguousarray(whole[top : top + height_px, left : left + width_px], dtype=np.uint8)

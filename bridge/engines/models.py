@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where model weights come from: a folder or file of the user's, or the hub by id; safetensors only, no remote code.
+
+`BEATBOARD_MODELS` names a folder that is looked through first, with the hub's layout of names inside, as in
+`stabilityai/stable-diffusion-xl-base-1.0`. `HF_HUB_OFFLINE=1` keeps everything off the network.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model's weights."""
+
+    source: str
+    """a hub id such as "stabilityai/stable-video-diffusion-img2vid-xt", a folder, or a .safetensors file"""
+    revision: str | None = None
+    """the hub's commit; None for the newest"""
+    variant: str | None = None
+    """"fp16" where the hub has half-precision files of their own"""
+
+    @classmethod
+    def named(cls, text: str | None, default: "Model") -> "Model":
+        """The model that a setting names, as in "owner/name@revision", or the default."""
+        if not text:
+            return default
+        source, _, revision = text.partition("@")
+        if source == default.source:
+            return cls(source, revision or default.revision, default.variant)
+        return cls(source, revision or None)
+
+    def local(self) -> Path | None:
+        """The folder or file, if the model is on this machine by path."""
+        folder = os.environ.get("BEATBOARD_MODELS")
+        for path in (Path(self.source).expanduser(), Path(folder or "/nonexistent") / self.source):
+            if path.exists():
+                return path
+        return None
+
+
+def load(kind: Any, model: Model, **options: Any) -> Any:
+    """Loads a pipeline or a part of one.
+
+    Args:
+        kind: a class with `from_pretrained` (and `from_single_file` for single files).
+        model: where the weights are.
+        options: passed on; `dtype`, `subfolder` and the like.
+
+    Raises:
+        BadInput: the weights are missing, corrupt, or of another kind of model.
+    """
+    path = model.local()
+    try:
+        if path and path.is_file():
+            return kind.from_single_file(str(path), **options)
+        if path:
+            return kind.from_pretrained(str(path), use_safetensors=True, **options)
+        return kind.from_pretrained(
+            model.source, revision=model.revision, variant=model.variant, use_safetensors=True, **options
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+        raise BadInput(_sentence(kind, model, path, error)) from error
+    except Exception as error:  # safetensors raises an error class of its own, made in Rust
+        if type(error).__name__ == "SafetensorError":
+            raise BadInput(_sentence(kind, model, path, error)) from error
+        raise
+
+
+def _sentence(kind: Any, model: Model, path: Path | None, error: Exception) -> str:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if path is None:
+        return (
+            f"The weights of {model.source} could not be had ({reason}). Download them into a folder and name it with"
+            f" --set model=FOLDER, or set BEATBOARD_MODELS to a folder that has {model.source} in it."
+        )
+    return (
+        f"The weights in {path} could not be loaded as {kind.__name__} ({reason})."
+        " Check that the download is whole and that it is this kind of model."
+    )

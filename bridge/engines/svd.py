@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Animator `svd`: Stable Video Diffusion brings a keyframe to life (Blattmann et al. 2023)."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from blender_addon.protocol import ClipRequest
+from bridge.engines import devices, diffusion, models
+from bridge.engines.base import Footage, Frame, Still, Work
+from bridge.engines.devices import Footprint, MemoryPolicy
+
+XT = models.Model("stabilityai/stable-video-diffusion-img2vid-xt", variant="fp16")
+FOOTPRINT = Footprint(weights_gib=4.3, largest_part_gib=2.9, working_gib=33.0, tiled_working_gib=6.0)
+LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
+
+
+class SvdAnimator:
+    """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`.
+
+    Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-3).
+    """
+
+    name = "svd"
+    version = "1"
+
+    def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
+        """One clip of as many frames as the model was trained for, spread over the shot's moving part."""
+        model = models.Model.named(dict(request.settings).get("model"), XT)
+        work.report(0.0, "loading stable-video-diffusion")
+        pipeline, policy = load(model, devices.policy_setting(request))
+        frame_count = pipeline.unet.config.num_frames
+        fps = Fraction(frame_count) * request.fps / moving_frames(request)
+        frames = run(pipeline, request, still, work, frame_count, fps, policy)
+        return Footage(_each(frames), frame_count, fps)
+
+
+def moving_frames(request: ClipRequest) -> int:
+    """How many of the shot's frames move; at least two, so that a rate exists."""
+    return max(2, request.frame_count - request.hold_frames)
+
+
+@lru_cache(maxsize=1)
+def load(model: models.Model, asked: MemoryPolicy | None) -> tuple[Any, MemoryPolicy]:
+    """The pipeline on the best device, and the memory policy it is under. Kept between shots."""
+    import diffusers
+
+    device = devices.best_device()
+    dtype = devices.precision(device)
+    policy = devices.choose_policy(devices.free_gib(device), FOOTPRINT) if asked is None else asked
+    pipeline = models.load(diffusers.StableVideoDiffusionPipeline, model, dtype=dtype)
+    pipeline.set_progress_bar_config(disable=True)
+    devices.place(pipeline, device, policy)
+    return pipeline, policy
+
+
+def run(
+    pipeline: Any, request: ClipRequest, still: Still, work: Work, frame_count: int, fps: Fraction, policy: MemoryPolicy
+) -> Frame:
+    """Shape (frames, height, width, 3): the model's own output."""
+    steps = int(diffusion.number_setting(request, "steps", 25, 1, 100))
+    width_px, height_px = model_size(request)
+    output = pipeline(
+        image=_pil(diffusion.resized(still.rgb, width_px, height_px)),
+        width=width_px,
+        height=height_px,
+        num_frames=frame_count,
+        num_inference_steps=steps,
+        max_guidance_scale=diffusion.number_setting(request, "guidance", 3.0, 1.0, 10.0),
+        fps=min(30, max(5, round(fps))),
+        motion_bucket_id=request.motion,
+        noise_aug_strength=diffusion.number_setting(request, "noise", 0.02, 0.0, 1.0),
+        decode_chunk_size=frame_count if policy is MemoryPolicy.RESIDENT else 4,
+        generator=diffusion.generator(request.seed),
+        callback_on_step_end=diffusion.StepReport(work, "animating", steps, 0.05, 0.9),
+        output_type="np",
+    )
+    return diffusion.to_frames(output.frames[0], "stable-video-diffusion")
+
+
+def model_size(request: ClipRequest) -> tuple[int, int]:
+    """Width and height for the shot's shape, multiples of 64; option `scale` makes both smaller or larger."""
+    scale = diffusion.number_setting(request, "scale", 1.0, 0.05, 2.0)
+    sides = [max(64, round(side * scale / 64) * 64) for side in (LONG_SIDE_PX, SHORT_SIDE_PX)]
+    return (sides[0], sides[1]) if request.width_px >= request.height_px else (sides[1], sides[0])
+
+
+def _each(frames: Frame) -> Iterator[Frame]:
+    yield from np.asarray(frames)
+
+
+def _pil(picture: Frame) -> Any:
+    from PIL import Image
+
+    return Image.fromarray(picture)

@@ -1,0 +1,104 @@
+"""The diffusion engines on tiny random models of the true classes, loaded by the production path."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
+
+import tiny_models
+from conftest import FakeWork
+
+from bridge.engines.base import Still
+from bridge.engines.sdxl import SdxlPainter
+from bridge.engines.svd import SvdAnimator
+from bridge.errors import BadInput, Cancelled
+
+SMALL = {"scale": 0.1, "painter_scale": 0.1, "steps": 2, "painter_steps": 2}
+
+
+@pytest.fixture(scope="session")
+def svd(tmp_path_factory):
+    return tiny_models.save_svd(tmp_path_factory.mktemp("models") / "svd")
+
+
+@pytest.fixture(scope="session")
+def sdxl(tmp_path_factory):
+    return tiny_models.save_sdxl(tmp_path_factory.mktemp("models") / "sdxl")
+
+
+@pytest.fixture
+def still():
+    return Still(np.random.default_rng(0).integers(0, 255, (90, 160, 3), dtype=np.uint8))
+
+
+def frames_of(request, still, work):
+    footage = SvdAnimator().animate(request, still, work)
+    frames = list(footage.frames)
+    assert len(frames) == footage.frame_count
+    return footage, frames
+
+
+def test_svd_gives_the_models_frames_spread_over_the_shot(svd, request_for, still, work):
+    footage, frames = frames_of(request_for(model=svd, frame_count=48, **SMALL), still, work)
+    assert len(frames) == 5
+    assert footage.fps * 2 == 5, "5 frames over 2 seconds"
+    assert {frame.shape for frame in frames} == {(64, 128, 3)}
+
+
+def test_svd_is_decided_by_seed_and_motion(svd, request_for, still, work):
+    def first(**changes):
+        return frames_of(request_for(model=svd, **(SMALL | changes)), still, work)[1][-1]
+
+    assert np.array_equal(first(), first())
+    assert not np.array_equal(first(), first(seed=2))
+    assert not np.array_equal(first(), first(motion=200))
+
+
+def test_svd_stops_within_a_step(svd, request_for, still, tmp_path):
+    work = FakeWork(tmp_path, {}, cancel_after=2)
+    with pytest.raises(Cancelled):
+        SvdAnimator().animate(request_for(model=svd, **(SMALL | {"steps": 10})), still, work)
+    assert len(work.reports) == 3
+
+
+def test_sdxl_paints_the_same_alone_and_in_a_batch(sdxl, request_for, work):
+    requests = [request_for(painter_model=sdxl, seed=seed, **SMALL) for seed in (1, 2)]
+    together = [still.rgb for still in SdxlPainter().paint(requests, work)]
+    alone = [next(SdxlPainter().paint([request], work)).rgb for request in requests]
+    for one, other in zip(together, alone, strict=True):
+        assert np.abs(one.astype(int) - other).max() <= 1
+    assert not np.array_equal(*together)
+
+
+def test_tiling_spares_memory_and_keeps_the_picture(sdxl, request_for, work):
+    def paint(**options):
+        request = request_for(painter_model=sdxl, **SMALL, **options)
+        return next(SdxlPainter().paint([request], work)).rgb.astype(int)
+
+    tiled = np.abs(paint(memory=0) - paint(memory=1)).mean()
+    other = np.abs(paint(memory=0) - paint(memory=0, seed=2)).mean()
+    assert 0 < tiled < other / 4, "a tiny decoder's tiles show, a real one's hardly"
+
+
+def test_missing_weights_are_named(request_for, still, work, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(BadInput, match=r"nobody/nothing could not be had .*--set model=FOLDER"):
+        SvdAnimator().animate(request_for(model="nobody/nothing"), still, work)
+
+
+def test_another_kind_of_model_is_refused(sdxl, request_for, still, work):
+    with pytest.raises(BadInput, match="could not be loaded as StableVideoDiffusionPipeline"):
+        SvdAnimator().animate(request_for(model=sdxl), still, work)
+
+
+def test_a_damaged_download_is_refused(request_for, still, work, tmp_path):
+    folder = tiny_models.save_svd(tmp_path / "svd")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(BadInput, match="Check that the download is whole"):
+        SvdAnimator().animate(request_for(model=folder), still, work)
+
+
+def test_an_option_out_of_range_is_named(svd, request_for, still, work):
+    with pytest.raises(BadInput, match="The option steps of test is between 1 and 100, not 0"):
+        SvdAnimator().animate(request_for(model=svd, steps=0), still, work)
