@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Sourced by the other scripts: makes and reuses .venv/ at the repository's root from a lock file.
-#   use_environment base|dev
+# Sourced by the other scripts: makes and reuses an environment at the repository's root from a lock file.
+#   use_environment base    .venv/: what users need; no torch
+#   use_environment dev     .venv/ with the tests' tools
+#   use_environment gpu     .venv-gpu/: all of it, with torch and diffusers
 # A second call with the same lock file installs nothing.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -31,19 +33,20 @@ find_python() { # bpy has wheels for 3.11 (Blender 5.0) and 3.13 (Blender 5.2)
   return 1
 }
 
-installed() { cmp -s "$root/requirements/$1.txt" "$root/.venv/.installed-$1"; } # dev holds all of base
+installed() { cmp -s "$root/requirements/$1.txt" "$venv/.installed-$1"; }
 
 use_environment() {
-  local lock=$root/requirements/$1.txt venv=$root/.venv python
+  local lock=$root/requirements/$1.txt venv=$root/.venv hashes=--require-hashes python
+  if [ "$1" = gpu ]; then venv=$root/.venv-gpu hashes=; fi # its lock file says why
   if [ ! -x "$venv/bin/pip" ]; then
     python=$(find_python)
     "$python" -c 'import ensurepip' 2>/dev/null || install_debian_packages python3-venv
     say "Making $venv with $("$python" --version)"
     "$python" -m venv "$venv"
   fi
-  if ! installed "$1" && ! installed dev; then
-    say "Installing the locked packages (about 1.5 GB on disk; some minutes) ..."
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+  if ! installed "$1" && ! { [ "$1" = base ] && installed dev; }; then # dev holds all of base
+    say "Installing the locked packages of $1 (some minutes) ..."
+    "$venv/bin/pip" install --quiet --disable-pip-version-check $hashes -r "$lock"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -e "$root"
     cp "$lock" "$venv/.installed-$1"
   fi

@@ -13,6 +13,8 @@ from bridge.engines.sdxl import SdxlPainter
 from bridge.engines.svd import SvdAnimator
 from bridge.errors import BadInput, Cancelled
 
+pytestmark = pytest.mark.torch
+
 SMALL = {"scale": 0.1, "painter_scale": 0.1, "steps": 2, "painter_steps": 2}
 
 
