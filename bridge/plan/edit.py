@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan: which part of the song, where the cuts are, and what each shot is. Pure and deterministic."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from blender_addon.protocol import CoverLook, EditPlan, Excerpt, SongAnalysis
+from blender_addon.timing import FRAME_RATES
+from bridge.errors import BadInput
+from bridge.plan.cues import find_cues
+from bridge.plan.cuts import place_cuts
+from bridge.plan.excerpt import choose_excerpt
+from bridge.plan.grid import bars_of
+from bridge.plan.shots import Draft, make_shots
+from bridge.plan.storyboard import Storyboard
+
+LONGEST_VIDEO_S = 3600.0
+LARGEST_SIDE_PX = 8192
+ENDS_WITH_SONG_S = 0.05
+"""a song that goes on for less than this after the excerpt ends with it"""
+
+
+def plan_edit(
+    analysis: SongAnalysis,
+    look: CoverLook,
+    storyboard: Storyboard | None = None,
+    *,
+    length_s: float = 30.0,
+    width_px: int = 1920,
+    height_px: int = 1080,
+    fps: Fraction = Fraction(24),
+) -> EditPlan:
+    """Plans the video for a song and a cover, by the rules in `blender_addon.rules`.
+
+    Any song works: where no bars were heard, the edit is cut on an even grid, and the shots' `why` says so.
+
+    Raises:
+        BadInput: the length, the size or the frame rate can't be used, or the song has no length.
+    """
+    _check(length_s, width_px, height_px, fps)
+    board = storyboard or Storyboard()
+    bars = choose_excerpt(analysis, bars_of(analysis), length_s)
+    cues = find_cues(analysis, bars)
+    cuts = place_cuts(bars, cues, [shot.bars for shot in board.shots])
+    start_s, end_s = bars.downbeats_s[0], bars.downbeats_s[-1]
+    plan = EditPlan(
+        song_sha256=analysis.song_sha256,
+        cover_sha256=look.cover_sha256,
+        excerpt=Excerpt(start_s, end_s, fades_out=analysis.duration_s - end_s > ENDS_WITH_SONG_S),
+        fps=fps,
+        width_px=width_px,
+        height_px=height_px,
+        shots=(),
+    )
+    draft = Draft(analysis, look, board, bars, cues, cuts, plan)
+    return replace(plan, shots=make_shots(draft))
+
+
+def _check(length_s: float, width_px: int, height_px: int, fps: Fraction) -> None:
+    if not 0 < length_s <= LONGEST_VIDEO_S:
+        raise BadInput(f"A length of {length_s:g} s can't be made; ask for one from 1 to {LONGEST_VIDEO_S:g} s.")
+    for side_px in (width_px, height_px):
+        if not 16 <= side_px <= LARGEST_SIDE_PX or side_px % 2:
+            raise BadInput(
+                f"A picture of {width_px}x{height_px} can't be encoded; "
+                f"both sides must be even, from 16 to {LARGEST_SIDE_PX}."
+            )
+    if fps not in FRAME_RATES:
+        raise BadInput(
+            f"{fps} frames per second are not among {', '.join(map(str, FRAME_RATES))}; choose one of these."
+        )

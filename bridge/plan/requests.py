@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an engine is asked for, shot by shot."""
+
+from collections.abc import Iterable
+
+from blender_addon.protocol import ClipRequest, EditPlan, EnergyCurve, Shot, SongAnalysis
+from blender_addon.timing import frame_at
+
+ENERGY_SAMPLES_PER_S = 8
+
+
+def clip_requests(
+    plan: EditPlan,
+    analysis: SongAnalysis,
+    *,
+    engine: str,
+    settings: Iterable[tuple[str, str]] = (),
+    character_sha256: str | None = None,
+) -> tuple[ClipRequest, ...]:
+    """A request per shot of the plan, in order. The accents are the beats within the shot."""
+    beats = tuple(frame_at(beat.time_s - plan.excerpt.start_s, plan.fps) for beat in analysis.beats)
+    return tuple(
+        ClipRequest(
+            engine=engine,
+            shot_id=shot.id,
+            kind=shot.kind,
+            framing=shot.framing,
+            prompt=shot.prompt,
+            negative_prompt=shot.negative_prompt,
+            seed=shot.seed,
+            motion=shot.motion,
+            frame_count=shot.frame_count,
+            hold_frames=shot.hold_frames,
+            fps=plan.fps,
+            width_px=plan.width_px,
+            height_px=plan.height_px,
+            cover_sha256=plan.cover_sha256,
+            character_sha256=character_sha256,
+            accents=tuple(
+                sorted({beat - shot.start_frame for beat in beats if shot.start_frame <= beat < shot.end_frame})
+            ),
+            energy=_energy(shot, plan, analysis.energy),
+            settings=tuple(sorted(settings)),
+        )
+        for shot in plan.shots
+    )
+
+
+def _energy(shot: Shot, plan: EditPlan, curve: EnergyCurve) -> tuple[float, ...]:
+    """The curve at evenly spaced times from the shot's first frame to its last; rounded, for a stable hash."""
+    last = shot.frame_count - 1
+    steps = max(1, round(float(last / plan.fps) * ENERGY_SAMPLES_PER_S))
+    start_s = plan.excerpt.start_s + float(shot.start_frame / plan.fps)
+    length_s = float(last / plan.fps)
+    return tuple(round(_at(curve, start_s + length_s * step / steps), 4) for step in range(steps + 1))
+
+
+def _at(curve: EnergyCurve, time_s: float) -> float:
+    """The curve's value at a time, linear between its samples. 0.0 for an empty curve."""
+    if not curve.values:
+        return 0.0
+    place = min(max(0.0, time_s / curve.hop_s), len(curve.values) - 1.0)
+    before = int(place)
+    after = min(before + 1, len(curve.values) - 1)
+    return curve.values[before] + (curve.values[after] - curve.values[before]) * (place - before)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The storyboard: what a person wants to see, in a TOML file. `examples/storyboard.toml` shows all of it."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from blender_addon.protocol import Framing
+from bridge.errors import BadInput
+from bridge.plan.toml_lines import TomlLines
+
+LARGEST_FILE_BYTES = 1_000_000
+LONGEST_TEXT = 2000
+PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+@dataclass(frozen=True)
+class BoardShot:
+    """One shot as asked for. What is None follows the music."""
+
+    prompt: str = ""
+    """what happens in it; without it, the section decides"""
+    bars: int | None = None
+    seed: int | None = None
+    motion: int | None = None
+    framing: Framing | None = None
+
+
+@dataclass(frozen=True)
+class Storyboard:
+    """What the video shows. Every field has a default, so that `Storyboard()` serves where there is none."""
+
+    title: str = ""
+    artist: str = ""
+    subject: str = "a lone figure"
+    world: str = "a vast open landscape"
+    style: str = "cinematic film still, natural light, fine grain"
+    negative: str = "text, letters, watermark, logo, frame, border, deformed hands, extra limbs, low quality"
+    character: Path | None = None
+    """a picture of the main character, absolute or relative to the working directory"""
+    seed: int = 0
+    """another one gives every shot another seed"""
+    shots: tuple[BoardShot, ...] = ()
+    """in order; if the video has more shots, the later ones go through the prompts again"""
+
+
+@dataclass(frozen=True)
+class _Key:
+    """What a key takes."""
+
+    kind: type
+    low: int = 0
+    high: int = 0
+    words: tuple[str, ...] = ()
+    may_be_empty: bool = False
+
+
+_TEXT = _Key(str)
+_SEED = _Key(int, 0, 2**31 - 1)
+_BOARD_KEYS = {
+    "title": _Key(str, may_be_empty=True),
+    "artist": _Key(str, may_be_empty=True),
+    "subject": _TEXT,
+    "world": _TEXT,
+    "style": _TEXT,
+    "negative": _Key(str, may_be_empty=True),
+    "character": _TEXT,
+    "seed": _SEED,
+    "shots": _Key(list),
+}
+_SHOT_KEYS = {
+    "prompt": _TEXT,
+    "bars": _Key(int, 1, 64),
+    "seed": _SEED,
+    "motion": _Key(int, 1, 255),
+    "framing": _Key(str, words=tuple(str(framing) for framing in Framing)),
+}
+_KIND_NAMES = {str: "a text in quotes", int: "a whole number", list: "tables headed [[shots]]"}
+
+
+def load(path: str | Path) -> Storyboard:
+    """Reads a storyboard.
+
+    Raises:
+        BadInput: the file can't be read, is not TOML, or a key is unknown, of the wrong type or out of range; the
+            sentence names the line, the key and what would be right.
+    """
+    path = Path(path)
+    text = _read(path)
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput(f"{path.name} is not valid TOML: {error or 'nested too deeply'}.") from None
+    reader = _Reader(path, TomlLines(text))
+    values = reader.table(data, _BOARD_KEYS, None)
+    values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
+    if "character" in values:
+        values["character"] = reader.picture(values["character"])
+    return Storyboard(**values)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder; name the storyboard's TOML file in it.")
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise BadInput(f"{path} is larger than 1 MB, which no storyboard is; name the TOML file.")
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise BadInput(f"There is no storyboard {path}; check its name.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8 text; save it as such, or name the storyboard's TOML file.") from None
+    except OSError as error:
+        raise BadInput(f"The storyboard {path} can't be read: {error.strerror}.") from None
+
+
+class _Reader:
+    """Checks tables against their keys, with the lines for its complaints."""
+
+    def __init__(self, path: Path, lines: TomlLines) -> None:
+        self.path, self.lines = path, lines
+
+    def table(self, data: Mapping[str, Any], keys: Mapping[str, _Key], shot: int | None) -> dict[str, Any]:
+        for name in data:
+            if name not in keys:
+                raise self._error(name, shot, f"there is no key {_quoted(name)}{_hint(name, keys)}")
+        return {name: self._value(name, value, keys[name], shot) for name, value in data.items()}
+
+    def shot(self, data: object, index: int) -> BoardShot:
+        if not isinstance(data, dict):
+            raise self._error("shots", None, f'"shots" must be {_KIND_NAMES[list]}')
+        values = self.table(data, _SHOT_KEYS, index)
+        if "framing" in values:
+            values["framing"] = Framing(values["framing"])
+        return BoardShot(**values)
+
+    def picture(self, name: str) -> Path:
+        picture = self.path.parent / name
+        if not picture.is_file():
+            raise self._error(
+                "character", None, f"there is no picture {picture}; its place is relative to the storyboard"
+            )
+        if picture.suffix.lower() not in PICTURES:
+            raise self._error("character", None, f"{picture.name} is not a PNG, JPEG or WebP picture")
+        return picture
+
+    def _value(self, name: str, value: Any, key: _Key, shot: int | None) -> Any:
+        if not isinstance(value, key.kind) or isinstance(value, bool):
+            raise self._error(name, shot, f'"{name}" must be {_KIND_NAMES[key.kind]}, not {_quoted(value)}')
+        if isinstance(value, int) and not key.low <= value <= key.high:
+            raise self._error(name, shot, f'"{name}" must be from {key.low} to {key.high}, not {_quoted(value)}')
+        if key.words and value not in key.words:
+            wanted = f"one of {', '.join(key.words)}"
+            raise self._error(
+                name, shot, f'"{name}" must be {wanted}, not {_quoted(value)}{_hint(str(value), key.words)}'
+            )
+        return self._text(name, value, key, shot) if isinstance(value, str) else value
+
+    def _text(self, name: str, value: str, key: _Key, shot: int | None) -> str:
+        text = " ".join(value.split())
+        if not text and not key.may_be_empty:
+            raise self._error(name, shot, f'"{name}" is empty; write something, or leave the key out')
+        if len(text) > LONGEST_TEXT:
+            raise self._error(name, shot, f'"{name}" has {len(text)} characters; {LONGEST_TEXT} are the most')
+        return text
+
+    def _error(self, name: str, shot: int | None, what: str) -> BadInput:
+        line = self.lines.of(name, shot)
+        return BadInput(f"{self.path.name}{f', line {line}' if line else ''}: {what}.")
+
+
+def _hint(wrong: str, right: Mapping[str, Any] | tuple[str, ...]) -> str:
+    near = get_close_matches(wrong.lower(), list(right), n=1, cutoff=0.5)
+    if near:
+        return f'; did you mean "{near[0]}"?'.removesuffix("?")
+    return f"; there are {', '.join(right)}" if isinstance(right, Mapping) else ""
+
+
+def _quoted(value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    text = text if len(text) <= 40 else text[:39] + "…"
+    return f'"{text}"' if isinstance(value, str) else text
