@@ -103,11 +103,35 @@ class SongAnalysis:
 
     @property
     def drum_gap(self) -> tuple[float, float] | None:
-        """Start and end of the longest drum gap."""
+        """Start and end of the longest drum gap; the first of those that are alike to a tenth of a second."""
         if not self.drum_gaps:
             return None
-        longest = max(self.drum_gaps, key=lambda gap: gap.end_s - gap.start_s)
+        longest = max(self.drum_gaps, key=lambda gap: round(gap.end_s - gap.start_s, 1))
         return (longest.start_s, longest.end_s)
+
+    def with_downbeat_shift(self, beats: int) -> "SongAnalysis":
+        """The same song with "the one" this many beats later (earlier if negative)."""
+        from . import regrid
+
+        return regrid.with_downbeat_shift(self, beats)
+
+    def half_tempo(self) -> "SongAnalysis":
+        """The same song with every second beat only; two bars become one."""
+        from . import regrid
+
+        return regrid.half_tempo(self)
+
+    def double_tempo(self) -> "SongAnalysis":
+        """The same song with a beat between each two; a bar becomes two."""
+        from . import regrid
+
+        return regrid.double_tempo(self)
+
+    def with_downbeat_at(self, time_s: float) -> "SongAnalysis":
+        """The same song with a downbeat at this time, tapped by the editor."""
+        from . import regrid
+
+        return regrid.with_downbeat_at(self, time_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,59 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The ear: a song in, its grid, sections, energy, drop and drum gaps out."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blender_addon.protocol import SongAnalysis
+
+if TYPE_CHECKING:
+    from bridge.song.audio import Audio
+    from bridge.song.trackers import Tracker
+
+Report = Callable[[float, str], None]
+
+
+def analyze(path: str | os.PathLike[str], tracker: str = "bars", report: Report | None = None) -> SongAnalysis:
+    """Analyses a song, or recalls the analysis of the same file by the same tracker's version.
+
+    Args:
+        path: the song.
+        tracker: a name from `bridge.song.trackers.names()`.
+        report: is told how far it is (0-1) and what is being done.
+
+    Raises:
+        BadInput: the file holds no song, or there is no such tracker.
+    """
+    from bridge.song import cache, trackers
+    from bridge.song.audio import must_be_readable
+
+    tell = report or (lambda _fraction, _stage: None)
+    song = Path(path)
+    must_be_readable(song)
+    ear = trackers.load(tracker)
+    song_sha256 = cache.sha256(song)
+    known = cache.load(song_sha256, f"{ear.name}-{ear.version}")
+    if known is None:
+        from bridge.song.audio import decode
+        from bridge.song.hearing import SAMPLE_RATE_HZ
+
+        tell(0.0, "decoding")
+        known = analyze_audio(decode(song, SAMPLE_RATE_HZ), song_sha256, ear, tell)
+        cache.save(known)
+    tell(1.0, "analysed")
+    return known
+
+
+def analyze_audio(audio: "Audio", song_sha256: str, ear: "Tracker", tell: Report) -> SongAnalysis:
+    """The analysis of decoded sound at `hearing.SAMPLE_RATE_HZ`, without the cache."""
+    from bridge.song.hearing import listen
+    from bridge.song.summary import summarize
+
+    tell(0.2, "listening")
+    hearing = listen(audio)
+    tell(0.6, "finding beats and bars")
+    grid = ear.track(audio, hearing)
+    tell(0.9, "finding sections")
+    return summarize(audio, hearing, grid, song_sha256, f"{ear.name}-{ear.version}")

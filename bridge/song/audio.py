@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Songs from files and to files: PyAV decodes, so that no ffmpeg program is needed."""
+
+import os
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.container import InputContainer
+from av.error import EOFError as EndOfFile
+from av.error import FFmpegError, InvalidDataError
+
+from bridge.errors import BadInput
+
+MAX_DURATION_S = 30 * 60
+MAX_SAMPLE_RATE_HZ = 48_000
+_SOURCE_RATES_HZ = range(1_000, 768_001)
+
+# Only containers that hold sound: FFmpeg opens playlists, subtitles and text too, and some of them name further files.
+_CONTAINERS = "mp3,wav,w64,rf64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,caf,matroska,webm,asf,ac3,wv,ape,tta,au"
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A song's sound."""
+
+    samples: npt.NDArray[np.float32]
+    """shape (n, channels), full scale is 1.0; sample 0 is what a player plays first"""
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.sample_rate_hz
+
+    @property
+    def mono(self) -> npt.NDArray[np.float32]:
+        """The mean of the channels, shape (n,)."""
+        return self.samples.mean(axis=1, dtype=np.float32)
+
+
+def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> Audio:
+    """Decodes a song: mp3, wav, flac, ogg, opus, m4a and what else FFmpeg's audio decoders read.
+
+    The encoder's delay is left out (LAME tag, Opus pre-skip, MP4 edit list). Damaged stretches are left out, as players
+    do. More than two channels are mixed down to stereo. The file's header is never believed about the length.
+
+    Args:
+        path: the file.
+        sample_rate_hz: resample to this rate; otherwise the file's own, at most 48 kHz.
+
+    Raises:
+        BadInput: there is no such file, it has no sound, or it is longer than 30 minutes.
+    """
+    song = Path(path)
+    must_be_readable(song)
+    try:
+        with av.open(str(song), options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore") as container:
+            if not container.streams.audio:
+                raise BadInput(f"{song.name} has no audio track; give a song as mp3, wav, flac, ogg, opus or m4a.")
+            return _decode_stream(container, song, sample_rate_hz)
+    except (FFmpegError, UnicodeError) as error:
+        raise BadInput(
+            f"{song.name} is not a song that can be decoded ({_reason(error)}); "
+            "give a whole mp3, wav, flac, ogg, opus or m4a file."
+        ) from error
+
+
+def write_wav(audio: Audio, path: str | os.PathLike[str]) -> None:
+    """Writes 16-bit PCM; samples beyond full scale are clipped. The file appears whole or not at all."""
+    target = Path(path)
+    beside = target.with_name(target.name + "~")
+    pcm = np.round(np.clip(audio.samples, -1.0, 1.0) * 32767).astype("<i2")
+    try:
+        with wave.open(str(beside), "wb") as file:
+            file.setnchannels(pcm.shape[1])
+            file.setsampwidth(2)
+            file.setframerate(audio.sample_rate_hz)
+            file.writeframes(pcm.tobytes())
+        beside.replace(target)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise BadInput(f"{target} cannot be written: {error.strerror}; choose another place.") from error
+
+
+def must_be_readable(song: Path) -> None:
+    """Raises BadInput, with what to do, unless this is a file with something in it."""
+    if song.is_dir():
+        raise BadInput(f"{song} is a folder; give a song file.")
+    if not song.exists():
+        raise BadInput(f"{song} does not exist; check the path to the song.")
+    if not song.is_file():
+        raise BadInput(f"{song} is not a regular file; give a song file.")
+    try:
+        with song.open("rb") as file:
+            if not file.read(1):
+                raise BadInput(f"{song.name} is empty; give a song file.")
+    except OSError as error:
+        raise BadInput(f"{song} cannot be read: {error.strerror}; check its permissions.") from error
+
+
+def _decode_stream(container: InputContainer, song: Path, sample_rate_hz: int | None) -> Audio:
+    chunks: list[npt.NDArray[np.float32]] = []
+    length = 0
+    resampler: _Resampler | None = None
+    for frame in _frames(container):
+        if frame.sample_rate not in _SOURCE_RATES_HZ:
+            raise BadInput(f"{song.name} has a sample rate of {frame.sample_rate} Hz, which is no song's; convert it.")
+        if resampler is None:
+            rate = sample_rate_hz or min(frame.sample_rate, MAX_SAMPLE_RATE_HZ)
+            resampler = _Resampler(rate, "mono" if frame.layout.nb_channels == 1 else "stereo")
+        for chunk in resampler.convert(frame):
+            chunks.append(chunk)
+            length += len(chunk)
+        if length > MAX_DURATION_S * resampler.rate_hz:
+            raise BadInput(f"{song.name} is longer than {MAX_DURATION_S // 60} minutes; cut out the song you want.")
+    if resampler is not None:
+        chunks += resampler.flush()
+    samples = np.concatenate(chunks) if chunks else np.zeros((0, 1), np.float32)
+    if resampler is None or not len(samples):
+        raise BadInput(f"{song.name} holds no sound; give a whole mp3, wav, flac, ogg, opus or m4a file.")
+    return Audio(np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0), resampler.rate_hz)
+
+
+def _frames(container: InputContainer) -> Iterator[AudioFrame]:
+    stream = container.streams.audio[0]
+    stream.thread_type = "NONE"  # audio decoders gain nothing from threads, and the CPU time would be spread thin
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+            for frame in packet.decode():
+                if isinstance(frame, AudioFrame):
+                    yield frame
+        except StopIteration:
+            return
+        except InvalidDataError:
+            continue  # a damaged packet: players go on with the next one, so that the song stays playable
+        except EndOfFile:
+            return
+
+
+class _Resampler:
+    """One output format from frames whose own format may change on the way (chained Ogg, joined mp3 files)."""
+
+    def __init__(self, rate_hz: int, layout: str) -> None:
+        self.rate_hz = rate_hz
+        self._layout = layout
+        self._source: tuple[str, str, int] | None = None
+        self._inner = self._new()
+
+    def _new(self) -> AudioResampler:
+        return AudioResampler(format="flt", layout=self._layout, rate=self.rate_hz)
+
+    def convert(self, frame: AudioFrame) -> list[npt.NDArray[np.float32]]:
+        source = (frame.format.name, frame.layout.name, frame.sample_rate)
+        chunks = []
+        if source != self._source:
+            chunks = self.flush()
+            self._source = source
+        frame.pts = None  # gaps in the time stamps are no silence to fill in
+        return chunks + self._arrays(self._inner.resample(frame))
+
+    def flush(self) -> list[npt.NDArray[np.float32]]:
+        """What is left inside; afterwards another source format may follow."""
+        chunks = self._arrays(self._inner.resample(None)) if self._source else []
+        self._inner = self._new()
+        return chunks
+
+    @staticmethod
+    def _arrays(frames: list[AudioFrame]) -> list[npt.NDArray[np.float32]]:
+        return [np.asarray(frame.to_ndarray(), np.float32).reshape(-1, frame.layout.nb_channels) for frame in frames]
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or "its text is not readable"
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Analyses kept by the song's sha256 and the tracker's version."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import platformdirs
+
+from blender_addon import codec
+from blender_addon.protocol import PROTOCOL_VERSION, SongAnalysis
+
+
+def sha256(path: Path) -> str:
+    """Of the file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder() -> Path:
+    """`BEATBOARD_HOME`, or the user's cache folder."""
+    home = os.environ.get("BEATBOARD_HOME")
+    return (Path(home) if home else Path(platformdirs.user_cache_dir("beatboard"))) / "analyses"
+
+
+def load(song_sha256: str, tracker: str) -> SongAnalysis | None:
+    """What was kept; None if there is nothing, or nothing readable."""
+    try:
+        return codec.loads(SongAnalysis, _entry(song_sha256, tracker).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, codec.DecodeError):
+        return None  # a missing or damaged entry is computed again
+
+
+def save(analysis: SongAnalysis) -> None:
+    """Keeps an analysis. A cache that cannot be written is no reason to fail: the analysis is there all the same."""
+    entry = _entry(analysis.song_sha256, analysis.tracker)
+    beside = entry.with_name(f"{entry.name}.{os.getpid()}~")
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(codec.dumps(analysis), encoding="utf-8")
+        beside.replace(entry)
+    except OSError:
+        return
+
+
+def _entry(song_sha256: str, tracker: str) -> Path:
+    return folder() / f"{song_sha256}-{tracker}-{PROTOCOL_VERSION}.json"

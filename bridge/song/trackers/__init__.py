@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Beat and downbeat trackers, one file each, behind one interface."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
+
+from bridge.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from bridge.song.audio import Audio
+    from bridge.song.hearing import Hearing
+
+_MODULES = {"bars": "bars", "beat-this": "beat_this"}
+DEFAULT = "bars"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a tracker hears: beats in order of time."""
+
+    times_s: "npt.NDArray[np.float64]"
+    positions: "npt.NDArray[np.int64]"
+    """in the bar, 1 is the downbeat"""
+    confidences: "npt.NDArray[np.float64]"
+    """0-1 for each beat: how likely its time and position are both right"""
+    confidence: float
+    """0-1: how likely a downbeat of this grid is a downbeat of the song"""
+
+
+class Tracker(Protocol):
+    """Finds beats and downbeats together."""
+
+    name: str
+    version: str
+    """changes whenever the same song would give another grid"""
+
+    def track(self, audio: "Audio", hearing: "Hearing") -> Grid:
+        """Follows the song.
+
+        Args:
+            audio: the song at `hearing.SAMPLE_RATE_HZ`.
+            hearing: what was heard in it.
+        """
+        ...
+
+
+def names() -> tuple[str, ...]:
+    """The trackers there are."""
+    return tuple(_MODULES)
+
+
+def load(name: str) -> Tracker:
+    """The tracker of this name; "beat-this:FILE" names its checkpoint.
+
+    Raises:
+        BadInput: there is none of this name, or it lacks what it needs here.
+    """
+    kind, _, argument = name.partition(":")
+    if kind not in _MODULES or (argument and kind == "bars"):
+        raise BadInput(f"There is no tracker {name!r}; the trackers are {', '.join(_MODULES)}.")
+    module = import_module(f"{__name__}.{_MODULES[kind]}")
+    return module.create(argument) if argument else module.create()

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The default tracker: whole bars decoded from onsets, harmony and drums, without learned weights."""
+
+import numpy as np
+
+from bridge.song.audio import Audio
+from bridge.song.bar_path import Bar, BarModel, best_path
+from bridge.song.confidence import rate
+from bridge.song.evidence import CUE_RATE_HZ, Evidence, gather
+from bridge.song.hearing import Hearing
+from bridge.song.onset_times import Times, refine
+from bridge.song.trackers import Grid
+
+
+class BarsTracker:
+    """See `bridge.song.bar_path` for the model."""
+
+    name = "bars"
+    version = "1"
+
+    def __init__(self, model: BarModel | None = None) -> None:
+        self._model = model or BarModel()
+
+    def track(self, audio: Audio, hearing: Hearing) -> Grid:  # noqa: ARG002 - the hearing says it all
+        evidence = gather(hearing)
+        bars = best_path(evidence, self._model)
+        times_s, positions = _beats(bars, evidence)
+        confidences, confidence = rate(times_s, positions, evidence)
+        return Grid(refine(times_s, hearing), positions, confidences, confidence)
+
+
+def create() -> BarsTracker:
+    """The tracker with its measured weights."""
+    return BarsTracker()
+
+
+def _beats(bars: list[Bar], evidence: Evidence) -> tuple[Times, np.ndarray]:
+    """The bars' beats, with the pick-up before the first bar and the cut bar after the last."""
+    if not bars:
+        return np.zeros(0), np.zeros(0, int)
+    first, last = bars[0], bars[-1]
+    times: list[float] = []
+    positions: list[int] = []
+    beat = (first.end - first.start) / first.meter
+    pickup = int((first.start - evidence.first_sound_s * CUE_RATE_HZ) / beat + 0.3)
+    for back in range(max(0, pickup), 0, -1):
+        times.append(first.start - back * beat)
+        positions.append((-back) % first.meter + 1)
+    for bar in bars:
+        times += [bar.start + (bar.end - bar.start) * i / bar.meter for i in range(bar.meter)]
+        positions += range(1, bar.meter + 1)
+    beat = (last.end - last.start) / last.meter
+    rest = int((evidence.last_sound_s * CUE_RATE_HZ - last.end) / beat + 1.1)
+    for forth in range(max(0, rest)):
+        times.append(last.end + forth * beat)
+        positions.append(forth % last.meter + 1)
+    return np.array(times) / CUE_RATE_HZ, np.array(positions)

@@ -1,0 +1,198 @@
+import io
+import wave
+from typing import cast
+
+import av
+import numpy as np
+import pytest
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.errors import BadInput
+from bridge.song import audio
+from bridge.song.audio import Audio, decode, write_wav
+
+
+def bursts(rate_hz: int = 44_100, channels: int = 2) -> Audio:
+    """Four seconds with noise bursts, so that a shift by one sample shows."""
+    rng = np.random.default_rng(0)
+    sound = np.zeros(4 * rate_hz, np.float32)
+    for at_s in (0.0, 0.5, 1.0, 2.25, 3.5):
+        start, length = int(at_s * rate_hz), rate_hz // 20
+        sound[start : start + length] += 0.3 * rng.standard_normal(length) * np.exp(-np.arange(length) / 400)
+    return Audio(np.repeat(sound[:, None], channels, axis=1), rate_hz)
+
+
+def encode(path, codec: str, sound: Audio, layout: str | None = None) -> None:
+    channels = sound.samples.shape[1]
+    with av.open(str(path), "w") as container:
+        options = {"strict": "experimental"} if codec == "vorbis" else {}
+        stream = cast(AudioStream, container.add_stream(codec, rate=sound.sample_rate_hz, options=options))
+        stream.layout = layout or {1: "mono", 2: "stereo"}[channels]
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(sound.samples.reshape(1, -1)), format="flt", layout=stream.layout.name
+        )
+        frame.sample_rate, frame.pts = sound.sample_rate_hz, 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+
+
+def lag(sound: np.ndarray, reference: np.ndarray) -> int:
+    """How many samples later the sound is."""
+    n = min(len(sound), len(reference))
+    spectrum = np.fft.rfft(sound[:n], 2 * n) * np.conj(np.fft.rfft(reference[:n], 2 * n))
+    best = int(np.argmax(np.fft.irfft(spectrum)))
+    return best if best < n else best - 2 * n
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate_hz"),
+    [
+        ("a.wav", "pcm_s16le", 44_100),
+        ("a.flac", "flac", 44_100),
+        ("a.mp3", "libmp3lame", 44_100),
+        ("a.opus", "libopus", 48_000),
+        ("a.m4a", "aac", 44_100),
+        ("low.mp3", "libmp3lame", 22_050),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_first_sample_is_what_players_play_first(tmp_path, name, codec, rate_hz, channels):
+    sound = bursts(rate_hz, channels)
+    encode(tmp_path / name, codec, sound)
+    heard = decode(tmp_path / name)
+    assert heard.sample_rate_hz == rate_hz
+    assert heard.samples.shape[1] == channels
+    assert heard.samples.dtype == np.float32
+    assert lag(heard.mono, sound.mono) == 0
+    assert 0 <= len(heard.samples) - len(sound.samples) < 2048
+
+
+def test_resampling_keeps_the_place(tmp_path):
+    encode(tmp_path / "a.flac", "flac", bursts(44_100))
+    heard = decode(tmp_path / "a.flac", 48_000)
+    assert len(heard.samples) == 4 * 48_000
+    assert lag(np.abs(heard.mono), np.abs(decode(tmp_path / "a.flac", 96_000).mono[::2])) == 0
+    first = np.flatnonzero(np.abs(heard.mono) > 0.05)[0]
+    assert first < 48  # the burst at 0.0 s
+
+
+def test_more_than_two_channels_become_stereo(tmp_path):
+    sound = bursts(44_100, 6)
+    encode(tmp_path / "six.flac", "flac", sound, "5.1")
+    heard = decode(tmp_path / "six.flac")
+    assert heard.samples.shape == (4 * 44_100, 2)
+    assert np.abs(heard.samples).max() > 0.1
+
+
+def test_wav_round_trip(tmp_path):
+    sound = bursts()
+    write_wav(sound, tmp_path / "x.wav")
+    heard = decode(tmp_path / "x.wav")
+    assert np.abs(heard.samples - sound.samples).max() < 1.1 / 32_768
+    assert [p.name for p in tmp_path.iterdir()] == ["x.wav"]
+
+
+def test_wav_that_cannot_be_written_leaves_nothing(tmp_path):
+    (tmp_path / "x.wav").mkdir()
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_wav(bursts(), tmp_path / "x.wav")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.wav"]
+
+
+def test_bad_files_are_refused_in_one_sentence(tmp_path):
+    (tmp_path / "empty.mp3").touch()
+    (tmp_path / "text.mp3").write_text("no song\n" * 500)
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:10,\n/etc/hostname\n")
+    (tmp_path / "folder.mp3").mkdir()
+    with wave.open(str(tmp_path / "nothing.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+    expected = {
+        "missing.mp3": "does not exist",
+        "empty.mp3": "is empty",
+        "text.mp3": "cannot be|can be decoded",
+        "list.m3u8": "can be decoded",
+        "folder.mp3": "is a folder",
+        "nothing.wav": "holds no sound",
+    }
+    for name, words in expected.items():
+        with pytest.raises(BadInput, match=words) as caught:
+            decode(tmp_path / name)
+        assert "\n" not in str(caught.value)
+        assert name in str(caught.value)
+
+
+def test_a_picture_has_no_audio_track(tmp_path):
+    with av.open(str(tmp_path / "film.mp4"), "w") as container:
+        stream = cast(VideoStream, container.add_stream("mpeg4", rate=25))
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    with pytest.raises(BadInput, match="no audio track"):
+        decode(tmp_path / "film.mp4")
+
+
+def test_truncated_song_is_heard_as_far_as_it_goes(tmp_path):
+    encode(tmp_path / "a.mp3", "libmp3lame", bursts())
+    whole = (tmp_path / "a.mp3").read_bytes()
+    (tmp_path / "a.mp3").write_bytes(whole[: len(whole) // 2])
+    assert 1.5 < decode(tmp_path / "a.mp3").duration_s < 2.5
+
+
+def test_header_that_claims_ten_hours_is_not_believed(tmp_path):
+    write_wav(bursts(), tmp_path / "x.wav")
+    data = bytearray((tmp_path / "x.wav").read_bytes())
+    data[4:8] = data[40:44] = (0x7FFFFFF0).to_bytes(4, "little")
+    (tmp_path / "x.wav").write_bytes(data)
+    assert decode(tmp_path / "x.wav").duration_s == pytest.approx(4.0)
+
+
+def test_too_long_is_refused_before_it_is_all_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "MAX_DURATION_S", 2)
+    encode(tmp_path / "a.flac", "flac", bursts())
+    with pytest.raises(BadInput, match="longer than"):
+        decode(tmp_path / "a.flac")
+
+
+def _seeds() -> list[bytes]:
+    seeds = []
+    for form, codec in (("mp3", "libmp3lame"), ("wav", "pcm_s16le"), ("flac", "flac"), ("ogg", "libopus")):
+        memory = io.BytesIO()
+        with av.open(memory, "w", format=form) as container:
+            stream = cast(AudioStream, container.add_stream(codec, rate=48_000))
+            stream.layout = "stereo"
+            frame = av.AudioFrame.from_ndarray(bursts(48_000).samples[:24_000].reshape(1, -1), "flt", "stereo")
+            frame.sample_rate = 48_000
+            for packet in [*stream.encode(frame), *stream.encode(None)]:
+                container.mux(packet)
+        seeds.append(memory.getvalue())
+    return seeds
+
+
+SEEDS = _seeds()
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.sampled_from(SEEDS),
+    cut=st.floats(0.02, 1.0),
+    damage=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6),
+)
+def test_damaged_bytes_decode_or_are_refused(tmp_path, seed, cut, damage):
+    data = bytearray(seed[: int(cut * len(seed))])
+    for where, junk in damage:
+        at = int(where**3 * max(0, len(data) - len(junk)))  # mostly in the header
+        data[at : at + len(junk)] = junk
+    path = tmp_path / "fuzzed"
+    path.write_bytes(data)
+    try:
+        heard = decode(path, 24_000)
+    except BadInput:
+        return  # any other error fails the test
+    assert np.isfinite(heard.samples).all()
+    assert heard.samples.ndim == 2
