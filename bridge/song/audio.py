@@ -25,12 +25,14 @@ _SOURCE_RATES_HZ = range(1_000, 768_001)
 # Only containers that hold sound: FFmpeg opens playlists, subtitles and text too, and some of them name further files.
 _CONTAINERS = "mp3,wav,w64,rf64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,caf,matroska,webm,asf,ac3,wv,ape,tta,au"
 
+Series = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class Audio:
     """A song's sound."""
 
-    samples: npt.NDArray[np.float32]
+    samples: Series
     """shape (n, channels), full scale is 1.0; sample 0 is what a player plays first"""
     sample_rate_hz: int
 
@@ -39,7 +41,7 @@ class Audio:
         return len(self.samples) / self.sample_rate_hz
 
     @property
-    def mono(self) -> npt.NDArray[np.float32]:
+    def mono(self) -> Series:
         """The mean of the channels, shape (n,)."""
         return self.samples.mean(axis=1, dtype=np.float32)
 
@@ -105,7 +107,7 @@ def must_be_readable(song: Path) -> None:
 
 
 def _decode_stream(container: InputContainer, song: Path, sample_rate_hz: int | None) -> Audio:
-    chunks: list[npt.NDArray[np.float32]] = []
+    chunks: list[Series] = []
     length = 0
     resampler: _Resampler | None = None
     for frame in _frames(container):
@@ -157,7 +159,7 @@ class _Resampler:
     def _new(self) -> AudioResampler:
         return AudioResampler(format="flt", layout=self._layout, rate=self.rate_hz)
 
-    def convert(self, frame: AudioFrame) -> list[npt.NDArray[np.float32]]:
+    def convert(self, frame: AudioFrame) -> list[Series]:
         source = (frame.format.name, frame.layout.name, frame.sample_rate)
         chunks = []
         if source != self._source:
@@ -166,14 +168,14 @@ class _Resampler:
         frame.pts = None  # gaps in the time stamps are no silence to fill in
         return chunks + self._arrays(self._inner.resample(frame))
 
-    def flush(self) -> list[npt.NDArray[np.float32]]:
+    def flush(self) -> list[Series]:
         """What is left inside; afterwards another source format may follow."""
         chunks = self._arrays(self._inner.resample(None)) if self._source else []
         self._inner = self._new()
         return chunks
 
     @staticmethod
-    def _arrays(frames: list[AudioFrame]) -> list[npt.NDArray[np.float32]]:
+    def _arrays(frames: list[AudioFrame]) -> list[Series]:
         return [np.asarray(frame.to_ndarray(), np.float32).reshape(-1, frame.layout.nb_channels) for frame in frames]
 
 
