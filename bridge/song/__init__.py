@@ -46,6 +46,27 @@ def analyze(path: str | os.PathLike[str], tracker: str = "bars", report: Report 
     return known
 
 
+def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> "Audio":
+    """See `bridge.song.audio.decode`."""
+    from bridge.song import audio
+
+    return audio.decode(path, sample_rate_hz)
+
+
+def plot(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str]) -> None:
+    """See `bridge.song.drawing.plot`."""
+    from bridge.song import drawing
+
+    drawing.plot(analysis, audio, path)
+
+
+def write_click(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str]) -> None:
+    """See `bridge.song.clicks.write_click`."""
+    from bridge.song import clicks
+
+    clicks.write_click(analysis, audio, path)
+
+
 def analyze_audio(audio: "Audio", song_sha256: str, ear: "Tracker", tell: Report) -> SongAnalysis:
     """The analysis of decoded sound at `hearing.SAMPLE_RATE_HZ`, without the cache."""
     from bridge.song.hearing import listen
