@@ -125,6 +125,8 @@ def _rebuilt(analysis: SongAnalysis, beats: list[Beat]) -> SongAnalysis:
 
 def _snapped(analysis: SongAnalysis, downbeats_s: list[float]) -> tuple[Section, ...]:
     """The sections on the nearest downbeats; one that is left without length goes."""
+    if not downbeats_s:
+        return tuple(replace(section, end_s=analysis.duration_s) for section in analysis.sections[:1])
     sections: list[Section] = []
     for section in analysis.sections:
         start_s = _snap(section.start_s, downbeats_s) if sections else section.start_s
@@ -139,7 +141,7 @@ def _snapped(analysis: SongAnalysis, downbeats_s: list[float]) -> tuple[Section,
 
 def _snap(time_s: float | None, downbeats_s: list[float]) -> float | None:
     if time_s is None or not downbeats_s:
-        return time_s
+        return None
     return downbeats_s[_nearest(downbeats_s, time_s)]
 
 
