@@ -1,1 +1,64 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The finished file, measured: what a viewer would see and hear, not what was meant to be made."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blender_addon.protocol import EditPlan, SongAnalysis
+from bridge.check.report import CheckReport, Group, Measure, Verdict, VisibleCut
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from bridge.console import Report
+
+__all__ = ["CheckReport", "Group", "Measure", "Verdict", "VisibleCut", "check", "table", "write_page"]
+
+
+def check(
+    video: Path,
+    song: Path,
+    cover: Path,
+    plan: EditPlan | None = None,
+    analysis: SongAnalysis | None = None,
+    report: "Report | None" = None,
+) -> CheckReport:
+    """Measures a video file, whoever made it, knowing nothing but the song, the cover and optionally the plan.
+
+    Args:
+        video: any file with pictures that PyAV decodes; it is decoded once, in bounded memory.
+        song: the song that it should be cut to.
+        cover: the song's cover.
+        plan: what was meant to be made, if known: size, rate, length, excerpt, holds and the ten rules are then held
+            against it.
+        analysis: the song's grid; analysed here if it isn't given.
+        report: is told how far it is (0-1) and what is being done.
+
+    Raises:
+        BadInput: one of the files cannot be read. Everything else that is wrong is a failed measure.
+    """
+    from bridge.check import measuring
+
+    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, report or _say_nothing)
+
+
+def table(report: CheckReport) -> "Table":
+    """The report for the terminal."""
+    from bridge.check import terminal
+
+    return terminal.table(report)
+
+
+def write_page(report: CheckReport, path: Path) -> None:
+    """Writes the report as one HTML page, to lie beside the video.
+
+    Raises:
+        BadInput: the page cannot be written, or the report's files are gone.
+    """
+    from bridge.check import page
+
+    page.write_page(report, Path(path))
+
+
+def _say_nothing(progress: float, stage: str) -> None:
+    """Nobody asked."""

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a value becomes a `Measure`."""
+
+from bridge.check.report import Group, Measure, Verdict
+
+
+def judged(
+    group: Group, name: str, value: float | None, text: str, unit: str, limit: str, ok: bool, advice: str
+) -> Measure:
+    """A measure that holds or fails; the advice stays only if it failed."""
+    verdict = Verdict.PASS if ok else Verdict.FAIL
+    return Measure(group, name, value, text, unit, limit, verdict, "" if ok else advice)
+
+
+def told(group: Group, name: str, value: float | None, text: str, unit: str = "") -> Measure:
+    """A measure without a limit."""
+    return Measure(group, name, value, text, unit, "", Verdict.INFO)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pictures against the song and the cover: cuts, first and last frame, palette, motion."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from blender_addon import rules
+from blender_addon.protocol import EditPlan, ShotKind, SongAnalysis
+from bridge.check.measures import judged, told
+from bridge.check.report import Group, Measure, ShotMotion, VisibleCut
+from bridge.check.watching import Watched
+from bridge.engines.base import Frame
+
+MOST_FRAMES_OFF = 1.0
+LEAST_SSIM = 0.9
+MOST_DIFFERENCE = 4.0
+MOST_PALETTE_DISTANCE = 0.1
+LEAST_RANK_CORRELATION = 0.9
+FEWEST_SHOTS = 3
+"""with fewer a rank correlation says nothing"""
+
+
+def cut_measures(cuts: Sequence[VisibleCut], analysis: SongAnalysis, plan: EditPlan | None) -> list[Measure]:
+    """The cuts' distances to the downbeats."""
+    found = [told(Group.CUTS, "cuts seen", len(cuts), str(len(cuts)))]
+    if plan is not None:
+        found.append(_planned(cuts, plan))
+    distances = [(abs(cut.distance_frames), cut) for cut in cuts if cut.distance_frames is not None]
+    if not cuts or not rules.has_bars(analysis):
+        return found
+    if not distances:
+        unknown = "The song isn't heard in the video, so its downbeats are unknown; mend the sound first."
+        return [*found, judged(Group.CUTS, "on downbeats", None, "unknown", "", "all", False, unknown)]
+    off = [cut for distance, cut in distances if distance > MOST_FRAMES_OFF]
+    worst, _ = max(distances, key=lambda pair: pair[0])
+    places = ", ".join(f"frame {cut.frame} ({cut.distance_frames:+.1f})" for cut in off[:6]) + (
+        "..." if off[6:] else ""
+    )
+    on = judged(
+        Group.CUTS, "on downbeats", len(cuts) - len(off), f"{len(cuts) - len(off)} of {len(cuts)}", "",
+        "all within 1 frame", not off, f"Move these cuts to their downbeats (frames late): {places}; or use retime.",
+    )  # fmt: skip
+    return [*found, on, told(Group.CUTS, "worst cut", worst, f"{worst:.2f} frames off", "frames")]
+
+
+def _planned(cuts: Sequence[VisibleCut], plan: EditPlan) -> Measure:
+    wanted = {shot.start_frame for shot in plan.shots[1:]}
+    seen = {frame for frame in wanted if any(abs(cut.frame - frame) <= 1 for cut in cuts)}
+    return told(Group.CUTS, "planned cuts seen", len(seen), f"{len(seen)} of {len(wanted)}")
+
+
+def hold_measures(seen: Watched, analysis: SongAnalysis, fps: float, plan: EditPlan | None) -> list[Measure]:
+    """How long the first picture stays, and the last."""
+    hold = told(Group.COVER, "first frame's hold", seen.hold_frames, f"{seen.hold_frames} frames", "frames")
+    wanted = _wanted_hold(analysis, fps, plan)
+    if wanted:
+        hold = judged(
+            Group.COVER, "first frame's hold", seen.hold_frames, f"{seen.hold_frames} frames", "frames",
+            f"at least {wanted} frames", seen.hold_frames >= wanted - 1,
+            f"Freeze the first frame for {wanted} frames, then let it move.",
+        )  # fmt: skip
+    rest = told(Group.COVER, "last frame's rest", seen.rest_frames, f"{seen.rest_frames} frames", "frames")
+    if plan and plan.shots and plan.shots[-1].kind is ShotKind.COVER_END and plan.shots[-1].hold_frames:
+        asked = plan.shots[-1].hold_frames
+        rest = judged(
+            Group.COVER, "last frame's rest", seen.rest_frames, f"{seen.rest_frames} frames", "frames",
+            f"at least {asked} frames", seen.rest_frames >= asked - 1,
+            f"Let the cover rest for the last {asked} frames.",
+        )  # fmt: skip
+    return [hold, rest]
+
+
+def _wanted_hold(analysis: SongAnalysis, fps: float, plan: EditPlan | None) -> int:
+    """In frames: the plan's, or one beat; 0 if there is nothing to go by."""
+    if plan is not None:
+        opens = bool(plan.shots) and plan.shots[0].kind is ShotKind.HERO_HOLD
+        return plan.shots[0].hold_frames if opens else 0
+    return round(60 / analysis.tempo_bpm * fps) if analysis.tempo_bpm > 0 else 0
+
+
+def cover_measures(seen: Watched, cover: Frame) -> list[Measure]:
+    """The last frame and the palette against the cover."""
+    from bridge.cover import palette_distance, recompose
+
+    assert seen.last is not None
+    height_px, width_px = seen.last.shape[:2]
+    wanted = recompose(cover, width_px, height_px)
+    likeness = _ssim(seen.last, wanted)
+    plain = float(cv2.absdiff(seen.last, wanted).mean())
+    matched = float(np.abs(_recolored(seen.last, wanted) - wanted).mean())
+    advice = "End on the cover itself, recomposed to the frame's shape (beatboard makes it), and let it rest."
+    ssim = judged(
+        Group.COVER, "last frame's likeness", likeness, f"SSIM {likeness:.3f}", "", f"at least {LEAST_SSIM}",
+        likeness >= LEAST_SSIM, advice,
+    )  # fmt: skip
+    difference = judged(
+        Group.COVER, "last frame's difference", matched, f"{matched:.2f} of 255 ({plain:.2f} with the grade)", "/255",
+        f"at most {MOST_DIFFERENCE:.0f} of 255", matched <= MOST_DIFFERENCE, advice,
+    )  # fmt: skip
+    distance = palette_distance(seen.samples, [cover])
+    palette = judged(
+        Group.COVER, "palette's distance", distance, f"{distance:.3f}", "Oklab", f"at most {MOST_PALETTE_DISTANCE}",
+        distance <= MOST_PALETTE_DISTANCE, "Grade the video toward the cover's colours, or raise the grade's strength.",
+    )  # fmt: skip
+    return [ssim, difference, palette]
+
+
+def _ssim(frame: Frame, wanted: Frame) -> float:
+    """Structural similarity of the brightness (Wang et al., 2004)."""
+    from skimage.metrics import structural_similarity
+
+    likeness = structural_similarity(_gray(frame), _gray(wanted), data_range=255)
+    return float(likeness)  # pyright: ignore[reportArgumentType] (it may return more, when asked to)
+
+
+def _gray(rgb: Frame) -> Frame:
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _recolored(frame: Frame, wanted: Frame) -> npt.NDArray[np.float32]:
+    """A frame under the affine colour transform that brings it closest to another: it undoes a grade."""
+    pixels = cv2.resize(frame, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    goal = cv2.resize(wanted, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
+    source = np.column_stack([pixels, np.ones(len(pixels))]).astype(np.float32)
+    transform = np.linalg.lstsq(source, goal, rcond=None)[0]
+    return np.clip(frame @ transform[:3] + transform[3], 0, 255).astype(np.float32)
+
+
+def motion_measures(shots: Sequence[ShotMotion]) -> list[Measure]:
+    """Whether louder shots move more."""
+    from scipy.stats import spearmanr
+
+    mean = sum(shot.flow_px for shot in shots) / max(len(shots), 1)
+    found = [told(Group.MOTION, "mean motion", mean, f"{mean:.0f} px/s at a width of 1000 px", "px/s")]
+    energies = [shot.energy for shot in shots if shot.energy is not None]
+    if len(energies) < FEWEST_SHOTS or len(set(energies)) == 1:
+        return [*found, told(Group.MOTION, "motion follows energy", None, "too few shots to tell")]
+    flows = [shot.flow_px for shot in shots if shot.energy is not None]
+    rank = float(spearmanr(flows, energies).statistic) if len(set(flows)) > 1 else 0.0
+    follows = judged(
+        Group.MOTION, "motion follows energy", rank, f"rank correlation {rank:.2f} over {len(flows)} shots", "",
+        f"at least {LEAST_RANK_CORRELATION}", rank >= LEAST_RANK_CORRELATION, _motion_advice(shots),
+    )  # fmt: skip
+    return [*found, follows]
+
+
+def _motion_advice(shots: Sequence[ShotMotion]) -> str:
+    """Names the shot whose rank of motion is farthest from its rank of energy."""
+    from scipy.stats import rankdata
+
+    known = [shot for shot in shots if shot.energy is not None]
+    gaps = rankdata([shot.flow_px for shot in known]) - rankdata([shot.energy for shot in known])
+    at = int(np.argmax(np.abs(gaps)))
+    what = "calmer" if gaps[at] > 0 else "livelier"
+    shot = known[at]
+    return f"Make the shot at {shot.start_s:.2f} s {what}: the song's energy there is {shot.energy:.2f}."
+
+
+def plan_measures(plan: EditPlan, analysis: SongAnalysis) -> list[Measure]:
+    """The plan's rules that are broken, one measure each; or one that says that none is."""
+    broken = rules.broken(plan, analysis)
+    if not broken:
+        return [judged(Group.PLAN, "rules", 0, "all ten hold", "", "all ten", True, "")]
+    return [
+        judged(
+            Group.PLAN,
+            f"rule {one.rule}",
+            one.frame,
+            f"frame {one.frame}",
+            "frame",
+            "holds",
+            False,
+            f"{one.sentence} If that is what you want, leave it.",
+        )
+        for one in broken
+    ]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Watches a video once, from the first frame to the last, and keeps what the measures need."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+import cv2
+import numpy as np
+
+from bridge.check.container import VideoTrack, pictures_of
+from bridge.check.cuts import CutFinder
+from bridge.engines.base import Frame
+from bridge.errors import BadInput
+from bridge.flow import FlowMeter
+
+LONG_SIDE_PX = 480
+"""of the pictures that are looked at"""
+SAMPLES_PER_S = 2
+"""pictures kept for the palette"""
+MOST_SAMPLES = 240
+STILL = 0.8
+"""mean difference (0-255) within which two coded pictures show the same"""
+STILL_TILE = 2.5
+"""the same for the most different tile of 16 x 16"""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Optical flow from one picture to a later one."""
+
+    from_frame: int
+    to_frame: int
+    flow_px: float
+    """mean, in pixels per second at a width of 1000 px"""
+
+
+@dataclass
+class Watched:
+    """What was seen."""
+
+    frame_count: int = 0
+    cuts: tuple[int, ...] = ()
+    moves: list[Moved] = field(default_factory=list)
+    move_step_s: float = 0.0
+    """the time from one of the moves to the next"""
+    hold_frames: int = 0
+    """how many frames show the first picture, from the start"""
+    rest_frames: int = 0
+    """how many frames show the last picture, at the end"""
+    samples: list[Frame] = field(default_factory=list)
+    """small pictures, evenly spread"""
+    first: Frame | None = None
+    """the first frame at full size, upright"""
+    last: Frame | None = None
+    damaged_packets: int = 0
+
+
+def watch(video: Path, track: VideoTrack, report: Callable[[float], None]) -> Watched:
+    """Decodes the video once, keeping a fraction of a second of it in memory, and a few samples.
+
+    Raises:
+        BadInput: not one picture can be decoded.
+    """
+    seen = Watched()
+    finder = CutFinder(float(track.fps))
+    meter = _FlowPairs(track.fps)
+    rests = _Rests()
+    every = max(1, round(float(track.fps) / SAMPLES_PER_S), -(-track.frame_count // MOST_SAMPLES))
+    latest: av.VideoFrame | None = None
+    for frame in _frames(video, seen):
+        small = _small(frame)
+        if seen.first is None:
+            seen.first = _upright(frame, frame.rotation)
+        finder.push(seen.frame_count, small)
+        meter.push(seen.frame_count, small)
+        rests.push(small)
+        if seen.frame_count % every == 0:
+            seen.samples.append(_halved(small))
+        seen.frame_count += 1
+        latest = frame
+        report(seen.frame_count / max(track.frame_count, seen.frame_count))
+    if latest is None:
+        raise BadInput(f"No picture of {video.name} can be decoded; export it again, as H.264 in MP4.")
+    seen.last = _upright(latest, latest.rotation)
+    seen.cuts, seen.moves, seen.move_step_s = finder.finish(), meter.moves, meter.step_s
+    seen.hold_frames, seen.rest_frames = rests.hold_frames, rests.rest_frames
+    return seen
+
+
+def _frames(video: Path, seen: Watched) -> Iterator[av.VideoFrame]:
+    with av.open(str(video), metadata_errors="ignore") as container:
+        stream = pictures_of(container)
+        assert stream is not None  # `probe` has seen it
+        stream.thread_type = "AUTO"
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+                yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
+            except (StopIteration, av.error.EOFError):
+                return
+            except av.error.InvalidDataError:
+                seen.damaged_packets += 1
+
+
+def _small(frame: av.VideoFrame) -> Frame:
+    scale = min(1.0, LONG_SIDE_PX / max(frame.width, frame.height))
+    width_px, height_px = max(16, round(frame.width * scale / 2) * 2), max(16, round(frame.height * scale / 2) * 2)
+    small = frame.reformat(width_px, height_px, "rgb24", interpolation="AREA")
+    return _upright(small, frame.rotation)
+
+
+def _upright(frame: av.VideoFrame, rotation: int) -> Frame:
+    """The picture in sRGB, turned as the file's display matrix says (in degrees): phones record sideways."""
+    rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    return np.ascontiguousarray(np.rot90(rgb, round(rotation / 90) % 4))
+
+
+def _halved(small: Frame) -> Frame:
+    height, width = small.shape[:2]
+    return np.asarray(cv2.resize(small, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+class _FlowPairs:
+    """Optical flow between pictures a fraction of a second apart."""
+
+    def __init__(self, fps: Fraction) -> None:
+        self._fps = fps
+        self._step = FlowMeter.step(fps)
+        self._previous: Frame | None = None
+        self.moves: list[Moved] = []
+
+    @property
+    def step_s(self) -> float:
+        return float(self._step / self._fps)
+
+    def push(self, frame: int, small: Frame) -> None:
+        if frame % self._step:
+            return
+        if self._previous is not None:
+            flow_px = FlowMeter.between(self._previous, small, self._fps)
+            self.moves.append(Moved(frame - self._step, frame, flow_px))
+        self._previous = small
+
+
+class _Rests:
+    """How long the first picture stays, and the last one."""
+
+    def __init__(self) -> None:
+        self._first: Frame | None = None
+        self._anchor: Frame | None = None
+        self._holding = True
+        self.hold_frames = 0
+        self.rest_frames = 0
+
+    def push(self, small: Frame) -> None:
+        if self._first is None or self._anchor is None:
+            self._first = self._anchor = small
+        self._holding = self._holding and _same(self._first, small)
+        self.hold_frames += self._holding
+        if _same(self._anchor, small):
+            self.rest_frames += 1
+        else:
+            self._anchor, self.rest_frames = small, 1
+
+
+def _same(one: Frame, other: Frame) -> bool:
+    difference = cv2.absdiff(one, other)
+    tiles = cv2.resize(difference, (16, 16), interpolation=cv2.INTER_AREA)
+    return float(difference.mean()) < STILL and float(tiles.mean(axis=-1).max()) < STILL_TILE
