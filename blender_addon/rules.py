@@ -30,8 +30,9 @@ MIN_SHOT_S = 0.7
 """shorter shots flash by"""
 MAX_BAR_S = 10.0
 """neighbouring downbeats further apart than this are not a bar"""
-SAME_ENERGY = 0.1
-"""shots whose mean energies differ by less sound equally loud"""
+LONGEST_BEAT_S = 2.0
+CALMER, CLEARLY_CALMER = 0.1, 0.2
+"""how far mean energies must be apart for motion, and for the pace, to be held against them"""
 FRAMING_STEPS = {Framing.WIDE: 0, Framing.MEDIUM: 1, Framing.CLOSE: 2, Framing.DETAIL: 3}
 
 
@@ -51,9 +52,8 @@ def broken(plan: EditPlan, analysis: SongAnalysis) -> tuple[Violation, ...]:
     """Every rule that the plan breaks, in order of time. Rules about bars are not judged where no bars were heard."""
     if not plan.shots:
         return (Violation(2, 0, "The edit has no shots."),)
-    found: list[Violation] = []
-    for rule in _RULES:
-        found += rule(plan, analysis)
+    edit = _Edit(plan, analysis)
+    found = [violation for rule in _RULES for violation in rule(edit)]
     return tuple(sorted(found, key=lambda violation: (violation.frame, violation.rule)))
 
 
@@ -74,7 +74,7 @@ def frames_off(frame: int, plan: EditPlan, analysis: SongAnalysis) -> int:
     """How far a frame is from the nearest downbeat's frame: positive if late. 0 where no bars were heard."""
     if not has_bars(analysis):
         return 0
-    return min((frame - downbeat for downbeat in downbeat_frames(plan, analysis)), key=abs)
+    return frame - _nearest_downbeat(plan, analysis, plan.excerpt.start_s + float(frame / plan.fps))
 
 
 def shot_energy(shot: Shot, plan: EditPlan, analysis: SongAnalysis) -> float:
@@ -92,253 +92,246 @@ def hardness(before: Shot, after: Shot) -> float:
 
 
 def beat_frames(frame: int, plan: EditPlan, analysis: SongAnalysis) -> int:
-    """How many frames the beat lasts that starts at a frame; half a second where no beat follows."""
-    beats = sorted(_frame(plan, beat.time_s) for beat in analysis.beats)
-    later = [beat for beat in beats if beat > frame]
-    length = (later[0] if later else frame) - frame
-    longest = math.ceil(2 * plan.fps)
-    return length if 0 < length <= longest else max(1, round(plan.fps / 2))
+    """How many frames the beat lasts that starts at a frame; half a second where no beat follows within two."""
+    start_s = plan.excerpt.start_s + float(frame / plan.fps)
+    near = [beat.time_s for beat in analysis.beats if start_s - 1 <= beat.time_s <= start_s + LONGEST_BEAT_S]
+    lengths = [length for time_s in near if (length := _frame(plan, time_s) - frame) > 0]
+    return min(lengths, default=max(1, round(plan.fps / 2)))
 
 
 def _frame(plan: EditPlan, time_s: float) -> int:
     return frame_at(time_s - plan.excerpt.start_s, plan.fps)
 
 
-def _cuts(plan: EditPlan) -> list[int]:
-    """Every frame inside the video at which the picture changes."""
-    edges = {edge for shot in plan.shots for edge in (shot.start_frame, shot.end_frame)}
-    return sorted(edges - {0, plan.frame_count})
-
-
 def _nearest_downbeat(plan: EditPlan, analysis: SongAnalysis, time_s: float) -> int:
-    nearest = min(analysis.downbeats_s, key=lambda downbeat: abs(downbeat - time_s))
-    return _frame(plan, nearest)
+    """The frame of the downbeat nearest to a time of the song."""
+    return _frame(plan, min(analysis.downbeats_s, key=lambda downbeat_s: abs(downbeat_s - time_s)))
 
 
-def _is_inside(frame: int, plan: EditPlan) -> bool:
-    return 0 < frame < plan.frame_count
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A section's start inside the video."""
+
+    frame: int
+    name: str
+    role: SectionRole
 
 
-def _is_served(frame: int, plan: EditPlan) -> bool:
-    """Whether a moment that asks for a cut has one, or the video's edge, closer than the shortest shot."""
-    near = math.ceil(MIN_SHOT_S * plan.fps)
-    exact = frame in _cuts(plan)
-    return exact or any(abs(edge - frame) < near for edge in [0, plan.frame_count, *_cuts(plan)])
+class _Edit:
+    """A plan on its song, with what most rules ask for. Without bars, nothing of the song asks for a cut."""
+
+    def __init__(self, plan: EditPlan, analysis: SongAnalysis) -> None:
+        self.plan, self.analysis, self.shots = plan, analysis, plan.shots
+        self.has_bars = has_bars(analysis)
+        self.downbeats = downbeat_frames(plan, analysis) if self.has_bars else ()
+        edges = {edge for shot in plan.shots for edge in (shot.start_frame, shot.end_frame)}
+        self.cuts = sorted(edges - {0, plan.frame_count})
+        self.energies = {shot.id: shot_energy(shot, plan, analysis) for shot in plan.shots}
+        self.starts = self._starts()
+        self.gap_end = self._gap_end()
+        drop = self._downbeat(analysis.drop_s) if analysis.drop_s is not None and self.has_bars else 0
+        self.drop = drop if self.is_inside(drop) else None
+
+    def is_inside(self, frame: int) -> bool:
+        return 0 < frame < self.plan.frame_count
+
+    def is_served(self, frame: int) -> bool:
+        """Whether a moment that asks for a cut has one, or the video's edge, closer than the shortest shot."""
+        near = math.ceil(MIN_SHOT_S * self.plan.fps)
+        return any(abs(edge - frame) <= near for edge in (0, self.plan.frame_count, *self.cuts))
+
+    def bars_in(self, shot: Shot) -> int:
+        return sum(shot.start_frame <= frame < shot.end_frame for frame in self.downbeats)
+
+    def _downbeat(self, time_s: float) -> int:
+        return _nearest_downbeat(self.plan, self.analysis, time_s)
+
+    def _starts(self) -> list[_Start]:
+        if not self.has_bars:
+            return []
+        starts = [
+            _Start(self._downbeat(section.start_s), f"{section.role} {section.label}", section.role)
+            for section in self.analysis.sections
+        ]
+        return [start for start in starts if 0 <= start.frame < self.plan.frame_count]
+
+    def _gap_end(self) -> int | None:
+        """The downbeat's frame that ends the longest drum gap of the excerpt; the first of those alike."""
+        if not self.has_bars:
+            return None
+        ends = [
+            (round(gap.end_s - gap.start_s, 1), -gap.start_s, frame)
+            for gap in self.analysis.drum_gaps
+            if self.is_inside(frame := self._downbeat(gap.end_s))
+        ]
+        return max(ends)[2] if ends else None
 
 
-def _starts(plan: EditPlan, analysis: SongAnalysis) -> list[tuple[int, str, SectionRole]]:
-    """The frames inside the video at which a section starts."""
-    starts = [
-        (_nearest_downbeat(plan, analysis, section.start_s), f"{section.role} {section.label}", section.role)
-        for section in analysis.sections
-    ]
-    return [start for start in starts if _is_inside(start[0], plan)]
+def _cuts_on_downbeats(edit: _Edit) -> list[Violation]:
+    found = []
+    for cut in edit.cuts:
+        off = frames_off(cut, edit.plan, edit.analysis)
+        if off:
+            distance = f"{abs(off)} frame{'s' * (abs(off) > 1)} {'after' if off > 0 else 'before'}"
+            found.append(Violation(1, cut, f"The cut is {distance} its downbeat."))
+    return found + _holes(edit)
 
 
-def _gap_end(plan: EditPlan, analysis: SongAnalysis) -> int | None:
-    """The downbeat's frame that ends the longest drum gap of the excerpt."""
-    ends = [
-        (round(gap.end_s - gap.start_s, 1), -gap.start_s, frame)
-        for gap in analysis.drum_gaps
-        if _is_inside(frame := _nearest_downbeat(plan, analysis, gap.end_s), plan)
-    ]
-    return max(ends)[2] if ends else None
-
-
-def _cuts_on_downbeats(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
-    found = [
-        Violation(1, cut, f"The cut is {abs(off)} frame{'s' * (abs(off) > 1)} {'after' if off > 0 else 'before'} "
-                  "its downbeat.")
-        for cut in _cuts(plan)
-        if (off := frames_off(cut, plan, analysis))
-    ]  # fmt: skip
-    for before, after in pairwise(plan.shots):
+def _holes(edit: _Edit) -> list[Violation]:
+    found = []
+    if edit.shots[0].start_frame:
+        found.append(Violation(1, 0, f"Nothing is shown for the first {edit.shots[0].start_frame} frames."))
+    for before, after in pairwise(edit.shots):
         missing = after.start_frame - before.end_frame
         if missing:
             what = "Nothing is shown" if missing > 0 else "Two shots overlap"
-            found.append(
-                Violation(1, before.end_frame, f"{what} for {abs(missing)} frames between {before.id} and {after.id}.")
-            )
-    if plan.shots[0].start_frame:
-        found.append(Violation(1, 0, f"Nothing is shown for the first {plan.shots[0].start_frame} frames."))
+            sentence = f"{what} for {abs(missing)} frames between {before.id} and {after.id}."
+            found.append(Violation(1, before.end_frame, sentence))
     return found
 
 
-def _excerpt(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
+def _excerpt(edit: _Edit) -> list[Violation]:
     found = []
-    excerpt, end = plan.excerpt, plan.frame_count
-    if has_bars(analysis):
-        if frames_off(0, plan, analysis):
-            found.append(Violation(2, 0, "The excerpt does not start on a downbeat."))
-        if frames_off(end, plan, analysis):
-            found.append(Violation(2, end, "The excerpt does not end on a downbeat."))
-    if end != _frame(plan, excerpt.end_s):
+    plan, analysis, end = edit.plan, edit.analysis, edit.plan.frame_count
+    if frames_off(0, plan, analysis):
+        found.append(Violation(2, 0, "The excerpt does not start on a downbeat."))
+    if frames_off(end, plan, analysis):
+        found.append(Violation(2, end, "The excerpt does not end on a downbeat."))
+    if end != _frame(plan, plan.excerpt.end_s):
         found.append(Violation(2, end, "The shots do not end where the excerpt ends."))
-    if analysis.drop_s is not None and not excerpt.start_s - 0.5 <= analysis.drop_s <= excerpt.end_s + 0.5:
+    if analysis.drop_s is not None and not plan.excerpt.start_s - 0.5 <= analysis.drop_s <= plan.excerpt.end_s + 0.5:
         found.append(Violation(2, 0, f"The excerpt leaves out the drop at {analysis.drop_s:.1f} s of the song."))
-    if excerpt.fades_out and excerpt.end_s >= analysis.duration_s:
+    if plan.excerpt.fades_out and plan.excerpt.end_s >= analysis.duration_s:
         found.append(Violation(2, end, "The audio fades although the song ends with the video."))
-    return found + _three_acts(plan)
+    return found + _three_acts(edit)
 
 
-def _three_acts(plan: EditPlan) -> list[Violation]:
+def _three_acts(edit: _Edit) -> list[Violation]:
     found = [
         Violation(2, after.start_frame, f"Act {after.act} comes after act {before.act}.")
-        for before, after in pairwise(plan.shots)
+        for before, after in pairwise(edit.shots)
         if after.act < before.act
     ]
-    missing = sorted({1, 2, 3} - {shot.act for shot in plan.shots})
-    if len(plan.shots) >= 3 and missing:
+    missing = sorted({1, 2, 3} - {shot.act for shot in edit.shots})
+    if len(edit.shots) >= 3 and missing:
         found.append(Violation(2, 0, f"The video has no act {missing[0]}."))
     return found
 
 
-def _holds(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
-    if len(plan.shots) == 1:
+def _holds(edit: _Edit) -> list[Violation]:
+    if len(edit.shots) == 1:
         return []
     found = []
-    hero = plan.shots[0]
+    hero = edit.shots[0]
     if hero.kind is not ShotKind.HERO_HOLD:
         found.append(Violation(3, 0, "The first shot is not the hero's."))
-    elif not _holds_beat_or_bar(hero, plan, analysis):
+    elif not _holds_beat_or_bar(hero, edit):
         found.append(Violation(3, 0, "The first frame is not held for one beat or one bar."))
-    choruses = (
-        [start for start, _, role in _starts(plan, analysis) if role is SectionRole.CHORUS]
-        if has_bars(analysis)
-        else []
-    )
-    if choruses and not _opens_on_chorus(plan, analysis):
-        for shot in plan.shots[1:-1]:
-            if shot.start_frame == min(choruses) and not _holds_beat_or_bar(shot, plan, analysis):
-                found.append(Violation(3, shot.start_frame, "The first chorus opens without holding its first frame."))
+    first_chorus = min((start.frame for start in edit.starts if start.role is SectionRole.CHORUS), default=0)
+    for shot in edit.shots[1:-1]:
+        if shot.start_frame == first_chorus and not _holds_beat_or_bar(shot, edit):
+            found.append(Violation(3, first_chorus, "The first chorus opens without holding its first frame."))
     return found
 
 
-def _opens_on_chorus(plan: EditPlan, analysis: SongAnalysis) -> bool:
-    return any(
-        section.role is SectionRole.CHORUS and _nearest_downbeat(plan, analysis, section.start_s) == 0
-        for section in analysis.sections
-    )
-
-
-def _holds_beat_or_bar(shot: Shot, plan: EditPlan, analysis: SongAnalysis) -> bool:
+def _holds_beat_or_bar(shot: Shot, edit: _Edit) -> bool:
     """A hold longer than half of its shot is cut down to that."""
-    bars = [frame - shot.start_frame for frame in downbeat_frames(plan, analysis) if frame > shot.start_frame]
-    lengths = [beat_frames(shot.start_frame, plan, analysis), *bars[:1]]
+    bars = [frame - shot.start_frame for frame in edit.downbeats if frame > shot.start_frame]
+    lengths = [beat_frames(shot.start_frame, edit.plan, edit.analysis), *bars[:1]]
     return any(abs(shot.hold_frames - min(length, max(1, shot.frame_count // 2))) <= 1 for length in lengths)
 
 
-def _drop(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
-    if analysis.drop_s is None or not has_bars(analysis):
+def _drop(edit: _Edit) -> list[Violation]:
+    if edit.drop is None:
         return []
-    drop = _nearest_downbeat(plan, analysis, analysis.drop_s)
-    if not _is_inside(drop, plan):
-        return []
-    if not _is_served(drop, plan):
-        return [Violation(4, drop, "No cut lies on the drop.")]
-    pairs = list(pairwise(plan.shots))
-    at_drop = [hardness(before, after) for before, after in pairs if after.start_frame == drop]
+    if not edit.is_served(edit.drop):
+        return [Violation(4, edit.drop, "No cut lies on the drop.")]
+    cuts = {after.start_frame: hardness(before, after) for before, after in pairwise(edit.shots)}
+    hardest = cuts.pop(edit.drop, math.inf)
     return [
-        Violation(4, after.start_frame, "This cut is harder than the cut on the drop.")
-        for before, after in pairs
-        if at_drop and after.start_frame != drop and hardness(before, after) >= at_drop[0]
+        Violation(4, frame, "This cut is at least as hard as the cut on the drop.")
+        for frame, hard in cuts.items()
+        if hard >= hardest
     ]
 
 
-def _drum_gap(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
-    end = _gap_end(plan, analysis) if has_bars(analysis) else None
-    if end is None or _is_served(end, plan):
+def _drum_gap(edit: _Edit) -> list[Violation]:
+    if edit.gap_end is None or edit.is_served(edit.gap_end):
         return []
-    return [Violation(5, end, "The drums come back after their longest silence, and no cut meets them.")]
+    return [Violation(5, edit.gap_end, "The drums come back after their longest silence, and no cut meets them.")]
 
 
-def _sections(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
-    if not has_bars(analysis):
-        return []
+def _sections(edit: _Edit) -> list[Violation]:
     found = []
-    downbeats = downbeat_frames(plan, analysis)
-    for start, name, _ in _starts(plan, analysis):
-        if not _is_served(start, plan):
-            found.append(Violation(6, start, f"The section {name} starts without a new shot."))
-        bar_end = min((frame for frame in downbeats if frame > start), default=start)
+    for start in edit.starts:
+        if not edit.is_served(start.frame):
+            found.append(Violation(6, start.frame, f"The section {start.name} starts without a new shot."))
+        bar_end = min((frame for frame in edit.downbeats if frame > start.frame), default=start.frame)
         found += [
-            Violation(6, cut, f"The cut splits the first bar of the section {name}.")
-            for cut in _cuts(plan)
-            if start < cut < bar_end
+            Violation(6, cut, f"The cut splits the first bar of the section {start.name}.")
+            for cut in edit.cuts
+            if start.frame < cut < bar_end
         ]
     return found
 
 
-def _pace(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
+def _pace(edit: _Edit) -> list[Violation]:
     """A loud shot that could be cut is not more than twice as long as a clearly calmer one that could be longer."""
-    if not has_bars(analysis):
+    if not edit.has_bars:
         return []
-    inner = plan.shots[:-1]
-    energies = {shot.id: shot_energy(shot, plan, analysis) for shot in inner}
-    calm = [shot for shot in inner if _could_be_longer(shot, plan, analysis)]
+    inner = edit.shots[:-1]
+    asked = {0, edit.plan.frame_count, edit.drop, edit.gap_end, *(start.frame for start in edit.starts)}
+    free = [shot for shot in inner if not {shot.start_frame, shot.end_frame} <= asked]
     found = []
     for loud in inner:
         hurried = [
-            shot for shot in calm
-            if energies[shot.id] < energies[loud.id] - 2 * SAME_ENERGY and 2 * shot.frame_count < loud.frame_count
-        ]  # fmt: skip
-        if hurried and _bars_in(loud, plan, analysis) > 1:
-            found.append(
-                Violation(
-                    7, loud.start_frame, f"{loud.id} is louder than {hurried[0].id}, yet lasts more than twice as long."
-                )
-            )
+            shot.id
+            for shot in free
+            if edit.energies[shot.id] < edit.energies[loud.id] - CLEARLY_CALMER
+            and 2 * shot.frame_count < loud.frame_count
+        ]
+        if hurried and edit.bars_in(loud) > 1:
+            sentence = f"{loud.id} is louder than {hurried[0]}, yet lasts more than twice as long."
+            found.append(Violation(7, loud.start_frame, sentence))
     return found
 
 
-def _bars_in(shot: Shot, plan: EditPlan, analysis: SongAnalysis) -> int:
-    return sum(shot.start_frame <= frame < shot.end_frame for frame in downbeat_frames(plan, analysis))
-
-
-def _could_be_longer(shot: Shot, plan: EditPlan, analysis: SongAnalysis) -> bool:
-    """Whether one of its edges is there for the pace alone."""
-    asked = {start for start, _, _ in _starts(plan, analysis)} | {0, plan.frame_count, _gap_end(plan, analysis)}
-    if analysis.drop_s is not None:
-        asked.add(_nearest_downbeat(plan, analysis, analysis.drop_s))
-    return not {shot.start_frame, shot.end_frame} <= asked
-
-
-def _motion(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:
-    energies = [shot_energy(shot, plan, analysis) for shot in plan.shots]
+def _motion(edit: _Edit) -> list[Violation]:
     found = []
-    for shot, energy in zip(plan.shots, energies, strict=True):
+    for shot in edit.shots:
         if not 1 <= shot.motion <= 255:
             found.append(Violation(8, shot.start_frame, f"The motion of {shot.id} is {shot.motion}, not 1 to 255."))
         calmer = [
-            other for other, level in zip(plan.shots, energies, strict=True)
-            if level < energy - SAME_ENERGY and other.motion > shot.motion
-        ]  # fmt: skip
+            other.id
+            for other in edit.shots
+            if edit.energies[other.id] < edit.energies[shot.id] - CALMER and other.motion > shot.motion
+        ]
         if calmer:
-            found.append(Violation(8, shot.start_frame, f"{shot.id} is louder than {calmer[0].id}, but moves less."))
+            found.append(Violation(8, shot.start_frame, f"{shot.id} is louder than {calmer[0]}, but moves less."))
     return found
 
 
-def _prompts(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:  # noqa: ARG001 (all rules are called alike)
+def _prompts(edit: _Edit) -> list[Violation]:
     """The template ends in the palette and the style: the tail that most prompts share."""
-    tails = [shot.prompt.rsplit(",", 1)[-1].strip() for shot in plan.shots]
+    tails = [shot.prompt.rsplit(",", 1)[-1].strip() for shot in edit.shots]
     style = Counter(tails).most_common(1)[0][0]
     found = [
         Violation(9, shot.start_frame, f'The prompt of {shot.id} does not end in the shared style "{style}".')
-        for shot, tail in zip(plan.shots, tails, strict=True)
+        for shot, tail in zip(edit.shots, tails, strict=True)
         if tail != style
     ]
     return found + [
         Violation(9, shot.start_frame, f"The seed of {shot.id} is {shot.seed}, not 0 to 2147483647.")
-        for shot in plan.shots
+        for shot in edit.shots
         if not 0 <= shot.seed < 2**31
     ]
 
 
-def _ending(plan: EditPlan, analysis: SongAnalysis) -> list[Violation]:  # noqa: ARG001 (all rules are called alike)
-    last = plan.shots[-1]
+def _ending(edit: _Edit) -> list[Violation]:
+    last = edit.shots[-1]
     found = [
         Violation(10, shot.start_frame, f"{shot.id} turns into the cover before the video's end.")
-        for shot in plan.shots[:-1]
+        for shot in edit.shots[:-1]
         if shot.kind is ShotKind.COVER_END
     ]
     if last.kind is not ShotKind.COVER_END:

@@ -100,7 +100,7 @@ class _Search:
         cues, length_s = self.cues, self.bars.span_s(first, last)
         asked = self.asked[shots] if shots < len(self.asked) else None
         return (
-            abs(last - first - asked) if asked else 0,
+            self._missed(first, last, asked),
             length_s < MIN_SHOT_S,
             cues.drop is not None and first < cues.drop < last,
             sum(first < index < last for index in cues.sections),
@@ -108,6 +108,11 @@ class _Search:
             last == self.bars.bar_count and length_s < SHORTEST_ENDING_S,
             0.0 if asked else self._pace_cost(first, last),
         )
+
+    def _missed(self, first: int, last: int, asked: int | None) -> int:
+        """How many bars a length is off from what was asked; the video's end may cut a shot short."""
+        off = last - first - asked if asked else 0
+        return 0 if off < 0 and last == self.bars.bar_count else abs(off)
 
     def _pace_cost(self, first: int, last: int) -> float:
         """How far the length is from the wanted one, a squared ratio; per second, so that all lengths count alike."""

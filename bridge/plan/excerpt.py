@@ -40,7 +40,8 @@ def choose_excerpt(analysis: SongAnalysis, song: Grid, length_s: float) -> Grid:
         )
     drop = song.nearest(analysis.drop_s) if analysis.drop_s is not None and song.is_heard else None
     if drop is not None:
-        windows = [window for window in windows if window[0] < drop < window[1]] or windows
+        touching = [window for window in windows if window[0] <= drop <= window[1]]
+        windows = [window for window in touching if drop not in window] or touching or windows
     longest_s = max(song.span_s(*window) for window in windows)
     windows = [window for window in windows if song.span_s(*window) >= FULL_ENOUGH * longest_s]
     if drop is not None:
