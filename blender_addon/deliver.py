@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Render settings, and the render itself."""
+
+import os
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import grade, mp4, timeline
+
+DRAFT_LONG_SIDE_PX = 640
+ENCODED_SPACE = grade.LINEAR
+"""what the colours are declared to be when they shall pass through unchanged: the renderer's own working space"""
+
+
+class RenderError(RuntimeError):
+    """Blender rendered something else than what was asked for, or nothing."""
+
+
+def settings(scene: Any) -> None:
+    """The deliverable's settings, saved with the .blend: H.264 High, yuv420p, BT.709, AAC, the colours as they are."""
+    timeline.prepare(scene)
+    render = scene.render
+    render.resolution_percentage = 100
+    render.use_sequencer = True
+    render.dither_intensity = 0.0  # noise that the encoder would have to spend bits on
+    image = render.image_settings
+    image.media_type = "VIDEO"  # first: it decides which formats there are
+    image.file_format, image.color_mode = "FFMPEG", "RGB"
+    video = render.ffmpeg
+    video.format, video.codec = "MPEG4", "H264"
+    video.constant_rate_factor, video.ffmpeg_preset = "HIGH", "GOOD"
+    video.gopsize = round(timeline.scene_fps(scene))
+    video.audio_codec, video.audio_bitrate, video.audio_channels = "AAC", 192, "STEREO"
+    video.audio_mixrate = 48000
+    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.sequencer_colorspace_settings.name = "sRGB"
+
+
+def for_this_process(scene: Any) -> None:
+    """What a render process needs and the editor's Blender does not; not for saving.
+
+    Caches only cost memory when each frame is asked for once; a GPU is not to be relied on without a window.
+    """
+    editor = scene.sequence_editor
+    editor.use_cache_raw = editor.use_cache_final = editor.use_prefetch = False
+    scene.render.compositor_device = "CPU"
+    pass_colours_through(scene)
+
+
+def draft(scene: Any) -> None:
+    """Makes the output small and its encoding quick; not for saving."""
+    render = scene.render
+    ratio = DRAFT_LONG_SIDE_PX / max(render.resolution_x, render.resolution_y)
+    render.resolution_x, render.resolution_y = (_even(render.resolution_x * ratio), _even(render.resolution_y * ratio))
+    render.ffmpeg.ffmpeg_preset = "REALTIME"
+    for strip in timeline.all_strips(scene):
+        if hasattr(strip, "transform"):  # in pixels of the source, so they don't follow the output's size
+            strip.transform.scale_x *= ratio
+            strip.transform.scale_y *= ratio
+            strip.transform.offset_x *= ratio
+            strip.transform.offset_y *= ratio
+
+
+def pass_colours_through(scene: Any) -> bool:
+    """Renders the same picture without converting colours there and back, where that can be; says whether it can.
+
+    The sequencer works on sRGB-encoded bytes. Only the compositor wants them scene-linear, and our group encodes them
+    again at once. If our grade is the only modifier and every source is sRGB, then declaring all of it linear, and
+    leaving the group's conversions out, gives the same picture for half the cost.
+    """
+    group = grade.find(scene)
+    if not _is_plain(scene, group):
+        return False
+    lean = grade.lean(group) if group else None
+    for strip in timeline.all_strips(scene):
+        if strip.type in ("MOVIE", "IMAGE"):
+            strip.colorspace_settings.name = ENCODED_SPACE
+        for modifier in strip.modifiers:
+            modifier.node_group = lean
+    scene.sequencer_colorspace_settings.name = ENCODED_SPACE
+    scene.view_settings.view_transform = "Raw"
+    return True
+
+
+def _is_plain(scene: Any, group: Any | None) -> bool:
+    view = scene.view_settings
+    if (view.view_transform, view.look, view.exposure, view.gamma) != ("Standard", "None", 0.0, 1.0):
+        return False
+    if view.use_curve_mapping or view.use_white_balance or scene.sequencer_colorspace_settings.name != "sRGB":
+        return False
+    if group is not None and not grade.is_whole(group):
+        return False
+    return all(_is_plain_strip(strip, group) for strip in timeline.all_strips(scene))
+
+
+def _is_plain_strip(strip: Any, group: Any | None) -> bool:
+    if strip.type == "SOUND":
+        return True
+    if strip.type not in ("MOVIE", "IMAGE", "COLOR") or getattr(strip, "use_float", False):
+        return False
+    if strip.type != "COLOR" and strip.colorspace_settings.name != "sRGB":
+        return False
+    return all(modifier.type == "COMPOSITOR" and modifier.node_group == group for modifier in strip.modifiers)
+
+
+def render(
+    scene: Any,
+    path: Path,
+    frame_start: int | None = None,
+    frame_end: int | None = None,
+    *,
+    audio: bool = True,
+    on_frame: Callable[[int], None] | None = None,
+) -> None:
+    """Renders [frame_start, frame_end) to an MP4 with its index first. The file appears whole or not at all.
+
+    Args:
+        scene: with `settings` and `for_this_process` done.
+        path: ends in .mp4.
+        frame_start: the first scene frame; the scene's own by default.
+        frame_end: one past the last.
+        audio: with the sequencer's sound.
+        on_frame: told the number of frames written so far, after each.
+
+    Raises:
+        RenderError: Blender could not write all frames.
+    """
+    first = scene.frame_start if frame_start is None else frame_start
+    end = scene.frame_end + 1 if frame_end is None else frame_end
+    beside = path.with_name(f".{path.stem}~{os.getpid()}.mp4")
+    saved = (scene.frame_start, scene.frame_end, scene.render.filepath, scene.render.ffmpeg.audio_codec)
+    scene.frame_start, scene.frame_end, scene.render.filepath = first, end - 1, str(beside)
+    if not audio:
+        scene.render.ffmpeg.audio_codec = "NONE"
+    try:
+        with _told_of_frames(on_frame):
+            bpy.ops.render.render(animation=True, scene=scene.name)
+        _must_be_whole(beside, end - first)
+        mp4.move_index_first(beside)
+        beside.replace(path)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise RenderError(f"Blender could not render {path}: {_reason(error)}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+        (scene.frame_start, scene.frame_end, scene.render.filepath, scene.render.ffmpeg.audio_codec) = saved
+
+
+@contextmanager
+def _told_of_frames(on_frame: Callable[[int], None] | None):
+    written = 0
+
+    def count(*_: Any) -> None:
+        nonlocal written
+        written += 1
+        if on_frame:
+            on_frame(written)
+
+    bpy.app.handlers.render_write.append(count)
+    try:
+        yield
+    finally:
+        bpy.app.handlers.render_write.remove(count)
+
+
+def _must_be_whole(path: Path, frames: int) -> None:
+    if not path.exists():
+        raise RenderError("it wrote no file; is the folder writable?")
+    written = mp4.frame_count(path)
+    if written != frames:
+        raise RenderError(f"it wrote {written} of {frames} frames; is the disk full?")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).strip().replace("\n", " ") or type(error).__name__
+
+
+def _even(value: float) -> int:
+    return 2 * round(value / 2)

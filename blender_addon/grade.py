@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cover's grade as one editable node group, which every shot's strip wears as a compositor modifier.
+
+The group works on sRGB-encoded values, as `Grade` says, while the compositor is scene-linear: so it converts,
+multiplies by the matrix, bends the curves, mixes by the strength, and converts back. It sits on the strips and not on
+an adjustment strip: at the clips' own size it costs the least, and a pure colour transform gives the same picture.
+"""
+
+from typing import Any
+
+import bpy
+
+from . import timeline
+from .protocol import Grade
+
+NAME = "Cover Grade"
+STRENGTH = "Strength"
+MATRIX_ROWS = ("Red from", "Green from", "Blue from")
+CURVES = "Curves"
+MIX = "Mix by strength"
+ENCODE, DECODE = "To sRGB", "From sRGB"
+LINEAR = "Linear Rec.709"
+_UNIT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+_LINKS = sorted(
+    [
+        ("Input", ENCODE),
+        *[(ENCODE, name) for name in MATRIX_ROWS],
+        *[(name, "Matrix") for name in MATRIX_ROWS],
+        ("Matrix", CURVES),
+        (ENCODE, MIX),
+        (CURVES, MIX),
+        (STRENGTH, MIX),
+        (MIX, DECODE),
+        (DECODE, "Output"),
+    ]
+)
+
+
+def apply(scene: Any, grade: Grade) -> None:
+    """Puts the grade on every shot, in place of the one before; a neutral grade puts none."""
+    timeline.prepare(scene)
+    if grade.is_neutral:
+        remove(scene)
+        return
+    group = find(scene)
+    if group is None or not is_whole(group):
+        group = _new_group(group)
+    _set_values(group, grade)
+    spread(scene, group)
+
+
+def remove(scene: Any) -> None:
+    """Takes the grade off every strip, and the node group away if nothing else uses it."""
+    group = find(scene)
+    for strip in timeline.all_strips(scene):
+        for modifier in list(strip.modifiers):
+            if _wears(modifier, group):
+                strip.modifiers.remove(modifier)
+    if group is not None and group.users == 0:
+        bpy.data.node_groups.remove(group)
+
+
+def spread(scene: Any, group: Any | None = None) -> None:
+    """Puts the grade that the scene has on those of our movies that lack it, such as a new take's."""
+    group = group or find(scene)
+    if group is None:
+        return
+    for strip in timeline.shot_strips(scene):
+        if strip.type == "MOVIE" and not any(_wears(modifier, group) for modifier in strip.modifiers):
+            modifier = strip.modifiers.new(name=NAME, type="COMPOSITOR")
+            modifier.node_group = group
+
+
+def find(scene: Any) -> Any | None:
+    """The grade's node group: the one that the strips wear, else the one of that name."""
+    for strip in timeline.all_strips(scene):
+        for modifier in strip.modifiers:
+            if modifier.type == "COMPOSITOR" and modifier.node_group and modifier.node_group.name.startswith(NAME):
+                return modifier.node_group
+    return bpy.data.node_groups.get(NAME)
+
+
+def set_strength(group: Any, strength: float) -> None:
+    """0 leaves the picture alone, 1 is the whole grade."""
+    group.nodes[STRENGTH].outputs[0].default_value = strength
+
+
+def is_whole(group: Any) -> bool:
+    """Whether the group has our nodes, linked as we link them, and no others: the editor changed values at most."""
+    links = sorted((link.from_node.name, link.to_node.name) for link in group.links)
+    spaces = [
+        (group.nodes[name].from_color_space, group.nodes[name].to_color_space)
+        for name in (ENCODE, DECODE)
+        if name in group.nodes
+    ]
+    muted = any(node.mute for node in group.nodes)
+    return links == _LINKS and spaces == [(LINEAR, "sRGB"), ("sRGB", LINEAR)] and not muted
+
+
+def lean(group: Any) -> Any:
+    """A copy of a whole group for a scene whose colours stay sRGB-encoded: without the conversions.
+
+    Without the mix too where the strength is 1, and the matrix where it is the identity, since each node costs.
+    """
+    copy = group.copy()
+    nodes, links = copy.nodes, copy.links
+    image = nodes["Input"].outputs[0]
+    for name in MATRIX_ROWS:
+        links.new(image, nodes[name].inputs[0])
+    links.new(image, _socket(nodes[MIX].inputs, "A_Color"))
+    if all(tuple(nodes[name].inputs[1].default_value) == row for name, row in zip(MATRIX_ROWS, _UNIT, strict=True)):
+        links.new(image, nodes[CURVES].inputs["Image"])
+    whole = nodes[STRENGTH].outputs[0].default_value == 1.0
+    result = nodes[CURVES].outputs[0] if whole else _socket(nodes[MIX].outputs, "Result_Color")
+    links.new(result, nodes["Output"].inputs[0])
+    for name in [ENCODE, DECODE, *([MIX, STRENGTH] if whole else [])]:
+        nodes.remove(nodes[name])
+    return copy
+
+
+def _wears(modifier: Any, group: Any | None) -> bool:
+    return modifier.type == "COMPOSITOR" and group is not None and modifier.node_group == group
+
+
+def _new_group(old: Any | None) -> Any:
+    """A new group with all nodes; one that the editor rebuilt is kept, under its name, out of the way."""
+    if old is not None:
+        old.name = f"{NAME} (edited)"
+    group = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+    group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+    group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+    image = _node(group, "NodeGroupInput", "Input", 0).outputs[0]
+    encoded = _convert(group, ENCODE, LINEAR, "sRGB", image, 1)
+    graded = _curves(group, _matrix(group, encoded))
+    mixed = _mix(group, encoded, graded)
+    decoded = _convert(group, DECODE, "sRGB", LINEAR, mixed, 6)
+    group.links.new(decoded, _node(group, "NodeGroupOutput", "Output", 7).inputs[0])
+    return group
+
+
+def _node(group: Any, kind: str, name: str, column: int, row: int = 0) -> Any:
+    node = group.nodes.new(kind)
+    node.name = node.label = name
+    node.location = (column * 220, -row * 180)
+    return node
+
+
+def _convert(group: Any, name: str, source: str, target: str, image: Any, column: int) -> Any:
+    node = _node(group, "CompositorNodeConvertColorSpace", name, column)
+    node.from_color_space, node.to_color_space = source, target
+    group.links.new(image, node.inputs[0])
+    return node.outputs[0]
+
+
+def _matrix(group: Any, image: Any) -> Any:
+    """Three dot products: each output channel from red, green and blue."""
+    combine = _node(group, "ShaderNodeCombineXYZ", "Matrix", 3)
+    for row, name in enumerate(MATRIX_ROWS):
+        dot = _node(group, "ShaderNodeVectorMath", name, 2, row)
+        dot.operation = "DOT_PRODUCT"
+        group.links.new(image, dot.inputs[0])
+        group.links.new(dot.outputs["Value"], combine.inputs[row])
+    return combine.outputs[0]
+
+
+def _curves(group: Any, image: Any) -> Any:
+    node = _node(group, "CompositorNodeCurveRGB", CURVES, 4)
+    node.mapping.extend = "HORIZONTAL"  # beyond 0-1 as at 0 and 1: the clip between matrix and curves
+    group.links.new(image, node.inputs["Image"])
+    return node.outputs[0]
+
+
+def _mix(group: Any, ungraded: Any, graded: Any) -> Any:
+    mix = _node(group, "ShaderNodeMix", MIX, 5)
+    mix.data_type, mix.clamp_factor = "RGBA", True
+    strength = _node(group, "ShaderNodeValue", STRENGTH, 4, 2)
+    group.links.new(strength.outputs[0], _socket(mix.inputs, "Factor_Float"))
+    group.links.new(ungraded, _socket(mix.inputs, "A_Color"))
+    group.links.new(graded, _socket(mix.inputs, "B_Color"))
+    return _socket(mix.outputs, "Result_Color")
+
+
+def _socket(sockets: Any, identifier: str) -> Any:
+    """A Mix node has a socket of each name for every type; only their identifiers differ."""
+    return next(socket for socket in sockets if socket.identifier == identifier)
+
+
+def _set_values(group: Any, grade: Grade) -> None:
+    for row, name in enumerate(MATRIX_ROWS):
+        group.nodes[name].inputs[1].default_value = grade.matrix[3 * row : 3 * row + 3]
+    set_strength(group, grade.strength)
+    node = group.nodes[CURVES]
+    for channel, values in enumerate(grade.curves):
+        _set_curve(node.mapping.curves[channel], values)
+    node.mapping.update()
+    group.update_tag()
+
+
+def _set_curve(curve: Any, values: tuple[float, ...]) -> None:
+    """Straight lines through evenly spaced points. The combined curve stays straight: CPU and GPU differ on it."""
+    points = curve.points
+    while len(points) > 2:
+        points.remove(points[1])
+    last = len(values) - 1
+    points[0].location, points[-1].location = (0.0, values[0]), (1.0, values[-1])
+    for index in range(1, last):
+        points.new(index / last, values[index])
+    for point in points:
+        point.handle_type = "VECTOR"

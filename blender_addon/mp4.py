@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The index of an MP4 file (ISO/IEC 14496-12): counted, and moved to the front. Pure: standard library only.
+
+Blender writes the index (`moov`) behind the media data; web players want it first, so that the video plays while it
+loads. The index holds absolute file offsets (`stco`, `co64`), which then grow by the index's own size.
+"""
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+_COPY_BYTES = 1 << 20
+_HOLDS_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
+
+
+class Box(NamedTuple):
+    """One box: its type, where it starts, how long it is with its header, and how long that is."""
+
+    kind: bytes
+    start: int
+    size: int
+    header: int
+
+    @property
+    def body(self) -> int:
+        return self.start + self.header
+
+    @property
+    def end(self) -> int:
+        return self.start + self.size
+
+
+def move_index_first(path: Path) -> None:
+    """Rewrites the file with `moov` before `mdat`, beside and then renamed; a file that is so already is left alone.
+
+    Raises:
+        ValueError: it is no whole MP4 file, or its offsets would outgrow their 32 bits.
+    """
+    with path.open("rb") as file:
+        boxes = _top_boxes(file)
+        index = _the_index(boxes, path)
+        if all(box.kind != b"mdat" or box.start > index.start for box in boxes):
+            return
+        file.seek(index.start)
+        moov = bytearray(file.read(index.size))
+        for box in _boxes_within(moov):
+            if box.kind in (b"stco", b"co64"):
+                _shift_table(moov, box, index.size)
+        beside = path.with_name(path.name + "~")
+        with beside.open("wb") as out:
+            for box in boxes:
+                if box.kind == b"ftyp":
+                    _copy(file, box, out)
+            out.write(moov)
+            for box in boxes:
+                if box.kind not in (b"ftyp", b"moov"):
+                    _copy(file, box, out)
+    beside.replace(path)
+
+
+def frame_count(path: Path) -> int:
+    """How many frames the index lists for the first video track.
+
+    Raises:
+        ValueError: it is no whole MP4 file, or has no video.
+    """
+    with path.open("rb") as file:
+        index = _the_index(_top_boxes(file), path)
+        file.seek(index.start)
+        moov = bytearray(file.read(index.size))
+    is_video = False
+    for box in _boxes_within(moov):
+        if box.kind == b"hdlr":
+            is_video = moov[box.body + 8 : box.body + 12] == b"vide"
+        elif box.kind == b"stsz" and is_video:
+            return struct.unpack_from(">I", moov, box.body + 8)[0]
+    raise ValueError(f"{path} has no video")
+
+
+def _the_index(boxes: list[Box], path: Path) -> Box:
+    for box in boxes:
+        if box.kind == b"moov":
+            return box
+    raise ValueError(f"{path} is not a whole MP4 file: it has no index")
+
+
+def _top_boxes(file: BinaryIO) -> list[Box]:
+    end = file.seek(0, os.SEEK_END)
+    boxes = []
+    start = 0
+    while start < end:
+        file.seek(start)
+        boxes.append(_box(file.read(16), start, end))
+        start = boxes[-1].end
+    return boxes
+
+
+def _boxes_within(moov: bytearray, start: int = 0, end: int | None = None) -> Iterator[Box]:
+    """Every box in `moov`, itself first, those inside a box after it."""
+    end = len(moov) if end is None else end
+    while start < end:
+        box = _box(bytes(moov[start : start + 16]), start, end)
+        yield box
+        if box.kind in _HOLDS_BOXES:
+            yield from _boxes_within(moov, box.body, box.end)
+        start = box.end
+
+
+def _box(head: bytes, start: int, end: int) -> Box:
+    if len(head) < 8:
+        raise ValueError(f"the file ends within the box at byte {start}")
+    size, kind = struct.unpack_from(">I4s", head)
+    header = 8
+    if size == 1 and len(head) == 16:
+        size, header = struct.unpack_from(">Q", head, 8)[0], 16
+    elif size == 0:
+        size = end - start
+    if size < header or start + size > end:
+        raise ValueError(f"the box {kind!r} at byte {start} does not fit into the file")
+    return Box(kind, start, size, header)
+
+
+def _shift_table(moov: bytearray, box: Box, shift: int) -> None:
+    number = "I" if box.kind == b"stco" else "Q"
+    (count,) = struct.unpack_from(">I", moov, box.body + 4)
+    offsets = struct.unpack_from(f">{count}{number}", moov, box.body + 8)
+    try:
+        struct.pack_into(f">{count}{number}", moov, box.body + 8, *(offset + shift for offset in offsets))
+    except struct.error:
+        raise ValueError("the file is too large for its 32-bit index to be moved") from None
+
+
+def _copy(source: BinaryIO, box: Box, out: BinaryIO) -> None:
+    source.seek(box.start)
+    left = box.size
+    while left:
+        chunk = source.read(min(left, _COPY_BYTES))
+        if not chunk:
+            raise ValueError("the file ended early")
+        out.write(chunk)
+        left -= len(chunk)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The edit in segments that end on cuts, each named by the hash of everything that shapes its pixels.
+
+A segment with the same name has the same pixels, so that only what changed is rendered again. What is hashed is read
+from Blender's own description of each strip, modifier and node, so that a setting that we never heard of counts too.
+Frames are relative to the segment's start: a shot that only moved along is not rendered again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from . import compat, grade, timeline
+
+VERSION = 1
+"""changes whenever the same scene would render to other pixels, or the same frames to other bytes"""
+_NO_PIXELS = {
+    "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",
+    "show_retiming_keys", "show_expanded", "is_active", "show_preview", "proxy", "use_proxy", "open_mask_input_panel",
+    "show_group_selector",
+}  # fmt: skip
+_NODE_LOOKS = {
+    "location", "location_absolute", "width", "height", "dimensions", "color", "color_tag", "use_custom_color",
+    "show_options", "show_texture", "hide", "parent", "internal_links", "bl_idname", "bl_label", "warning_propagation",
+}  # fmt: skip
+_FRAMES = {
+    "frame_start", "frame_final_start", "frame_final_end",
+    "content_start", "content_end", "left_handle", "right_handle",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Scene frames [start, end), and the name that its pixels give it."""
+
+    start: int
+    end: int
+    name: str
+
+
+def segments(scene: Any) -> list[Segment]:
+    """The scene's frame range, cut where a shot of ours starts."""
+    first, end = scene.frame_start, scene.frame_end + 1
+    cuts = {compat.left(strip) for strip in timeline.shot_strips(scene)}
+    edges = [first, *sorted(cut for cut in cuts if first < cut < end), end]
+    return [Segment(a, b, _name(scene, a, b)) for a, b in pairwise(edges)]
+
+
+def _name(scene: Any, start: int, end: int) -> str:
+    strips = [
+        strip
+        for strip in scene.sequence_editor.strips
+        if strip.type != "SOUND" and compat.left(strip) < end and compat.right(strip) > start
+    ]
+    strips.sort(key=lambda strip: (strip.channel, compat.left(strip)))
+    data = {
+        "version": [VERSION, *timeline.BLENDER],
+        "length": end - start,
+        "output": _output(scene),
+        "strips": [_describe(strip, start) for strip in strips],
+        "elsewhere": _elsewhere(scene, strips, start),
+    }
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _output(scene: Any) -> Any:
+    render = scene.render
+    return [
+        [render.resolution_x, render.resolution_y, render.resolution_percentage, str(timeline.scene_fps(scene))],
+        [render.dither_intensity, render.pixel_aspect_x, render.pixel_aspect_y],
+        _describe(render.ffmpeg, 0, skip={name for name in dir(render.ffmpeg) if name.startswith("audio_")}),
+        _describe(scene.view_settings, 0),
+        scene.sequencer_colorspace_settings.name,
+    ]
+
+
+def _elsewhere(scene: Any, strips: list[Any], start: int) -> Any:
+    """What reaches the pixels from outside the strips: animation, and time where a node or effect may look at it."""
+    curves = [
+        [curve.data_path, curve.array_index, [_describe(point, 0) for point in curve.keyframe_points]]
+        for curve in timeline.animation(scene)
+        if any(curve.data_path.startswith(strip.path_from_id()) for strip in strips)
+    ]
+    timeless = all(_is_timeless(strip) for strip in strips)
+    return [curves, None if timeless and not curves else start]
+
+
+def _is_timeless(strip: Any) -> bool:
+    """Whether a strip looks the same wherever it lies in time."""
+    return strip.type in ("MOVIE", "IMAGE", "COLOR") and all(
+        modifier.type == "COMPOSITOR" and modifier.node_group and grade.is_whole(modifier.node_group)
+        for modifier in strip.modifiers
+    )
+
+
+def _describe(thing: Any, start: int, skip: Collection[str] = ()) -> Any:
+    """All of a thing's properties that may matter, as plain values."""
+    described: dict[str, Any] = {"type": thing.bl_rna.identifier}
+    skip = {*skip, *_NO_PIXELS, *(_NODE_LOOKS if hasattr(thing, "internal_links") else ())}
+    for prop in thing.bl_rna.properties:
+        name = prop.identifier
+        if name not in skip:
+            described[name] = _value(name, prop, getattr(thing, name), start)
+    return described
+
+
+def _value(name: str, prop: Any, value: Any, start: int) -> Any:
+    if name in _FRAMES:
+        return value - start
+    if name == "filepath":
+        return _content(str(timeline.absolute(value)))
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return round(value, 6)
+    if prop.type == "ENUM":
+        return sorted(value)
+    if prop.type == "POINTER":
+        return _pointed_to(value, start)
+    if prop.type == "COLLECTION":
+        return [_describe(item, start) for item in value]
+    return _numbers(value)
+
+
+def _pointed_to(thing: Any, start: int) -> Any:
+    kinds = {kind.__name__ for kind in type(thing).__mro__}
+    if "NodeTree" in kinds:
+        links = [
+            [link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier]
+            for link in thing.links
+        ]
+        return [[[node.name, _describe(node, start)] for node in thing.nodes], links]
+    if kinds & {"Node", "NodeSocket", "Strip"}:
+        return thing.name  # it is described where it is a member
+    if "ID" in kinds:
+        return os.urandom(16).hex()  # a scene, a mask: too much hangs on it, so it is rendered every time
+    return _describe(thing, start)
+
+
+def _numbers(value: Any) -> Any:
+    """Vectors, matrices and arrays, to any depth."""
+    return round(value, 6) if isinstance(value, float | int) else [_numbers(item) for item in value]
+
+
+def _content(path: str) -> str:
+    """The sha256 of a file, by which it may move or be made again; its path if there is no such file."""
+    try:
+        stat = Path(path).stat()
+    except OSError:
+        return path
+    return _sha256(path, stat.st_size, stat.st_mtime_ns)
+
+
+@cache
+def _sha256(path: str, _size: int, _changed_ns: int) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

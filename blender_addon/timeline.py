@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only writer of markers and strips: an edit plan onto the sequencer, and back.
+
+What is ours is known by custom properties: a shot's strip carries its shot (`strip_layout.properties_of`), the song's
+strip `SONG_KEY`. Markers cannot carry any, so the scene lists ours by name and frame. All else is the editor's, and
+stays. Building twice is building once.
+"""
+
+import json
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import codec, compat, strip_layout
+from .protocol import EditPlan, Excerpt, SongAnalysis
+from .strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
+from .timing import frame_at
+
+SCENE_KEY = "beatboard_edit"
+"""the scene's custom property that holds, as JSON, what strips cannot"""
+SONG_KEY = "beatboard_song"
+BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
+PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
+"""per act, in the hues of `strip_layout.ACT_COLORS`"""
+FADE_S = 2.0
+"""how long the song fades before the end of an excerpt that stops before the song does"""
+
+
+def build(
+    scene: Any,
+    plan: EditPlan,
+    analysis: SongAnalysis | None,
+    *,
+    song_path: Path,
+    clips: Mapping[str, Path] | None = None,
+    beats: bool = False,
+) -> None:
+    """Lays the plan out on the scene's sequencer: markers, the song, and a strip per shot.
+
+    Args:
+        scene: where to; its frame rate, size and range become the plan's.
+        plan: what to lay out.
+        analysis: where the markers go; without one there are none.
+        song_path: the whole song as WAV, FLAC or Opus; other formats play shifted in some versions of Blender.
+        clips: the movie of each shot by its id; a shot without one gets a coloured placeholder.
+        beats: a marker on every beat, not only on downbeats.
+
+    Raises:
+        FileNotFoundError: the song or a clip is not there.
+    """
+    for path in (song_path, *(clips or {}).values()):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist.")
+    prepare(scene)
+    _set_scene(scene, plan)
+    markers = _set_markers(scene, plan, analysis, beats=beats)
+    _set_song(scene, plan, song_path)
+    _set_shots(scene, plan, clips or {})
+    _name_channels(scene)
+    _write_header(scene, plan, markers)
+
+
+def read(scene: Any) -> EditPlan:
+    """The edit as the timeline shows it now, after whatever the editor did.
+
+    Raises:
+        ValueError: the scene was never built by `build`.
+    """
+    header = _header(scene)
+    if header is None:
+        raise ValueError(f"The scene {scene.name!r} has no Beatboard edit: build the timeline first.")
+    return EditPlan(
+        song_sha256=header["song_sha256"],
+        cover_sha256=header["cover_sha256"],
+        excerpt=codec.decode(Excerpt, header["excerpt"]),
+        fps=scene_fps(scene),
+        width_px=scene.render.resolution_x,
+        height_px=scene.render.resolution_y,
+        shots=tuple(seen.shot for seen in seen_shots(scene)),
+    )
+
+
+def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
+    """The shots that the timeline shows, each with its strip's name, in order of time."""
+    return strip_layout.read_back([_as_layout(strip) for strip in shot_strips(scene)])
+
+
+def place_clip(scene: Any, shot_id: str, clip: Path) -> Any:
+    """Puts a movie where the shot's strip is, on the same frames, and gives the movie's strip.
+
+    A placeholder is replaced; a movie gets the new file and keeps its transform, modifiers and animation.
+
+    Raises:
+        LookupError: no strip has this id.
+    """
+    for strip in shot_strips(scene):
+        if strip["id"] == shot_id:
+            return _with_clip(scene, strip, clip)
+    raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
+
+
+def prepare(scene: Any) -> None:
+    """Makes the sequencer usable: a strip's compositor modifier crashes 5.0 and 5.1 if no workspace has a scene."""
+    for workspace in bpy.data.workspaces:
+        if workspace.sequencer_scene is None:
+            workspace.sequencer_scene = scene
+    if scene.sequence_editor is None:
+        scene.sequence_editor_create()
+
+
+def shot_strips(scene: Any) -> list[Any]:
+    """Our shots' strips, placeholders and movies, in order of time."""
+    if scene.sequence_editor is None:
+        return []
+    ours = [strip for strip in scene.sequence_editor.strips if "id" in strip and "kind" in strip]
+    return sorted(ours, key=lambda strip: (compat.left(strip), strip.channel))
+
+
+def all_strips(scene: Any) -> list[Any]:
+    """Every strip, the editor's too, and those inside meta strips."""
+    return list(scene.sequence_editor.strips_all) if scene.sequence_editor else []
+
+
+def animation(scene: Any) -> Any:
+    """The scene's animation curves, empty if it has none."""
+    action = scene.animation_data and scene.animation_data.action
+    bags = action.layers[0].strips[0].channelbags if action and action.layers else ()
+    return bags[0].fcurves if bags else ()
+
+
+def song_strip(scene: Any) -> Any | None:
+    """Our song's strip, if there is one."""
+    if scene.sequence_editor is None:
+        return None
+    return next((strip for strip in scene.sequence_editor.strips if SONG_KEY in strip), None)
+
+
+def scene_fps(scene: Any) -> Fraction:
+    """The scene's frame rate, exactly; 30 / 1.001 is 30000/1001."""
+    base = Fraction(scene.render.fps_base).limit_denominator(10_000)
+    return Fraction(scene.render.fps) / base
+
+
+def save(scene: Any, path: Path) -> None:
+    """Saves the .blend; our strips name their files relative to it, so that the folder can be moved as a whole."""
+    beside = path.with_name(f".{path.stem}~.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=str(beside), check_existing=False)  # relative paths need a file to start from
+    for strip in [*shot_strips(scene), song_strip(scene)]:
+        holder = getattr(strip, "sound", strip)  # a sound strip's path is its sound's
+        if hasattr(holder, "filepath") and not holder.filepath.startswith("//"):
+            holder.filepath = bpy.path.relpath(holder.filepath)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False)
+    beside.unlink()
+
+
+def _set_scene(scene: Any, plan: EditPlan) -> None:
+    scene.render.fps = round(plan.fps)
+    scene.render.fps_base = float(round(plan.fps) / plan.fps)
+    scene.render.resolution_x, scene.render.resolution_y = plan.width_px, plan.height_px
+    scene.render.resolution_percentage = 100
+    scene.frame_start, scene.frame_end = SCENE_START, strip_layout.to_scene(plan.frame_count) - 1
+    scene.sync_mode = "AUDIO_SYNC"
+    scene.tool_settings.use_snap_sequencer = True
+    scene.tool_settings.sequencer_tool_settings.snap_to_markers = True
+
+
+def _set_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool) -> list[tuple[str, int]]:
+    for name, frame in (_header(scene) or {}).get("markers", []):
+        mine = [marker for marker in scene.timeline_markers if marker.name == name]
+        if mine:  # the editor may have moved it
+            scene.timeline_markers.remove(min(mine, key=lambda marker: abs(marker.frame - frame)))
+    markers = marker_names(plan, analysis, beats=beats) if analysis else {}
+    for frame, name in markers.items():
+        scene.timeline_markers.new(name, frame=frame)
+    return [(name, frame) for frame, name in markers.items()]
+
+
+def marker_names(plan: EditPlan, analysis: SongAnalysis, *, beats: bool = False) -> dict[int, str]:
+    """What stands at which scene frame: "12" on a bar, "12 chorus B" where a section starts too, "12.3" on a beat."""
+    names: dict[int, list[str]] = {}
+    for beat in analysis.beats:
+        if beat.position == 1 or beats:
+            label = str(beat.bar) if beat.position == 1 else f"{beat.bar}.{beat.position}"
+            names.setdefault(_scene_frame(beat.time_s, plan), []).append(label)
+    for section in analysis.sections:
+        if section.end_s > plan.excerpt.start_s:
+            frame = max(SCENE_START, _scene_frame(section.start_s, plan))
+            names.setdefault(frame, []).append(f"{section.role} {section.label}")
+    if analysis.drop_s is not None:
+        names.setdefault(_scene_frame(analysis.drop_s, plan), []).append("drop")
+    inside = range(SCENE_START, strip_layout.to_scene(plan.frame_count))
+    return {frame: " ".join(labels) for frame, labels in sorted(names.items()) if frame in inside}
+
+
+def _scene_frame(time_s: float, plan: EditPlan) -> int:
+    return strip_layout.to_scene(frame_at(time_s - plan.excerpt.start_s, plan.fps))
+
+
+def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
+    """Cuts the song to the excerpt. Whole frames go into the strip's start, the rest into its sound offset."""
+    strips = scene.sequence_editor.strips
+    strip = song_strip(scene)
+    if strip is not None and absolute(strip.sound.filepath) != song_path.resolve():
+        _clear_fade(scene, strip)
+        strips.remove(strip)
+        strip = None
+    end = strip_layout.to_scene(plan.frame_count)
+    if strip is None:
+        channel = _free_channel(scene, SONG_CHANNEL, SCENE_START, end)
+        strip = strips.new_sound("Song", str(song_path), channel, SCENE_START)
+        strip[SONG_KEY] = plan.song_sha256
+        strip.show_waveform = True
+    whole_frames = int(Fraction(plan.excerpt.start_s) * plan.fps)
+    strip.sound_offset = -float(Fraction(plan.excerpt.start_s) - whole_frames / plan.fps)
+    compat.place(strip, SCENE_START - whole_frames, SCENE_START, end)
+    _clear_fade(scene, strip)
+    if plan.excerpt.fades_out:
+        _fade_out(scene, strip, end)
+
+
+def _fade_out(scene: Any, strip: Any, end: int) -> None:
+    for frame, volume in ((end - round(FADE_S * scene_fps(scene)), 1.0), (end, 0.0)):
+        strip.volume = volume
+        strip.keyframe_insert("volume", frame=max(SCENE_START, frame))
+    for fcurve in _volume_curves(scene, strip):
+        for point in fcurve.keyframe_points:
+            point.interpolation = "LINEAR"
+    strip.volume = 1.0
+
+
+def _clear_fade(scene: Any, strip: Any) -> None:
+    for fcurve in _volume_curves(scene, strip):
+        animation(scene).remove(fcurve)
+
+
+def _volume_curves(scene: Any, strip: Any) -> list[Any]:
+    path = strip.path_from_id("volume")
+    return [fcurve for fcurve in animation(scene) if fcurve.data_path == path]
+
+
+def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
+    strips = scene.sequence_editor.strips
+    wanted = {layout.id: layout for layout in strip_layout.lay_out(plan.shots)}
+    kept: dict[str, Any] = {}
+    for strip in shot_strips(scene):
+        if strip["id"] in wanted and strip["id"] not in kept:
+            kept[strip["id"]] = strip
+        else:
+            strips.remove(strip)
+    channel = _free_channel(scene, SHOT_CHANNEL, SCENE_START, strip_layout.to_scene(plan.frame_count))
+    for shot_id, layout in wanted.items():
+        strip = kept.get(shot_id) or _placeholder(scene, layout, channel)
+        if strip.type == "COLOR":
+            compat.place(strip, layout.left, layout.left, layout.right)
+            strip.color = PLACEHOLDER_RGB.get(int(layout.properties["act"]), PLACEHOLDER_RGB[2])
+        strip.channel = channel
+        for key, value in layout.properties.items():
+            strip[key] = value
+        strip.color_tag = layout.color_tag
+        if shot_id in clips:
+            strip = _with_clip(scene, strip, clips[shot_id])
+        if strip.type == "MOVIE":
+            compat.place(strip, layout.left, layout.left, layout.right)
+
+
+def _placeholder(scene: Any, layout: Strip, channel: int) -> Any:
+    return scene.sequence_editor.strips.new_effect(
+        layout.name, "COLOR", channel, layout.left, length=layout.right - layout.left
+    )
+
+
+def _with_clip(scene: Any, strip: Any, clip: Path) -> Any:
+    if strip.type == "MOVIE":
+        if absolute(strip.filepath) != clip.resolve():
+            strip.filepath = str(clip)
+        return strip
+    strips = scene.sequence_editor.strips
+    name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
+    movie = strips.new_movie(name, str(clip), channel, left, fit_method="FILL")
+    for key, value in strip.items():
+        movie[key] = value
+    movie.color_tag = strip.color_tag
+    for other in scene.sequence_editor.strips_all:
+        for slot in ("input_1", "input_2"):
+            if getattr(other, slot, None) == strip:
+                setattr(other, slot, movie)
+    strips.remove(strip)
+    movie.name = name
+    compat.place(movie, left, left, right)
+    return movie
+
+
+def _free_channel(scene: Any, first: int, left: int, right: int) -> int:
+    """The lowest channel from `first` on where no strip of others lies in [left, right)."""
+    ours = {strip.name for strip in [*shot_strips(scene), song_strip(scene)] if strip is not None}
+    taken = {
+        strip.channel
+        for strip in scene.sequence_editor.strips
+        if strip.name not in ours and compat.left(strip) < right and compat.right(strip) > left
+    }
+    return next(channel for channel in range(first, first + len(taken) + 1) if channel not in taken)
+
+
+def _name_channels(scene: Any) -> None:
+    """Names our channels, unless the editor has."""
+    shots, song = shot_strips(scene), song_strip(scene)
+    for strip, name in ((song, "Song"), (shots[0] if shots else None, "Shots")):
+        if strip is not None:
+            channel = scene.sequence_editor.channels[strip.channel]
+            if channel.name == f"Channel {strip.channel}":
+                channel.name = name
+
+
+def _as_layout(strip: Any) -> Strip:
+    return Strip(
+        id=str(strip["id"]),
+        left=compat.left(strip),
+        right=compat.right(strip),
+        channel=strip.channel,
+        color_tag=strip.color_tag,
+        properties={key: value for key, value in strip.items() if isinstance(value, str | int)},
+        name=strip.name,
+    )
+
+
+def absolute(path: str) -> Path:
+    """A path as Blender writes it, `//` being the .blend's folder."""
+    return Path(bpy.path.abspath(path)).resolve()
+
+
+def _write_header(scene: Any, plan: EditPlan, markers: list[tuple[str, int]]) -> None:
+    header = {
+        "song_sha256": plan.song_sha256,
+        "cover_sha256": plan.cover_sha256,
+        "excerpt": codec.encode(plan.excerpt),
+        "markers": markers,
+    }
+    scene[SCENE_KEY] = json.dumps(header)
+
+
+def _header(scene: Any) -> dict[str, Any] | None:
+    return json.loads(scene[SCENE_KEY]) if SCENE_KEY in scene else None

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders an edit: `blender -b -P scripts/render.py -- ...`, or `python scripts/render.py -- ...` with the bpy wheel.
+
+    ... -- --plan P.json --analysis A.json --song song.wav --look L.json --clips DIR -o V.mp4   from what was decided
+    ... -- --blend F.blend -o V.mp4                                                             from an edited timeline
+
+The first form saves the .blend beside the video too. `--serve` takes jobs as JSON lines instead (see `serve`).
+"""
+
+import argparse
+import json
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import bpy
+
+from blender_addon import codec, deliver, grade, segments, timeline
+from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
+
+MARK = "@beatboard "
+"""begins each line that is an answer: Blender writes to standard output too"""
+
+
+def main() -> int:
+    """Runs the command; 0 if all went well, 2 with one sentence on standard error if not."""
+    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
+    options = parse(arguments)
+    try:
+        if options.serve:
+            serve()
+        else:
+            once(options)
+    except (OSError, ValueError, deliver.RenderError) as error:
+        print(f"beatboard: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options; argparse itself says what is wrong with them, and exits."""
+    parser = argparse.ArgumentParser(prog="render.py", description="Render a Beatboard edit with Blender.")
+    parser.add_argument("--plan", type=Path, metavar="P.json")
+    parser.add_argument("--analysis", type=Path, metavar="A.json", help="where the markers go")
+    parser.add_argument("--song", type=Path, metavar="SONG.wav", help="the whole song, as WAV")
+    parser.add_argument("--look", type=Path, metavar="L.json", help="the cover's look, with its grade")
+    parser.add_argument("--clips", type=Path, metavar="DIR", help="holds <shot id>.mp4 or <shot id>-<anything>.mp4")
+    parser.add_argument("--blend", type=Path, metavar="F.blend", help="an edit to render, or to build the plan into")
+    parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
+    parser.add_argument("--draft", action="store_true", help=f"{deliver.DRAFT_LONG_SIDE_PX} pixels wide, in seconds")
+    parser.add_argument("-o", "--output", type=Path, metavar="V.mp4")
+    parser.add_argument("--serve", action="store_true", help="take jobs as JSON lines on standard input")
+    options = parser.parse_args(arguments)
+    if not options.serve and options.output is None:
+        parser.error("name the video with -o")
+    if not options.serve and not (options.blend or (options.plan and options.song)):
+        parser.error("give --blend, or --plan and --song")
+    return options
+
+
+def once(options: argparse.Namespace) -> None:
+    """One whole deliverable, sound included."""
+    output = options.output.absolute()
+    if options.blend and options.blend.exists():
+        open_blend(options.blend.absolute())
+    else:
+        new_scene()
+    scene = bpy.context.scene
+    if options.plan:
+        build(
+            scene,
+            plan=load(EditPlan, options.plan),
+            analysis=load(SongAnalysis, options.analysis) if options.analysis else None,
+            look=load(CoverLook, options.look) if options.look else None,
+            song=options.song.absolute(),
+            clips=find_clips(options.clips),
+        )
+        timeline.save(scene, (options.save_blend or output.with_suffix(".blend")).absolute())
+    make_ready(scene, is_draft=options.draft)
+    deliver.render(scene, output)
+
+
+def build(
+    scene: Any,
+    plan: EditPlan,
+    analysis: SongAnalysis | None,
+    look: CoverLook | None,
+    song: Path,
+    clips: dict[str, Path],
+) -> None:
+    """The whole edit in Blender: strips, grade, settings."""
+    timeline.build(scene, plan, analysis, song_path=song, clips=clips)
+    if look:
+        grade.apply(scene, look.grade)
+    deliver.settings(scene)
+
+
+def make_ready(scene: Any, *, is_draft: bool) -> None:
+    """What is for this render only, and must not be saved."""
+    if is_draft:
+        deliver.draft(scene)
+    deliver.for_this_process(scene)
+
+
+def new_scene() -> None:
+    """An empty file with factory settings: the same for everyone."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    timeline.prepare(bpy.context.scene)
+
+
+def open_blend(path: Path) -> None:
+    """Opens a .blend without running scripts in it.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False, use_scripts=False)
+    except RuntimeError as error:
+        raise ValueError(f"{path} could not be opened: {str(error).strip()}") from error
+    timeline.prepare(bpy.context.scene)
+
+
+def load(kind: Any, path: Path) -> Any:
+    """Reads a protocol value from its JSON file."""
+    try:
+        return codec.loads(kind, path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} does not fit: {error}") from error
+
+
+def find_clips(folder: Path | None) -> dict[str, Path]:
+    """The movie of each shot in a folder, by the shot's id: what the name has before its first dash."""
+    return {path.stem.split("-")[0]: path.absolute() for path in sorted(folder.glob("*.mp4"))} if folder else {}
+
+
+def serve() -> None:
+    """Takes one job per line from standard input until it ends, and answers each with one line that begins with `MARK`.
+
+    Jobs: `{"do": "build", plan, analysis, look, song, clips, blend}`, `{"do": "open", blend}`,
+    `{"do": "segments", draft}`, `{"do": "render", start, end, path, lossless}`. A render answers with
+    `{"frames": n}` on the way too. If the other side goes away, this process ends at once.
+    """
+    jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    say({"ready": bpy.app.version_string})
+    while True:
+        job = jobs.get()
+        try:
+            say({"done": DO[job["do"]](job)})
+        except (OSError, ValueError, RuntimeError, LookupError) as error:
+            say({"error": str(error)})
+
+
+def _listen(jobs: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    os._exit(0)  # whoever asked is gone: nobody wants what is being rendered
+
+
+def say(answer: dict[str, Any]) -> None:
+    """Writes one answer."""
+    print(f"\n{MARK}{json.dumps(answer)}", flush=True)
+
+
+def do_build(job: dict[str, Any]) -> None:
+    """Builds the edit in an empty file and saves it."""
+    new_scene()
+    build(
+        bpy.context.scene,
+        plan=codec.decode(EditPlan, job["plan"]),
+        analysis=codec.decode(SongAnalysis, job["analysis"]),
+        look=codec.decode(CoverLook, job["look"]),
+        song=Path(job["song"]),
+        clips={shot_id: Path(path) for shot_id, path in job["clips"].items()},
+    )
+    timeline.save(bpy.context.scene, Path(job["blend"]))
+
+
+def do_open(job: dict[str, Any]) -> list[dict[str, Any]]:
+    """Opens an edit for rendering, and gives its segments."""
+    open_blend(Path(job["blend"]))
+    scene = bpy.context.scene
+    if job["draft"]:
+        deliver.draft(scene)
+    found = [{"start": s.start, "end": s.end, "name": s.name} for s in segments.segments(scene)]
+    deliver.for_this_process(scene)
+    return found
+
+
+def do_render(job: dict[str, Any]) -> None:
+    """Renders one segment, without sound."""
+    deliver.render(
+        bpy.context.scene,
+        Path(job["path"]),
+        job["start"],
+        job["end"],
+        audio=False,
+        on_frame=lambda count: say({"frames": count}),
+    )
+
+
+DO = {"build": do_build, "open": do_open, "render": do_render}
+
+if __name__ == "__main__":
+    sys.exit(main())
