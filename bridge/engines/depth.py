@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A depth map from a single picture by several cues: no model, no weights, smooth where nothing is certain."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bridge.engines.base import Frame
+
+Map = npt.NDArray[np.float32]
+
+WORK_SIDE_PX = 512
+"""depth is estimated on a picture of this longer side"""
+
+_BACKGROUND_DEPTH = (0.05, 0.5)
+_SUBJECT_DEPTH = (0.72, 0.95)
+_SUBJECT_SHARE = (0.015, 0.6)
+"""a subject smaller or larger than this part of the picture is no layer of its own"""
+_EDGE_RATIO = 1.15
+"""a cut-out whose outline lies on edges at least this much stronger than average is believed"""
+
+
+def estimate(picture: Frame) -> Map:
+    """How near each place is.
+
+    The subject (saliency, GrabCut) is near and domed, with a sharp edge where its outline is believed; the rest
+    lies between: lower in the picture, sharper and more salient is nearer.
+
+    Args:
+        picture: any size.
+
+    Returns:
+        float32, longer side `WORK_SIDE_PX` or less, 0 far, 1 near.
+    """
+    from bridge.cover import saliency, subject_mask
+
+    small = reduced(picture, WORK_SIDE_PX)
+    salient, mask = saliency(small), subject_mask(small)
+    ground = _background(small, salient)
+    if not _is_believable(small, mask):
+        dome = _soft(np.maximum(salient, 0.7 * mask), 0.08)
+        return np.clip(ground + 0.4 * dome, 0, 1).astype(np.float32)
+    matte = guided(mask, cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255, 6, 1e-3)
+    matte = np.clip((matte - 0.3) / 0.4, 0, 1)
+    return (ground * (1 - matte) + _dome(mask) * matte).astype(np.float32)
+
+
+def reduced(picture: npt.NDArray, side_px: int) -> npt.NDArray:
+    """The picture with its longer side at most `side_px`."""
+    scale = side_px / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def guided(values: Map, guide: Map, radius_px: int, epsilon: float) -> Map:
+    """The values with the guide's edges: the guided filter (He et al., ECCV 2010) for a grey guide of 0-1."""
+    window = (2 * radius_px + 1, 2 * radius_px + 1)
+
+    def mean(a: Map) -> Map:
+        return np.asarray(cv2.blur(a, window, borderType=cv2.BORDER_REFLECT), np.float32)
+
+    mean_guide, mean_values = mean(guide), mean(values)
+    slope = (mean(guide * values) - mean_guide * mean_values) / (mean(guide * guide) - mean_guide**2 + epsilon)
+    return mean(slope) * guide + mean(mean_values - slope * mean_guide)
+
+
+def _background(small: Frame, salient: Map) -> Map:
+    height, width = small.shape[:2]
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    low = np.linspace(0, 1, height, dtype=np.float32)[:, None] ** 1.3 * np.ones((1, width), np.float32)
+    sharp = _soft(np.abs(cv2.Laplacian(grey, cv2.CV_32F)), 0.04)
+    mixed = 0.6 * low + 0.25 * sharp / max(float(sharp.max()), 1e-3) + 0.15 * salient
+    near, far = _BACKGROUND_DEPTH[1], _BACKGROUND_DEPTH[0]
+    return _soft(far + (near - far) * mixed, 0.05)
+
+
+def _dome(mask: Map) -> Map:
+    """Rounded toward the viewer in its middle."""
+    inside = cv2.distanceTransform((mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    height = np.sqrt(inside / max(float(inside.max()), 1.0))
+    low, high = _SUBJECT_DEPTH
+    return _soft(low + (high - low) * height, 0.02)
+
+
+def _is_believable(small: Frame, mask: Map) -> bool:
+    """Whether the cut-out has a plausible size and its outline follows edges of the picture."""
+    if not _SUBJECT_SHARE[0] <= float(mask.mean()) <= _SUBJECT_SHARE[1]:
+        return False
+    smooth = cv2.GaussianBlur(small, (0, 0), 1.5).astype(np.float32)
+    gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)).max(axis=2)
+    solid = (mask > 0.5).astype(np.uint8)
+    outline = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0
+    return bool(outline.any()) and float(gradient[outline].mean()) > _EDGE_RATIO * float(gradient.mean())
+
+
+def _soft(values: npt.NDArray, share: float) -> Map:
+    """Blurred by a share of the longer side."""
+    return np.asarray(cv2.GaussianBlur(values.astype(np.float32), (0, 0), share * max(values.shape)), np.float32)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A still and its depth, taken apart: a background that goes on behind the subject, and the subject with its matte."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bridge.engines.base import Frame, Still
+from bridge.engines.depth import WORK_SIDE_PX, estimate, guided, reduced
+
+Map = npt.NDArray[np.float32]
+
+_JUMP = 0.14
+"""a step in depth this high is an occlusion, and needs a layer of its own"""
+_MATTE_SIDE_PX = 1280
+"""mattes are refined at this longer side; finer than that is the picture's own softness"""
+_REFLECT_SHARE = 0.1
+"""how far behind the subject the background's texture is carried on, as a share of the longer side"""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A sheet of the scene."""
+
+    rgba: npt.NDArray[np.uint8]
+    """shape (height, width, 3) if it is opaque, else (height, width, 4), premultiplied"""
+    depth: Map
+    """smooth, any size, over the same rectangle; 0 far, 1 near"""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The scene, far to near."""
+
+    background: Layer
+    subject: Layer | None
+    """None if the picture has no occlusion worth a layer"""
+
+    def scaled(self, width_px: int) -> "Layers":
+        """The same scene with layers of another width."""
+        subject = self.subject and _scaled(self.subject, width_px)
+        return Layers(_scaled(self.background, width_px), subject)
+
+
+def split(still: Still) -> Layers:
+    """Takes a still apart where its depth jumps; estimates the depth if it has none."""
+    depth = estimate(still.rgb) if still.depth is None else still.depth
+    depth = reduced(np.asarray(depth, np.float32), WORK_SIDE_PX)
+    solid = _subject(depth)
+    if solid is None:
+        return Layers(Layer(still.rgb, _smooth(depth, 0.03)), None)
+    matte = _matte(still.rgb, solid)
+    background = Layer(_filled(still.rgb, matte), _smooth(_spread(depth, ~_grown(solid, 5)), 0.03))
+    subject = Layer(_cut_out(still.rgb, matte), _smooth(_spread(depth, _shrunk(solid, 5)), 0.02))
+    return Layers(background, subject)
+
+
+def _subject(depth: Map) -> npt.NDArray[np.bool_] | None:
+    """What lies in front of the depth's jumps; None if there are too few of them."""
+    kernel = np.ones((5, 5), np.uint8)
+    high, low = cv2.dilate(depth, kernel), cv2.erode(depth, kernel)
+    jump = (high - low) > _JUMP
+    if jump.mean() < 0.002:
+        return None
+    solid = depth > float(((high + low) / 2)[jump].mean())
+    return solid if 0.01 < solid.mean() < 0.9 else None
+
+
+def _matte(rgb: Frame, solid: npt.NDArray[np.bool_]) -> Map:
+    """The subject's opacity, 0-1 at the picture's size, its edge drawn to the picture's own."""
+    small = reduced(rgb, _MATTE_SIDE_PX)
+    size = (small.shape[1], small.shape[0])
+    rough = cv2.resize(solid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    radius_px = max(2, max(size) // 160)
+    matte = guided(np.asarray(rough, np.float32), grey, radius_px, 2e-3)
+    matte = cv2.GaussianBlur(np.clip((matte - 0.25) / 0.5, 0, 1), (0, 0), max(0.6, max(size) / 1200))
+    return np.asarray(cv2.resize(matte, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _cut_out(rgb: Frame, matte: Map) -> npt.NDArray[np.uint8]:
+    """The subject alone, premultiplied; at its edge its own colours, so that no rim of the background goes along."""
+    own = _pulled(rgb, (matte > 0.97).astype(np.float32))
+    share = np.clip((matte - 0.85) / 0.15, 0, 1)[..., None]
+    color = rgb * share + own * (1 - share)
+    rgba = np.dstack([color * matte[..., None], matte * 255])
+    return np.round(rgba).astype(np.uint8)
+
+
+def _filled(rgb: Frame, matte: Map) -> Frame:
+    """The picture with the subject taken out.
+
+    Behind its edge the surroundings' texture is mirrored inward, which keeps grain and structure where the camera
+    may look; deeper in, where it never looks, colours only flow together.
+    """
+    reach_px = _REFLECT_SHARE * max(rgb.shape[:2])
+    rim_px = max(3, round(max(rgb.shape[:2]) / 250))
+    hidden = _grown(matte > 0.02, rim_px).astype(np.uint8)
+    flowed = _pulled(rgb, (1 - hidden).astype(np.float32))
+    depth_px, mirrored_x, mirrored_y = _mirror_map(hidden)
+    mirrored = cv2.remap(rgb, mirrored_x, mirrored_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    valid = cv2.remap(1.0 - hidden.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)
+    valid = cv2.GaussianBlur(valid, (0, 0), rim_px) * np.clip(2 - 2 * depth_px / reach_px, 0, 1)
+    behind = flowed + (mirrored.astype(np.float32) - flowed) * valid[..., None]
+    cover = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), rim_px / 2)[..., None]
+    return np.round(rgb * (1 - cover) + behind * cover).astype(np.uint8)
+
+
+def _mirror_map(hidden: npt.NDArray[np.uint8]) -> tuple[Map, Map, Map]:
+    """For each hidden place its distance to the outside, and the place as far outside as it lies inside."""
+    depth_px, nearest = cv2.distanceTransformWithLabels(hidden, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    labels = np.asarray(nearest, np.int64)
+    outside_y, outside_x = np.nonzero(hidden == 0)
+    place = np.zeros(int(labels.max()) + 1, np.int64)
+    place[labels[outside_y, outside_x]] = np.arange(len(outside_x))
+    y, x = np.indices(hidden.shape, np.float32)
+    away_x = ((outside_x[place[labels]] - x) * (hidden > 0)).astype(np.float32)
+    away_y = ((outside_y[place[labels]] - y) * (hidden > 0)).astype(np.float32)
+    sigma = max(1.0, max(hidden.shape) / 300)
+    soften = np.clip(depth_px / (2 * sigma), 0, 1)
+    away_x += (cv2.GaussianBlur(away_x, (0, 0), sigma) - away_x) * soften
+    away_y += (cv2.GaussianBlur(away_y, (0, 0), sigma) - away_y) * soften
+    return np.asarray(depth_px, np.float32), (x + 2 * away_x).astype(np.float32), (y + 2 * away_y).astype(np.float32)
+
+
+def _pulled(values: npt.NDArray, known: Map) -> npt.NDArray[np.float32]:
+    """Unknown places filled smoothly from known ones, coarse to fine (push-pull: Gortler et al., SIGGRAPH 1996)."""
+    weight = known[..., None] if values.ndim == 3 else known
+    return _pull(values.astype(np.float32) * weight, known)
+
+
+def _pull(weighted: npt.NDArray[np.float32], weight: Map) -> npt.NDArray[np.float32]:
+    expand = (lambda a: a[..., None]) if weighted.ndim == 3 else (lambda a: a)
+    own = weighted / np.maximum(expand(weight), 1e-6)
+    if min(weight.shape) <= 2 or float(weight.min()) >= 1.0:
+        return own
+    size = ((weight.shape[1] + 1) // 2, (weight.shape[0] + 1) // 2)
+    half, half_weight = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (weighted, weight))
+    scale = np.where(half_weight > 0, np.clip(half_weight * 4, 0, 1) / np.maximum(half_weight, 1e-6), 0)
+    coarse = _pull(half * expand(scale), (half_weight * scale).astype(np.float32))
+    below = cv2.resize(coarse, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    share = np.clip(expand(weight), 0, 1)
+    return (own * share + below * (1 - share)).astype(np.float32)
+
+
+def _spread(depth: Map, known: npt.NDArray[np.bool_]) -> Map:
+    return _pulled(depth, known.astype(np.float32)) if known.any() else depth
+
+
+def _smooth(depth: Map, share: float) -> Map:
+    return np.asarray(cv2.GaussianBlur(depth, (0, 0), share * max(depth.shape)), np.float32)
+
+
+def _grown(solid: npt.NDArray[np.bool_], by_px: int) -> npt.NDArray[np.bool_]:
+    return cv2.dilate(solid.astype(np.uint8), np.ones((2 * by_px + 1,) * 2, np.uint8)) > 0
+
+
+def _shrunk(solid: npt.NDArray[np.bool_], by_px: int) -> npt.NDArray[np.bool_]:
+    return cv2.erode(solid.astype(np.uint8), np.ones((2 * by_px + 1,) * 2, np.uint8)) > 0
+
+
+def _scaled(layer: Layer, width_px: int) -> Layer:
+    height, width = layer.rgba.shape[:2]
+    size = (width_px, max(1, round(height * width_px / width)))
+    method = cv2.INTER_AREA if width_px < width else cv2.INTER_LINEAR
+    return Layer(np.asarray(cv2.resize(layer.rgba, size, interpolation=method), np.uint8), layer.depth)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The animator `parallax`: a camera moves through the layers of a still, at the speed that the shot's motion asks.
+
+The speed isn't guessed: a small version of the shot is rendered and its optical flow measured, until the camera's
+way gives the flow that belongs to the motion, whatever the picture, the framing and the move.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+import cv2
+import numpy as np
+
+from blender_addon.protocol import ClipRequest, ShotKind
+from bridge.engines.air import Air
+from bridge.engines.base import Footage, Frame, Still, Work
+from bridge.engines.camera import ROOM, Arrival, Frustum, Pose, Swing, choose_move
+from bridge.engines.layers import Layers, split
+from bridge.engines.pacing import Pacing, pace
+from bridge.engines.scene import Scene
+from bridge.flow import FlowMeter
+
+_PREVIEW_WIDTH_PX = 480
+_PREVIEW_PAIRS = 12
+_ROUNDS = 4
+_CLOSE_ENOUGH = 0.02
+_ACCENT_PUSH = 0.010
+_ACCENT_LIGHT = 0.35
+_LAYER_DETAIL = 1.45
+"""layers are kept at most this much finer than the frame: the camera never comes closer"""
+
+
+def target_flow_px_s(motion: int) -> float:
+    """The optical flow that a motion of 1-255 stands for, in pixels per second at a width of 1000 px.
+
+    Our rule: 17 at 80 (a calm drift), 44 at 180 (a chorus), 88 at 255; equal steps are equal ratios.
+    """
+    return 8.0 * math.exp(2.4 * motion / 255)
+
+
+class ParallaxAnimator:
+    """Moves a camera through a still."""
+
+    name = "parallax"
+    version = "1"
+
+    def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
+        """Footage of exactly the request's frames, size and rate."""
+        work.report(0.0, "finding the layers")
+        shot = _Shot.of(request, still, work)
+        work.report(0.0, "planning the camera")
+        return Footage(frames=shot.frames(), frame_count=request.frame_count, fps=request.fps)
+
+
+@dataclass
+class _Stage:
+    """What is rendered at one size."""
+
+    scene: Scene
+    air: Air
+    ending: Frame | None
+    """the picture that the shot turns into"""
+
+
+@dataclass
+class _Shot:
+    request: ClipRequest
+    pacing: Pacing
+    layers: Layers
+    frustum: Frustum
+    pose_at: Callable[[float, int], Pose]
+    """from the camera's speed (or way) and the frame"""
+    ending: Frame | None
+    ending_from: float
+    """the share of the way after which the ending shows through"""
+
+    @classmethod
+    def of(cls, request: ClipRequest, still: Still, work: Work) -> "_Shot":
+        rng = np.random.default_rng([request.seed, 0])
+        pacing, layers = pace(request), split(still)
+        if request.kind is ShotKind.COVER_END:
+            frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, 1.0)
+            ending = _whole_cover(request, work)
+            pose_at, ending_from = _arrival(pacing, layers, frustum, rng), _ending_from(still, ending)
+            return cls(request, pacing, layers, frustum, pose_at, ending, ending_from)
+        frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, ROOM)
+        return cls(request, pacing, layers, frustum, _swing(request, pacing, layers, frustum, rng), None, 1.0)
+
+    def frames(self) -> Iterator[Frame]:
+        """The pictures, at full size."""
+        speed = self._calibrated()
+        width_px = self.request.width_px
+        stage = self._stage(width_px, self.request.height_px)
+        previous: tuple[tuple[object, ...], Frame] | None = None
+        for i in range(self.request.frame_count):
+            key = self._key(i)
+            if previous is None or previous[0] != key:
+                previous = (key, self._render(stage, i, speed))
+            yield previous[1]
+
+    def _key(self, i: int) -> tuple[object, ...]:
+        """Equal for frames that look the same: held ones."""
+        pacing = self.pacing
+        if self.ending is not None and pacing.way_s[i] >= pacing.way_s[-1]:
+            return ("whole cover",)
+        return (pacing.way_s[i], pacing.clock_s[i], pacing.accent[i])
+
+    def _stage(self, width_px: int, height_px: int) -> _Stage:
+        unit = self.frustum.half_width * 2 * width_px
+        finest = round(unit * _LAYER_DETAIL)
+        own = self.layers.background.rgba.shape[1]
+        layers = self.layers.scaled(finest) if finest < own else self.layers
+        ending = self.ending
+        if ending is not None and ending.shape[1] != width_px:
+            ending = cast(Frame, cv2.resize(ending, (width_px, height_px), interpolation=cv2.INTER_AREA))
+        picture = self.layers.background.rgba
+        air = Air(cast(Frame, picture), width_px, height_px, np.random.default_rng([self.request.seed, 1]))
+        return _Stage(Scene(layers, self.frustum, width_px, height_px), air, ending)
+
+    def _render(self, stage: _Stage, i: int, speed: float) -> Frame:
+        pacing = self.pacing
+        way = pacing.way_s[i] / max(pacing.way_s[-1], 1e-9)
+        if stage.ending is not None and way >= 1.0:
+            return stage.ending
+        lively = 0.35 + 0.65 * self.request.motion / 255
+        pose = self.pose_at(speed, i)
+        pose = replace(pose, dolly=pose.dolly + _ACCENT_PUSH * lively * pacing.accent[i])
+        picture, matte = stage.scene.render(pose)
+        strength = 0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i]
+        if stage.ending is not None:
+            strength *= 1 - _smooth((way - 0.55) / 0.4)
+        picture = stage.air.lay_over(picture, matte, pose, float(pacing.clock_s[i]), float(strength))
+        if stage.ending is not None and way > self.ending_from:
+            share = _smooth((way - self.ending_from) / (0.995 - self.ending_from))
+            ending = _zoomed(stage.ending, pose)
+            picture = cast(Frame, cv2.addWeighted(picture, 1 - share, ending, share, 0))
+        return picture
+
+    def _calibrated(self) -> float:
+        """The speed (or for the last shot the distance) that gives the flow which the motion stands for."""
+        highest = Arrival.MAX_START if self.ending is not None else Swing.MAX_SPEED
+        speed = 0.35 * highest
+        if self.request.frame_count < 2:
+            return speed
+        height_px = max(16, round(_PREVIEW_WIDTH_PX * self.request.height_px / self.request.width_px))
+        stage = self._stage(_PREVIEW_WIDTH_PX, height_px)
+        target = target_flow_px_s(self.request.motion)
+        for _ in range(_ROUNDS):
+            measured = self._flow(stage, speed)
+            ratio = target / max(measured, 1e-3)
+            speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, highest))
+            if abs(ratio - 1) < _CLOSE_ENOUGH:
+                break
+        return speed
+
+    def _flow(self, stage: _Stage, speed: float) -> float:
+        """The mean flow of the shot, held frames included, from some of the pairs that `FlowMeter` compares."""
+        fps = self.request.fps
+        step = FlowMeter.step(fps)
+        pairs = range(0, self.request.frame_count - step, step)
+        moving = [i for i in pairs if self._key(i) != self._key(i + step)]
+        if not moving:
+            return 0.0
+        chosen = [moving[round(k)] for k in np.linspace(0, len(moving) - 1, min(len(moving), _PREVIEW_PAIRS))]
+        total = 0.0
+        for i in chosen:
+            total += FlowMeter.between(self._render(stage, i, speed), self._render(stage, i + step, speed), fps)
+        return total / len(chosen) * len(moving) / len(pairs)
+
+
+def _swing(
+    request: ClipRequest, pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator
+) -> Callable[[float, int], Pose]:
+    swing = Swing(choose_move(request, rng), frustum, rng, _depth_range(layers))
+    # A held picture is the composition itself; else the camera passes it in the middle of the shot.
+    origin = 0.0 if request.hold_frames else pacing.way_s[-1] / 2
+    return lambda speed, i: swing.pose(speed * (pacing.way_s[i] - origin))
+
+
+def _arrival(
+    pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator
+) -> Callable[[float, int], Pose]:
+    focus, side = _focus(layers, frustum), int(rng.integers(2**31))
+
+    def pose_at(start: float, i: int) -> Pose:
+        arrival = Arrival(focus, start, np.random.default_rng(side))
+        return arrival.pose(float(pacing.way_s[i] / max(pacing.way_s[-1], 1e-9)), frustum.aspect)
+
+    return pose_at
+
+
+def _focus(layers: Layers, frustum: Frustum) -> tuple[float, float]:
+    """The middle of the subject, or of what is near."""
+    weight = layers.subject.rgba[..., 3] if layers.subject else np.maximum(layers.background.depth - 0.5, 0)
+    small = cv2.resize(weight, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float64)
+    if small.sum() <= 0:
+        return (0.0, 0.0)
+    middle = (np.arange(64) + 0.5) / 64 - 0.5
+    x, y = (small.sum(axis=0) * middle).sum() / small.sum(), (small.sum(axis=1) * middle).sum() / small.sum()
+    return (float(x) * 2 * frustum.half_width, float(y) * 2 * frustum.half_height)
+
+
+def _depth_range(layers: Layers) -> tuple[float, float]:
+    depths = [layers.background.depth] + ([layers.subject.depth] if layers.subject else [])
+    low = min(float(depth.min()) for depth in depths)
+    # The subject may leave the frame; it's the background that must not end.
+    return (low, float(layers.background.depth.max()))
+
+
+def _whole_cover(request: ClipRequest, work: Work) -> Frame:
+    from bridge.cover import load, recompose
+
+    return recompose(load(work.file(request.cover_sha256)), request.width_px, request.height_px)
+
+
+def _ending_from(still: Still, ending: Frame) -> float:
+    """A still that is the cover already needs no dissolve to see, another one a long one."""
+    size = (64, 64)
+    ours, cover = (cv2.resize(a, size, interpolation=cv2.INTER_AREA).astype(np.float32) for a in (still.rgb, ending))
+    return 0.93 if float(np.abs(ours - cover).mean()) < 6 else 0.45
+
+
+def _zoomed(ending: Frame, pose: Pose) -> Frame:
+    """The flat ending as the camera's lens sees it, so that it dissolves in without a ghost."""
+    height, width = ending.shape[:2]
+    scale = 1 / pose.zoom
+    matrix = np.array(
+        [
+            [scale, 0, (width - 1) / 2 * (1 - scale) + pose.pan_x * width],
+            [0, scale, (height - 1) / 2 * (1 - scale) + pose.pan_y * width],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cast(Frame, cv2.warpAffine(ending, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101))
+
+
+def _smooth(t: float) -> float:
+    t = min(1.0, max(0.0, t))
+    return t * t * (3 - 2 * t)
