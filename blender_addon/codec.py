@@ -110,13 +110,18 @@ def _decode_tuple(kinds: tuple[Any, ...], data: Any, where: str) -> tuple[Any, .
 
 
 def _decode_scalar(kind: Any, data: Any, where: str) -> Any:
+    if kind is Fraction and isinstance(data, str) and "e" in data.lower():
+        raise DecodeError(f"{where}: {data[:80]!r} is not a Fraction")  # "1e999999999" would take all memory
     if kind is Fraction or (isinstance(kind, type) and issubclass(kind, Enum)):
         try:
             return kind(data)
-        except (ValueError, TypeError, ZeroDivisionError):
+        except (ValueError, TypeError, ArithmeticError):
             raise DecodeError(f"{where}: {data!r} is not a {kind.__name__}") from None
     if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise DecodeError(f"{where}: the number is too large") from None
     if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
         raise DecodeError(f"{where}: expected {kind.__name__}, found {data!r}")
     return data

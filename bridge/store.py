@@ -17,7 +17,7 @@ import sqlite3
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,10 +173,32 @@ class Store:
         Raises:
             BadInput: it isn't there.
         """
+        self.pin_all([(sha256, owner)])
+
+    def pin_all(self, pins: Iterable[tuple[str, str]]) -> None:
+        """Pins many files, each for its owner; all of them or, on an error, none.
+
+        Raises:
+            BadInput: one isn't there.
+        """
         with self._writing() as db:
-            if sha256 not in self:
-                raise BadInput(f"The store has no file {sha256[:12]}…; upload it first.")
-            db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?)", (sha256, owner))
+            for sha256, owner in pins:
+                if sha256 not in self:
+                    raise BadInput(f"The store has no file {sha256[:12]}…; upload it first.")
+                db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?)", (sha256, owner))
+
+    def hold(self, sha256s: Iterable[str], owner: str) -> None:
+        """Makes these the files that the owner pins, and no others.
+
+        Raises:
+            BadInput: one isn't there; the owner's pins stay as they were.
+        """
+        with self._writing() as db:
+            db.execute("DELETE FROM pins WHERE owner = ?", (owner,))
+            for sha256 in sha256s:
+                if sha256 not in self:
+                    raise BadInput(f"The store has no file {sha256[:12]}…; upload it first.")
+                db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?)", (sha256, owner))
 
     def unpin(self, owner: str) -> None:
         """The owner lets go of all its files."""
@@ -265,6 +287,11 @@ class Incoming:
         self._hash = hashlib.sha256()
         self.size_bytes = 0
 
+    @property
+    def sha256(self) -> str:
+        """The hash of what was written so far."""
+        return self._hash.hexdigest()
+
     def write(self, data: bytes) -> None:
         """Adds to the end."""
         self._file.write(data)
@@ -276,7 +303,7 @@ class Incoming:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        sha256 = self._hash.hexdigest()
+        sha256 = self.sha256
         place = self._store._place(sha256)
         if not place.parent.is_dir():
             place.parent.mkdir(exist_ok=True)

@@ -23,7 +23,7 @@ def run(
     """See `bridge.jobs.run_batch`."""
     submissions = [Submission.new(request, kind_for(request.engine)) for request in requests]
     devices = _devices({submission.kind for submission in submissions}, workers, len(requests))
-    jobs = JobQueue(None, on_update)
+    jobs = JobQueue(None, (lambda job_id, _: on_update(jobs.get(job_id))) if on_update else None)
     speeds = Speeds(store.root / "speeds.db")
     dispatcher = Dispatcher(jobs, speeds)
     executor = LocalExecutor(store.root, devices, dispatcher.on_event, make_clip=make_clip or MAKE_CLIP)

@@ -6,6 +6,7 @@ asks for what changed since a revision misses nothing. One process owns a queue;
 """
 
 import contextlib
+import functools
 import json
 import sqlite3
 import threading
@@ -54,24 +55,36 @@ class JobQueue:
 
     Args:
         path: the database's file; None keeps it in memory.
-        on_change: called after each change, from the thread that made it, without a lock held.
+        on_change: called with a job's id and state after each change, from the thread that made it.
+
+    Raises:
+        BadInput: the database is damaged, or a newer Beatboard's.
     """
 
-    def __init__(self, path: Path | None, on_change: Callable[[Job], None] | None = None) -> None:
+    def __init__(self, path: Path | None, on_change: Callable[[str, JobState], None] | None = None) -> None:
         self._on_change = on_change
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")  # accepted means on the disk
-        migrate(self._db)
+        self._db = _open(path or ":memory:")
+        try:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            migrate(self._db)
+        except sqlite3.DatabaseError as error:
+            raise BadInput(
+                f"The queue's database {path} is damaged ({error}). Move it away and start again: finished clips are"
+                " in the store, only the queue is lost."
+            ) from None
         self._ceiling = self._setting("revision_ceiling")
-        self._revision = self._ceiling
-        self.recovered = self._recover()
+        self._revision = self._committed = self._ceiling
+        self._read_lock, self._reader = self._lock, self._db
+        if path:  # so that lists need not wait for the disk to take what is written
+            self._read_lock, self._reader = threading.RLock(), _open(path)
+            self._reader.execute("PRAGMA query_only = 1")
+        self.recovered = self.recover()
 
     def close(self) -> None:
         """Closes the database."""
-        with self._lock:
+        with self._read_lock, self._lock:
+            self._reader.close()
             self._db.close()
 
     # For clients
@@ -96,7 +109,9 @@ class JobQueue:
                         " VALUES (?, ?, ?, ?, 'queued', ?)",
                         (submission.id, self._next_revision(), position, submission.kind, request),
                     )
-        return [self._tell(submission.id) for submission in submissions]
+        for submission in submissions:
+            self._tell(submission.id)
+        return [self.get(submission.id) for submission in submissions]
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -109,23 +124,30 @@ class JobQueue:
     def since(self, revision: int, limit: int = 500, states: Sequence[JobState] = ()) -> Page:
         """What changed since a revision (0: everything), oldest change first."""
         condition = f"AND state IN ({', '.join('?' * len(states))})" if states else ""
-        with self._lock:
-            rows = self._db.execute(
+        latest = self._committed  # before the rows: what is committed in between comes again next time
+        with self._read_lock:
+            rows = self._reader.execute(
                 f"SELECT * FROM jobs WHERE revision > ? {condition} ORDER BY revision LIMIT ?",
                 (revision, *states, limit + 1),
             ).fetchall()
-            latest = self._revision
         more = len(rows) > limit
         rows = rows[:limit]
-        return Page(rows[-1]["revision"] if more else max(latest, revision), tuple(map(_json, rows)), more)
+        seen = rows[-1]["revision"] if rows else 0
+        return Page(seen if more else max(latest, seen), tuple(map(_json, rows)), more)
 
     def active(self) -> list[Job]:
         """What is queued or running: running first, then in the queue's order."""
-        with self._lock:
-            rows = self._db.execute(
+        with self._read_lock:
+            rows = self._reader.execute(
                 "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY state = 'queued', position"
             ).fetchall()
         return [_job(row) for row in rows]
+
+    def active_ids(self) -> set[str]:
+        """The ids of what is queued or running."""
+        with self._read_lock:
+            rows = self._reader.execute("SELECT id FROM jobs WHERE state IN ('queued', 'running')").fetchall()
+        return {row["id"] for row in rows}
 
     def cancel(self, job_id: str) -> Job:
         """Cancels a queued job at once; marks a running one, which ends soon. One that has ended stays as it is.
@@ -169,8 +191,8 @@ class JobQueue:
 
     @property
     def revision(self) -> int:
-        """The number of the last change."""
-        return self._revision
+        """The number of the last change that anyone can see."""
+        return self._committed
 
     @property
     def paused(self) -> bool:
@@ -195,7 +217,7 @@ class JobQueue:
             if row is None:
                 return None
             self._change(row["id"], "state = 'running', stage = 'starting', attempts = attempts + 1")
-        return Task(row["id"], codec.loads(ClipRequest, row["request"]), row["memory_level"])
+        return Task(row["id"], _request(row["request"]), row["memory_level"])
 
     def progress(self, job_id: str, progress: float, stage: str) -> None:
         """Notes how far a running job is. May be lost in a power failure."""
@@ -239,8 +261,8 @@ class JobQueue:
 
     # Inside
 
-    def _recover(self) -> int:
-        """What ran when the last owner ended is queued again, at its old place; or cancelled if that was asked for."""
+    def recover(self) -> int:
+        """What is marked as running, but nobody runs any more, is queued again, at its old place."""
         with self._lock:
             rows = self._db.execute("SELECT id, memory_level, crashes FROM jobs WHERE state = 'running'").fetchall()
             for row in rows:
@@ -261,15 +283,13 @@ class JobQueue:
             self._tell(job_id)
         return bool(changed)
 
-    def _tell(self, job_id: str) -> Job:
-        job = self.get(job_id)
+    def _tell(self, job_id: str) -> None:
         if self._on_change:
-            self._on_change(job)
-        return job
+            self._on_change(job_id, JobState(self._row(job_id)["state"]))
 
     def _row(self, job_id: str) -> sqlite3.Row:
-        with self._lock:
-            row = self._db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        with self._read_lock:
+            row = self._reader.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
         if row is None:
             raise BadInput(f"There is no job {job_id[:64]!r}; list the jobs to see their ids.")
         return row
@@ -277,10 +297,13 @@ class JobQueue:
     def _next_revision(self) -> int:
         """A number never given before, not even by an owner whose last changes a power failure took."""
         if self._revision >= self._ceiling:
-            self._ceiling += _REVISIONS_RESERVED
-            self._set("revision_ceiling", self._ceiling)
+            self._reserve_revisions()
         self._revision += 1
         return self._revision
+
+    def _reserve_revisions(self) -> None:
+        self._ceiling = max(self._ceiling, self._revision) + _REVISIONS_RESERVED
+        self._set("revision_ceiling", self._ceiling)
 
     def _setting(self, name: str) -> int:
         with self._lock:
@@ -292,17 +315,28 @@ class JobQueue:
     @contextlib.contextmanager
     def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            scarce = self._ceiling - self._revision < 100
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable or scarce else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                if scarce:
+                    self._reserve_revisions()
                 yield self._db
             except BaseException:
                 self._db.execute("ROLLBACK")
+                self._ceiling = self._setting("revision_ceiling")
                 raise
             self._db.execute("COMMIT")
+            self._committed = self._revision
 
 
 _RUNNING = "state = 'running'"
+
+
+def _open(path: Path | str) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    return db
 
 
 def _json(row: sqlite3.Row) -> str:
@@ -313,4 +347,14 @@ def _json(row: sqlite3.Row) -> str:
 
 
 def _job(row: sqlite3.Row) -> Job:
-    return codec.loads(Job, _json(row))
+    return Job(
+        *(row["id"], JobState(row["state"]), _request(row["request"]), row["progress"], row["stage"], row["error"]),
+        clip=codec.loads(Clip, row["clip"]) if row["clip"] else None,
+        attempts=row["attempts"],
+        notes=tuple(json.loads(row["notes"])),
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _request(text: str) -> ClipRequest:
+    return codec.loads(ClipRequest, text)

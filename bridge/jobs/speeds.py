@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blender_addon.protocol import Clip, ClipRequest
-from bridge.jobs.executor import Device
+from bridge.jobs.devices import kind_for
+from bridge.jobs.executor import Device, DeviceKind
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS speeds (
@@ -77,20 +78,26 @@ class Speeds:
             return None
         return row[0] * pixels / row[2] * request.frame_count, row[1]
 
-    def estimate(self, requests: Sequence[ClipRequest], devices: Sequence[Device]) -> Estimate | None:
+    def estimate(
+        self, requests: Sequence[ClipRequest], devices: Sequence[Device], parts: Sequence[float] | None = None
+    ) -> Estimate | None:
         """What a batch takes on these devices; None if an engine was never measured on them.
 
-        Each shot goes to the device that is free first, as the dispatcher does it.
+        Each shot goes to the device of its kind that is free first, as the dispatcher does it.
+
+        Args:
+            parts: how much of each request is left to do, 0-1.
         """
-        free_at_s = [(0.0, index) for index in range(len(devices))]
+        free_at_s: dict[DeviceKind, list[tuple[float, str]]] = {kind: [] for kind in DeviceKind}
+        for device in devices:
+            free_at_s[device.kind].append((0.0, device.model))
         end_s, peak = 0.0, 0
-        for request in requests:
-            if not free_at_s:
-                return None
-            start_s, index = heapq.heappop(free_at_s)
-            measured = self.seconds_for(request, devices[index].model)
+        for request, part in zip(requests, parts or [1.0] * len(requests), strict=True):
+            line = free_at_s[kind_for(request.engine)]
+            measured = self.seconds_for(request, line[0][1]) if line else None
             if measured is None:
                 return None
-            end_s, peak = max(end_s, start_s + measured[0]), max(peak, measured[1])
-            heapq.heappush(free_at_s, (start_s + measured[0], index))
+            start_s, model = line[0]
+            heapq.heapreplace(line, (start_s + measured[0] * part, model))
+            end_s, peak = max(end_s, start_s + measured[0] * part), max(peak, measured[1])
         return Estimate(end_s, peak)

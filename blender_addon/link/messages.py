@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes over HTTP besides the protocol's own types. Standard library only; both sides import it."""
+
+from dataclasses import dataclass
+
+from ..protocol import ClipRequest, Job
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be queued."""
+
+    request: ClipRequest
+    id: str
+    """made by the client, so that sending it again after a lost answer is harmless"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """The queue as a whole."""
+
+    paused: bool
+    queued: int
+    running: int
+    seconds_left: float | None
+    """None as long as an engine in it was never measured here"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJobs:
+    """A batch: all of it is queued, or none."""
+
+    jobs: tuple[NewJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobIds:
+    """Some jobs, in order."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What an estimate is wanted for."""
+
+    requests: tuple[ClipRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Whether queued jobs wait."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Some files, by hash."""
+
+    sha256s: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Jobs that changed, oldest change first."""
+
+    revision: int
+    """ask for what changed since this one next time"""
+    more: bool
+    """there is more: ask again at once"""
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a batch will take; null for what was never measured here."""
+
+    seconds: float | None
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """One engine, and whether it can run here."""
+
+    name: str
+    available: bool
+    missing: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Every engine."""
+
+    engines: tuple[EngineState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """That the bridge lives, and which versions it speaks."""
+
+    version: str
+    protocol_version: int
+    python: str
+    launch: str
+    """changes with each start of the bridge"""
+    uptime_s: float
+    fault: str
+    """why no job can start, if so"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is now in the store."""
+
+    sha256: str
+    size_bytes: int

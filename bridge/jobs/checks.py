@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is refused at the door: every limit of a request, each refusal naming its field."""
+
+import re
+from collections.abc import Callable, Mapping
+
+from blender_addon.protocol import ClipRequest
+from bridge.errors import BadInput
+from bridge.store import SHA256
+
+LONGEST_CLIP_FRAMES = 36_000
+LARGEST_SIDE_PX = 8192
+LONGEST_TEXT = 20_000
+MOST_ITEMS = 40_000
+JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class BadField(BadInput):
+    """One field of what was sent cannot be used."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+def check(request: ClipRequest, where: str, has_file: Callable[[str], bool], missing: Mapping[str, str] | None) -> None:
+    """Makes sure that a request can be queued.
+
+    Args:
+        where: what the field names start with, as in "jobs[3].request".
+        has_file: whether the store has the file of this hash.
+        missing: what each engine lacks here, by its name; None takes any engine.
+
+    Raises:
+        BadField: it can't.
+    """
+    for field, problem in _problems(request, has_file, missing):
+        raise BadField(f"{where}.{field}", problem)
+
+
+def _problems(request: ClipRequest, has_file: Callable[[str], bool], missing: Mapping[str, str] | None):
+    yield from _bad_numbers(request)
+    yield from _bad_texts(request)
+    yield from _bad_engine(request.engine, missing)
+    yield from _bad_file("cover_sha256", request.cover_sha256, has_file)
+    if request.character_sha256 is not None:
+        yield from _bad_file("character_sha256", request.character_sha256, has_file)
+
+
+def _bad_numbers(request: ClipRequest):
+    for field, low, high in (
+        ("seed", 0, 2**31 - 1),
+        ("motion", 1, 255),
+        ("frame_count", 1, LONGEST_CLIP_FRAMES),
+        ("hold_frames", 0, request.frame_count),
+        ("width_px", 16, LARGEST_SIDE_PX),
+        ("height_px", 16, LARGEST_SIDE_PX),
+        ("fps", 1, 240),
+    ):
+        if not low <= getattr(request, field) <= high:
+            yield field, f"must be from {low} to {high}"
+    for field in ("width_px", "height_px"):
+        if getattr(request, field) % 2:
+            yield field, "must be even"
+    if request.fps.denominator > 10_000:
+        yield "fps", "is not a frame rate; write it as in 24 or 30000/1001"
+    if len(request.accents) > MOST_ITEMS or any(not 0 <= frame < request.frame_count for frame in request.accents):
+        yield "accents", "must be frames of the clip"
+    if len(request.energy) > MOST_ITEMS or any(not 0 <= value <= 1 for value in request.energy):
+        yield "energy", "must be values from 0 to 1"
+
+
+def _bad_texts(request: ClipRequest):
+    texts = [(field, getattr(request, field)) for field in ("engine", "shot_id", "prompt", "negative_prompt")]
+    if len(request.settings) > 100:
+        yield "settings", "must be at most 100"
+    for name, value in request.settings:
+        texts += [("settings", name), ("settings", value)]
+    for field, text in texts:
+        if len(text) > LONGEST_TEXT:
+            yield field, f"must have at most {LONGEST_TEXT} characters"
+        if not _is_unicode(text):
+            yield field, "is not Unicode text: it holds half of a surrogate pair"
+
+
+def _bad_engine(engine: str, missing: Mapping[str, str] | None):
+    if missing is None:
+        return
+    if engine not in missing:
+        yield "engine", f"there is no engine {engine[:80]!r}; there are {', '.join(sorted(missing))}"
+    elif missing[engine]:
+        yield "engine", f"{engine} cannot run here: it needs {missing[engine]}"
+
+
+def _bad_file(field: str, sha256: str, has_file: Callable[[str], bool]):
+    if not SHA256.fullmatch(sha256):
+        yield field, "is not a SHA-256: 64 digits of 0-9 and a-f"
+    elif not has_file(sha256):
+        yield field, f"the file {sha256[:12]}… is not in the store; upload it first"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

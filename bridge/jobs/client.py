@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way from this machine's other programs to its running bridge: `beatboard jobs` uses it."""
+
+from collections.abc import Iterator
+
+from blender_addon.link.client import Client
+from blender_addon.protocol import Job, JobState
+from bridge import settings
+from bridge.errors import BadInput
+from bridge.instance import read_connection
+
+LATEST = 2**53
+"""a revision that is never reached: asking for what changed since then gives no jobs, and the newest revision"""
+FINAL = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+
+
+def connect() -> Client:
+    """A client of the bridge that runs on this machine for this user.
+
+    Raises:
+        BadInput: none does.
+    """
+    connection = read_connection(settings.data_folder())
+    if connection is None:
+        raise BadInput("No bridge is running. Start one with: beatboard serve")
+    return Client(connection.url, connection.token, connection.fingerprint)
+
+
+def all_jobs(client: Client, states: tuple[JobState, ...] = ()) -> Iterator[Job]:
+    """Every job, least recently changed first."""
+    since, more = 0, True
+    while more:
+        page = client.jobs(since, states=states)
+        yield from page.jobs
+        since, more = page.revision, page.more
+
+
+def watch(client: Client, wait_s: float = 20.0) -> Iterator[Job]:
+    """What is queued or running, then every change; ends when nothing is queued or running any more."""
+    since = client.jobs(LATEST).revision
+    active = set()
+    for job in all_jobs(client, (JobState.QUEUED, JobState.RUNNING)):
+        active.add(job.id)
+        yield job
+    while active:
+        page = client.jobs(since, wait_s=wait_s)
+        since = page.revision
+        for job in page.jobs:
+            if job.id in active or job.state not in FINAL:
+                (active.discard if job.state in FINAL else active.add)(job.id)
+                yield job
