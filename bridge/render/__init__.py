@@ -1,1 +1,100 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The deliverable: Blender renders the edit in segments, which are joined without re-encoding, with the song.
+
+Each segment is named by all that shapes its pixels, and kept: what did not change is not rendered again, and a render
+that was killed goes on from what is there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
+    from bridge.console import Report
+
+
+@dataclass(frozen=True)
+class RenderResult:
+    """What was made."""
+
+    path: Path
+    """the video"""
+    blend_path: Path
+    """the edit, beside it"""
+    timings_s: dict[str, float]
+    """"build", "render", "join" """
+    segments: int
+    segments_rendered: int
+    """the others were there already"""
+
+
+def render(
+    plan: EditPlan,
+    analysis: SongAnalysis,
+    look: CoverLook,
+    clips: Mapping[str, Path],
+    song_path: Path,
+    out_path: Path,
+    *,
+    work_dir: Path,
+    blender: Path | None = None,
+    workers: int | None = None,
+    report: Report | None = None,
+    draft: bool = False,
+    bake_grade: bool = False,
+) -> RenderResult:
+    """Builds the edit in Blender, saves it beside the video, renders what is not there yet, and joins it with the song.
+
+    Args:
+        plan: the edit.
+        analysis: where the markers go.
+        look: its grade.
+        clips: the movie of each shot by its id; a shot without one shows its placeholder.
+        song_path: the song, as WAV so that the .blend plays it exactly.
+        out_path: the video, ending in .mp4; the .blend gets its name.
+        work_dir: keeps the segments.
+        blender: a Blender 5 program; the `bpy` package of this environment by default.
+        workers: how many Blender processes; as many as pay off by default.
+        report: told of progress and of the time left; may raise `Cancelled`.
+        draft: 640 pixels wide, quickly.
+        bake_grade: let Blender render the grade as a table once, and apply that while encoding: faster.
+
+    Raises:
+        BadInput: a file is missing, or the output cannot be written.
+        RenderFailed: Blender could not do it; what it finished is kept.
+        Cancelled: as `report` raised it; what is finished is kept.
+    """
+    from bridge.errors import BadInput
+    from bridge.render.blender import Farm
+    from bridge.render.edit import build_edit
+    from bridge.render.join import join
+    from bridge.render.segments import render_segments
+
+    if bake_grade:
+        raise BadInput("The baked grade is not there yet; render without --bake-grade.")
+    blend_path = out_path.with_suffix(".blend")
+    told = report or _silent
+    timings_s = {}
+    with Farm(blender, work_dir) as farm:
+        started = time.monotonic()
+        told(0.0, "building the edit in Blender")
+        build_edit(farm, plan, analysis, look, clips, song_path, blend_path)
+        timings_s["build"] = time.monotonic() - started
+        started = time.monotonic()
+        parts, rendered = render_segments(farm, blend_path, work_dir, workers=workers, draft=draft, report=told)
+        timings_s["render"] = time.monotonic() - started
+    started = time.monotonic()
+    told(0.97, "joining picture and sound")
+    join(parts, plan, song_path, out_path)
+    timings_s["join"] = time.monotonic() - started
+    told(1.0, "done")
+    return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
+
+
+def _silent(progress: float, stage: str) -> None:
+    """Nobody is listening."""

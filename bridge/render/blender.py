@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Blender processes that take one job after the other: `scripts/render.py --serve`, spoken to in JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bridge.errors import BadInput, RenderFailed
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "render.py"
+MARK = "@beatboard "
+_LOG_LINES = 30
+
+
+class Died(RenderFailed):
+    """The process ended in the middle of a job."""
+
+
+class Blender:
+    """One Blender process. Used by one thread at a time; `kill` may come from any."""
+
+    def __init__(self, program: Path | None) -> None:
+        command = [sys.executable, str(SCRIPT)] if program is None else [str(program), "-b", "-P", str(SCRIPT)]
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
+        try:
+            self._process = subprocess.Popen(
+                [*command, "--", "--serve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                start_new_session=True,  # Ctrl-C is for us; we tell our children
+            )
+        except OSError as error:
+            raise BadInput(f"{program} could not be started ({error.strerror}); name a Blender 5 program.") from error
+
+    def ask(self, job: dict[str, Any], on_frames: Callable[[int], None] | None = None) -> Any:
+        """Has one job done, and gives its answer.
+
+        Raises:
+            RenderFailed: it could not be done.
+            Died: the process ended.
+        """
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._died() from None
+        for answer in self._answers():
+            if "done" in answer:
+                return answer["done"]
+            if "error" in answer:
+                raise RenderFailed(answer["error"])
+            if "frames" in answer and on_frames:
+                on_frames(answer["frames"])
+        raise self._died()
+
+    def kill(self) -> None:
+        """Ends the process at once; what it was writing is under a temporary name."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def _answers(self) -> Iterator[dict[str, Any]]:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            if line.startswith(MARK):
+                yield json.loads(line[len(MARK) :])
+            elif line.strip():
+                self._log.append(line.strip())
+
+    def _died(self) -> Died:
+        code = self._process.wait()
+        last = " | ".join(list(self._log)[-3:]) or "it said nothing"
+        return Died(f"Blender ended with code {code} ({last}); run the same command again to go on from here.")
+
+
+class Farm:
+    """Starts Blender processes, and ends them all when the `with` block ends, however it does."""
+
+    def __init__(self, program: Path | None, work_dir: Path) -> None:
+        self._program = program
+        self._running: set[Blender] = set()
+        self._idle: list[Blender] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        self.work_dir = work_dir
+
+    def __enter__(self) -> Farm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._closed = True
+            running = list(self._running)
+        for blender in running:
+            blender.kill()
+
+    def take(self) -> Blender:
+        """A process that nobody uses: one that was given back, or a new one."""
+        with self._lock:
+            if self._closed:
+                raise RenderFailed("The render was stopped.")
+            if self._idle:
+                return self._idle.pop()
+            blender = Blender(self._program)
+            self._running.add(blender)
+            return blender
+
+    def give_back(self, blender: Blender) -> None:
+        """Lets someone else use it."""
+        with self._lock:
+            self._idle.append(blender)
+
+    def drop(self, blender: Blender) -> None:
+        """Ends one that cannot be trusted any more."""
+        blender.kill()
+        with self._lock:
+            self._running.discard(blender)
