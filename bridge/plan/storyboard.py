@@ -91,9 +91,9 @@ def load(path: str | Path) -> Storyboard:
     path = Path(path)
     text = _read(path)
     try:
-        data = tomllib.loads(text)
+        data = tomllib.loads(text + "\n")  # so that what is wrong at the end has a line too
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(f"{path.name} is not valid TOML: {error or 'nested too deeply'}.") from None
+        raise BadInput(f"{path.name} is not valid TOML: {error or 'nested too deeply'}; mend that place.") from None
     reader = _Reader(path, TomlLines(text))
     values = reader.table(data, _BOARD_KEYS, None)
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
