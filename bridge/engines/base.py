@@ -63,6 +63,8 @@ class Footage:
     frames: Iterator[Frame]
     frame_count: int
     fps: Fraction
+    holds: bool = True
+    """whether the shot's hold is among the frames; if not, they are the moving part alone and `finish` adds the hold"""
 
 
 class Painter(Protocol):

@@ -71,6 +71,19 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
         raise
 
 
+def index_of(kind: Any, model: Model) -> dict[str, Any]:
+    """The pipeline's index (`model_index.json`): its class and its parts.
+
+    Raises:
+        BadInput: the model is missing, or is no pipeline.
+    """
+    path = model.local()
+    try:
+        return kind.load_config(str(path) if path else model.source, revision=model.revision)
+    except (OSError, ValueError) as error:
+        raise BadInput(_sentence(kind, model, path, error)) from error
+
+
 def _sentence(kind: Any, model: Model, path: Path | None, error: Exception) -> str:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if path is None:

@@ -35,7 +35,7 @@ class SvdAnimator:
         frame_count = pipeline.unet.config.num_frames
         fps = Fraction(frame_count) * request.fps / moving_frames(request)
         frames = run(pipeline, request, still, work, frame_count, fps, policy)
-        return Footage(_each(frames), frame_count, fps)
+        return Footage(_each(frames), frame_count, fps, holds=False)
 
 
 def moving_frames(request: ClipRequest) -> int:

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
 
 import tiny_models
-from conftest import FakeWork
+from diffusion_world import FakeWork, request_for
 
 from bridge.engines.base import Still
 from bridge.engines.sdxl import SdxlPainter
@@ -29,6 +29,11 @@ def sdxl(tmp_path_factory):
 
 
 @pytest.fixture
+def work(tmp_path):
+    return FakeWork(tmp_path, {})
+
+
+@pytest.fixture
 def still():
     return Still(np.random.default_rng(0).integers(0, 255, (90, 160, 3), dtype=np.uint8))
 
@@ -40,14 +45,14 @@ def frames_of(request, still, work):
     return footage, frames
 
 
-def test_svd_gives_the_models_frames_spread_over_the_shot(svd, request_for, still, work):
+def test_svd_gives_the_models_frames_spread_over_the_shot(svd, still, work):
     footage, frames = frames_of(request_for(model=svd, frame_count=48, **SMALL), still, work)
     assert len(frames) == 5
     assert footage.fps * 2 == 5, "5 frames over 2 seconds"
     assert {frame.shape for frame in frames} == {(64, 128, 3)}
 
 
-def test_svd_is_decided_by_seed_and_motion(svd, request_for, still, work):
+def test_svd_is_decided_by_seed_and_motion(svd, still, work):
     def first(**changes):
         return frames_of(request_for(model=svd, **(SMALL | changes)), still, work)[1][-1]
 
@@ -56,14 +61,14 @@ def test_svd_is_decided_by_seed_and_motion(svd, request_for, still, work):
     assert not np.array_equal(first(), first(motion=200))
 
 
-def test_svd_stops_within_a_step(svd, request_for, still, tmp_path):
+def test_svd_stops_within_a_step(svd, still, tmp_path):
     work = FakeWork(tmp_path, {}, cancel_after=2)
     with pytest.raises(Cancelled):
         SvdAnimator().animate(request_for(model=svd, **(SMALL | {"steps": 10})), still, work)
     assert len(work.reports) == 3
 
 
-def test_sdxl_paints_the_same_alone_and_in_a_batch(sdxl, request_for, work):
+def test_sdxl_paints_the_same_alone_and_in_a_batch(sdxl, work):
     requests = [request_for(painter_model=sdxl, seed=seed, **SMALL) for seed in (1, 2)]
     together = [still.rgb for still in SdxlPainter().paint(requests, work)]
     alone = [next(SdxlPainter().paint([request], work)).rgb for request in requests]
@@ -72,7 +77,7 @@ def test_sdxl_paints_the_same_alone_and_in_a_batch(sdxl, request_for, work):
     assert not np.array_equal(*together)
 
 
-def test_tiling_spares_memory_and_keeps_the_picture(sdxl, request_for, work):
+def test_tiling_spares_memory_and_keeps_the_picture(sdxl, work):
     def paint(**options):
         request = request_for(painter_model=sdxl, **SMALL, **options)
         return next(SdxlPainter().paint([request], work)).rgb.astype(int)
@@ -82,18 +87,18 @@ def test_tiling_spares_memory_and_keeps_the_picture(sdxl, request_for, work):
     assert 0 < tiled < other / 4, "a tiny decoder's tiles show, a real one's hardly"
 
 
-def test_missing_weights_are_named(request_for, still, work, tmp_path, monkeypatch):
+def test_missing_weights_are_named(still, work, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(BadInput, match=r"nobody/nothing could not be had .*--set model=FOLDER"):
         SvdAnimator().animate(request_for(model="nobody/nothing"), still, work)
 
 
-def test_another_kind_of_model_is_refused(sdxl, request_for, still, work):
+def test_another_kind_of_model_is_refused(sdxl, still, work):
     with pytest.raises(BadInput, match="could not be loaded as StableVideoDiffusionPipeline"):
         SvdAnimator().animate(request_for(model=sdxl), still, work)
 
 
-def test_a_damaged_download_is_refused(request_for, still, work, tmp_path):
+def test_a_damaged_download_is_refused(still, work, tmp_path):
     folder = tiny_models.save_svd(tmp_path / "svd")
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
@@ -101,6 +106,6 @@ def test_a_damaged_download_is_refused(request_for, still, work, tmp_path):
         SvdAnimator().animate(request_for(model=folder), still, work)
 
 
-def test_an_option_out_of_range_is_named(svd, request_for, still, work):
+def test_an_option_out_of_range_is_named(svd, still, work):
     with pytest.raises(BadInput, match="The option steps of test is between 1 and 100, not 0"):
         SvdAnimator().animate(request_for(model=svd, steps=0), still, work)

@@ -1,0 +1,46 @@
+"""What the diffusion engines' tests share: small requests, and a `Work` that remembers."""
+
+from fractions import Fraction
+from pathlib import Path
+
+from blender_addon.protocol import ClipRequest, Framing, ShotKind
+from bridge.errors import Cancelled
+
+
+class FakeWork:
+    """A `Work` that remembers what was reported, and cancels after so many reports."""
+
+    def __init__(self, folder: Path, files: dict[str, Path], cancel_after: int | None = None) -> None:
+        self.folder = folder
+        self.files = files
+        self.cancel_after = cancel_after
+        self.reports: list[tuple[float, str]] = []
+
+    def file(self, sha256: str) -> Path:
+        return self.files[sha256]
+
+    def report(self, progress, stage, preview=None):
+        self.reports.append((progress, stage))
+        if self.cancel_after is not None and len(self.reports) > self.cancel_after:
+            raise Cancelled("stopped by the test")
+
+
+def request_for(engine="test", *, seed=1, motion=100, frame_count=24, hold_frames=0, kind=ShotKind.MOTION, **options):
+    """A small clip request; the engine's options are given by name."""
+    return ClipRequest(
+        engine=engine,
+        shot_id="s01",
+        kind=kind,
+        framing=Framing.WIDE,
+        prompt="a lighthouse at night",
+        negative_prompt="text",
+        seed=seed,
+        motion=motion,
+        frame_count=frame_count,
+        hold_frames=hold_frames,
+        fps=Fraction(24),
+        width_px=320,
+        height_px=180,
+        cover_sha256="c" * 64,
+        settings=tuple(sorted((name, str(value)) for name, value in options.items())),
+    )
