@@ -189,6 +189,8 @@ def test_killed_and_started_again_nothing_is_lost(tmp_path, cover):
     assert "the bridge stopped: started again" in again.job("a").notes
     again.cancel("a")
     assert ended(again, "a").state is JobState.CANCELLED
+    again.submit([new(cover, "d", steps="1000", step_s="0.1")], ["d"])
+    wait_until(lambda: again.job("d").progress > 0)
     workers = psutil.Process(json.loads((bridge.home / "bridge.json").read_text())["pid"]).children()
     assert workers
     bridge.stop()
