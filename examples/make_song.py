@@ -170,8 +170,19 @@ def play_pads(rng: np.random.Generator) -> Sound:
         *((21, 6500), (25, 6500), (26, 2600), (28, 350)),
     )
     level = curve(
-        *((0, 0.4), (1, 0.52), (5, 0.7), (7.9, 0.8), (8, 0.55), (8.7, 0.34), (8.98, 0.1), (9, 0.85), (16.95, 0.85)),
-        *((17, 0.5), (20.9, 0.6), (21, 0.85), (26, 0.7), (28, 0.5)),
+        *(
+            (0, 0.4),
+            (1, 0.52),
+            (5, 0.5),
+            (7.9, 0.6),
+            (8, 0.4),
+            (8.5, 0.25),
+            (8.75, 0.12),
+            (8.98, 0.05),
+            (9, 0.85),
+            (16.95, 0.85),
+        ),
+        *((17, 0.42), (20.9, 0.5), (21, 0.85), (26, 0.7), (28, 0.5)),
     )
     return synth.band(synth.sweep_lowpass(track.sound, cutoff_hz), 85, None) * level[:, None]
 
@@ -208,7 +219,7 @@ def play_bass() -> Sound:
                     track.put(start_s + beat * BEAT_S, synth.bass(note + octave, beats * BEAT_S * 0.92), 0.42)
         elif seconds_at(BUILD.first_bar) <= start_s < seconds_at(GAP_BAR):
             for i in range(8):
-                track.put(start_s + i * BEAT_S / 2, synth.bass(note, BEAT_S * 0.4), 0.20 if i % 2 else 0.28)
+                track.put(start_s + i * BEAT_S / 2, synth.bass(note, BEAT_S * 0.4), 0.15 if i % 2 else 0.21)
         elif start_s >= seconds_at(BREAK.first_bar):
             final = chord is CHORDS[-1]
             tone = synth.bass(chord.bass + 12 if final else note, chord.beats * BEAT_S * 0.97)
@@ -309,11 +320,11 @@ def play_cymbals(rng: np.random.Generator) -> Sound:
     landings = ((CHORUS.first_bar, 0.5), (CHORUS.first_bar + 4, 0.3), (BREAK.first_bar, 0.26))
     for bar, level in (*landings, (LAST_CHORUS.first_bar, 0.42), (FINAL_BAR, 0.36)):
         track.put(seconds_at(bar), synth.crash(3.2, rng), level)
-    for bar, beats, level in ((BUILD.first_bar, 2, 0.14), (CHORUS.first_bar, 4, 0.30), (LAST_CHORUS.first_bar, 2, 0.2)):
+    for bar, beats, level in ((BUILD.first_bar, 2, 0.14), (CHORUS.first_bar, 4, 0.16), (LAST_CHORUS.first_bar, 2, 0.2)):
         swell = synth.crash(beats * BEAT_S, rng)[::-1]
         track.put(seconds_at(bar) - beats * BEAT_S, swell, level)
     climb_s = seconds_at(GAP_BAR, 2) - seconds_at(GAP_BAR - 2)
-    track.put(seconds_at(GAP_BAR - 2), synth.riser(climb_s, rng), 0.34)
+    track.put(seconds_at(GAP_BAR - 2), synth.riser(climb_s, rng), 0.25)
     track.put(seconds_at(CHORUS.first_bar), synth.impact(), 0.42)
     return track.sound
 
@@ -338,7 +349,7 @@ def mix(rng: np.random.Generator) -> Sound:
     drums, kicks = Track(), Track()
     for stroke_s in kick_times():
         soft = seconds_at(BREAK.first_bar) <= stroke_s < seconds_at(BREAK.end_bar)
-        kicks.put(stroke_s, synth.kick(), 0.38 if soft else 0.5 if stroke_s < seconds_at(CHORUS.first_bar) else 0.66)
+        kicks.put(stroke_s, synth.kick(), 0.38 if soft else 0.42 if stroke_s < seconds_at(CHORUS.first_bar) else 0.66)
     play_build_drums(drums, rng)
     play_chorus_drums(drums, rng)
     play_soft_drums(drums, rng)
@@ -364,10 +375,14 @@ def master(sound: Sound) -> Sound:
     sound = sound * (np.sin(tail * np.pi / 2) ** 2)[:, None]
     meter = pyloudnorm.Meter(SAMPLE_RATE_HZ)
     gain = 1.0
-    for _ in range(4):  # the limiter takes loudness away, so that the gain is found by steps
-        out = synth.limit(np.tanh(gain * sound * 0.8) / 0.8, 10 ** (-2.0 / 20))
-        gain *= 10 ** ((LOUDNESS_LUFS - meter.integrated_loudness(out)) / 20)
-    return out
+    for _ in range(3):  # the limiter takes loudness away, so that the gain is found by steps
+        gain *= 10 ** ((LOUDNESS_LUFS - meter.integrated_loudness(press(gain * sound))) / 20)
+    return press(gain * sound)
+
+
+def press(sound: Sound) -> Sound:
+    """Saturates gently and keeps peaks 2.2 dB below full scale: room for the codec's overshoot."""
+    return synth.limit(np.tanh(0.8 * sound) / 0.8, 10 ** (-2.2 / 20))
 
 
 # --- the files -------------------------------------------------------------------------------------------------------

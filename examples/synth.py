@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.signal import butter, fftconvolve, sosfilt
 
 SAMPLE_RATE_HZ = 48_000
 
-Sound = NDArray[np.float64]
+Sound = np.ndarray
+"""float64, (n,) or (n, 2)"""
 
 
 def hz(midi: float) -> float:
