@@ -140,8 +140,21 @@ class _Edit:
         near = math.ceil(MIN_SHOT_S * self.plan.fps)
         return any(abs(edge - frame) <= near for edge in (0, self.plan.frame_count, *self.cuts))
 
-    def bars_in(self, shot: Shot) -> int:
-        return sum(shot.start_frame <= frame < shot.end_frame for frame in self.downbeats)
+    def could_be_cut(self, shot: Shot) -> bool:
+        """Whether its bars allow for two halves: no bar is longer than one."""
+        inside = [frame for frame in self.downbeats if shot.start_frame < frame < shot.end_frame]
+        longest = max(after - before for before, after in pairwise((shot.start_frame, *inside, shot.end_frame)))
+        return longest <= shot.frame_count / 2 + 1
+
+    def with_a_bar_more(self, shot: Shot) -> float:
+        """Its length in frames if it went on by a bar, over a cut that nothing asks for; infinite without one."""
+        asked = {0, self.plan.frame_count, self.drop, self.gap_end, *(start.frame for start in self.starts)}
+        lengths = []
+        if shot.start_frame not in asked:
+            lengths += [shot.end_frame - frame for frame in self.downbeats if frame < shot.start_frame][-1:]
+        if shot.end_frame not in asked:
+            lengths += [frame - shot.start_frame for frame in self.downbeats if frame > shot.end_frame][:1]
+        return min(lengths, default=math.inf)
 
     def _downbeat(self, time_s: float) -> int:
         return _nearest_downbeat(self.plan, self.analysis, time_s)
@@ -280,17 +293,17 @@ def _pace(edit: _Edit) -> list[Violation]:
     if not edit.has_bars:
         return []
     inner = edit.shots[:-1]
-    asked = {0, edit.plan.frame_count, edit.drop, edit.gap_end, *(start.frame for start in edit.starts)}
-    free = [shot for shot in inner if not {shot.start_frame, shot.end_frame} <= asked]
+    stretched = {shot.id: edit.with_a_bar_more(shot) for shot in inner}
     found = []
     for loud in inner:
         hurried = [
-            shot.id
-            for shot in free
-            if edit.energies[shot.id] < edit.energies[loud.id] - CLEARLY_CALMER
-            and 2 * shot.frame_count < loud.frame_count
+            calm.id
+            for calm in inner
+            if edit.energies[calm.id] < edit.energies[loud.id] - CLEARLY_CALMER
+            and 2 * calm.frame_count < loud.frame_count
+            and stretched[calm.id] <= loud.frame_count
         ]
-        if hurried and edit.bars_in(loud) > 1:
+        if hurried and edit.could_be_cut(loud):
             sentence = f"{loud.id} is louder than {hurried[0]}, yet lasts more than twice as long."
             found.append(Violation(7, loud.start_frame, sentence))
     return found
