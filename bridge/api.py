@@ -41,7 +41,7 @@ from blender_addon.link.messages import (
 from blender_addon.protocol import PROTOCOL_VERSION, Job, JobState
 from bridge.errors import BadInput
 from bridge.guard import TooLarge, error_json
-from bridge.jobs.checks import BadField
+from bridge.jobs.checks import LIMITS, BadField
 from bridge.service import Bridge
 
 T = TypeVar("T")
@@ -119,6 +119,10 @@ class Schemas:
         for part in self._parts.values():
             if part.get("type") == "object":
                 part["additionalProperties"] = False
+        for field, (low, high) in LIMITS.items():
+            if "ClipRequest" in self._parts:
+                limited = self._parts["ClipRequest"]["properties"][field]
+                limited |= {"minimum": low, "maximum": high} | ({"multipleOf": 2} if field.endswith("_px") else {})
         return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
 

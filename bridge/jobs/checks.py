@@ -8,8 +8,16 @@ from blender_addon.protocol import ClipRequest
 from bridge.errors import BadInput
 from bridge.store import SHA256
 
-LONGEST_CLIP_FRAMES = 36_000
-LARGEST_SIDE_PX = 8192
+LIMITS = {
+    "seed": (0, 2**31 - 1),
+    "motion": (1, 255),
+    "frame_count": (1, 36_000),
+    "hold_frames": (0, 36_000),
+    "width_px": (16, 8192),
+    "height_px": (16, 8192),
+    "fps": (1, 240),
+}
+"""lowest and highest, both allowed"""
 LONGEST_TEXT = 20_000
 MOST_ITEMS = 40_000
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -48,17 +56,11 @@ def _problems(request: ClipRequest, has_file: Callable[[str], bool], missing: Ma
 
 
 def _bad_numbers(request: ClipRequest):
-    for field, low, high in (
-        ("seed", 0, 2**31 - 1),
-        ("motion", 1, 255),
-        ("frame_count", 1, LONGEST_CLIP_FRAMES),
-        ("hold_frames", 0, request.frame_count),
-        ("width_px", 16, LARGEST_SIDE_PX),
-        ("height_px", 16, LARGEST_SIDE_PX),
-        ("fps", 1, 240),
-    ):
+    for field, (low, high) in LIMITS.items():
         if not low <= getattr(request, field) <= high:
             yield field, f"must be from {low} to {high}"
+    if request.hold_frames > request.frame_count:
+        yield "hold_frames", f"must be at most the clip's {request.frame_count} frames"
     for field in ("width_px", "height_px"):
         if getattr(request, field) % 2:
             yield field, "must be even"
