@@ -195,9 +195,11 @@ def play_arpeggio() -> Sound:
         full = is_chorus(start_s)
         building = seconds_at(BUILD.first_bar) <= start_s < seconds_at(GAP_BAR)
         step = 0.25 if full or building else 0.5
-        level = 0.17 if full else 0.13
+        level = 0.17 if full or building else 0.2
         if seconds_at(GAP_BAR) <= start_s < seconds_at(CHORUS.first_bar):
             continue
+        if not full:
+            track.put(start_s, synth.pluck(chord.bass + 24, 1.4, 0.45), 0.3)
         for i in range(round(chord.beats / step)):
             note = chord.voices[up_and_down[i % 8] % len(chord.voices)] + 12
             accent = 1.0 if i % 4 == 0 else 0.72
