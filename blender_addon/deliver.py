@@ -9,11 +9,9 @@ from typing import Any
 
 import bpy
 
-from . import grade, mp4, timeline
+from . import mp4, passthrough, timeline
 
 DRAFT_LONG_SIDE_PX = 640
-ENCODED_SPACE = grade.LINEAR
-"""what the colours are declared to be when they shall pass through unchanged: the renderer's own working space"""
 
 
 class RenderError(RuntimeError):
@@ -48,7 +46,6 @@ def for_this_process(scene: Any) -> None:
     editor = scene.sequence_editor
     editor.use_cache_raw = editor.use_cache_final = editor.use_prefetch = False
     scene.render.compositor_device = "CPU"
-    pass_colours_through(scene)
 
 
 def draft(scene: Any) -> None:
@@ -63,48 +60,6 @@ def draft(scene: Any) -> None:
             strip.transform.scale_y *= ratio
             strip.transform.offset_x *= ratio
             strip.transform.offset_y *= ratio
-
-
-def pass_colours_through(scene: Any) -> bool:
-    """Renders the same picture without converting colours there and back, where that can be; says whether it can.
-
-    The sequencer works on sRGB-encoded bytes. Only the compositor wants them scene-linear, and our group encodes them
-    again at once. If our grade is the only modifier and every source is sRGB, then declaring all of it linear, and
-    leaving the group's conversions out, gives the same picture for half the cost.
-    """
-    group = grade.find(scene)
-    if not _is_plain(scene, group):
-        return False
-    lean = grade.lean(group) if group else None
-    for strip in timeline.all_strips(scene):
-        if strip.type in ("MOVIE", "IMAGE"):
-            strip.colorspace_settings.name = ENCODED_SPACE
-        for modifier in strip.modifiers:
-            modifier.node_group = lean
-    scene.sequencer_colorspace_settings.name = ENCODED_SPACE
-    scene.view_settings.view_transform = "Raw"
-    return True
-
-
-def _is_plain(scene: Any, group: Any | None) -> bool:
-    view = scene.view_settings
-    if (view.view_transform, view.look, view.exposure, view.gamma) != ("Standard", "None", 0.0, 1.0):
-        return False
-    if view.use_curve_mapping or view.use_white_balance or scene.sequencer_colorspace_settings.name != "sRGB":
-        return False
-    if group is not None and not grade.is_whole(group):
-        return False
-    return all(_is_plain_strip(strip, group) for strip in timeline.all_strips(scene))
-
-
-def _is_plain_strip(strip: Any, group: Any | None) -> bool:
-    if strip.type == "SOUND":
-        return True
-    if strip.type not in ("MOVIE", "IMAGE", "COLOR") or getattr(strip, "use_float", False):
-        return False
-    if strip.type != "COLOR" and strip.colorspace_settings.name != "sRGB":
-        return False
-    return all(modifier.type == "COMPOSITOR" and modifier.node_group == group for modifier in strip.modifiers)
 
 
 def render(
@@ -137,7 +92,7 @@ def render(
     if not audio:
         scene.render.ffmpeg.audio_codec = "NONE"
     try:
-        with _told_of_frames(on_frame):
+        with _told_of_frames(on_frame), passthrough.colors(scene, first, end):
             bpy.ops.render.render(animation=True, scene=scene.name)
         _must_be_whole(beside, end - first)
         mp4.move_index_first(beside)

@@ -43,21 +43,31 @@ def apply(scene: Any, grade: Grade) -> None:
         remove(scene)
         return
     group = find(scene)
-    if group is None or not is_whole(group):
-        group = _new_group(group)
-    _set_values(group, grade)
+    if group is not None and not is_whole(group):
+        group.name = f"{NAME} (edited)"  # the editor's own work is kept, out of the way
+        _take_off(scene, group)
+        group = None
+    if group is None:
+        group = make(grade)
+    else:
+        _set_values(group, grade)
     spread(scene, group)
+
+
+def make(grade: Grade) -> Any:
+    """A new node group that does this grade."""
+    group = _new_group()
+    _set_values(group, grade)
+    return group
 
 
 def remove(scene: Any) -> None:
     """Takes the grade off every strip, and the node group away if nothing else uses it."""
     group = find(scene)
-    for strip in timeline.all_strips(scene):
-        for modifier in list(strip.modifiers):
-            if _wears(modifier, group):
-                strip.modifiers.remove(modifier)
-    if group is not None and group.users == 0:
-        bpy.data.node_groups.remove(group)
+    if group is not None:
+        _take_off(scene, group)
+        if group.users == 0:
+            bpy.data.node_groups.remove(group)
 
 
 def spread(scene: Any, group: Any | None = None) -> None:
@@ -118,14 +128,24 @@ def lean(group: Any) -> Any:
     return copy
 
 
-def _wears(modifier: Any, group: Any | None) -> bool:
-    return modifier.type == "COMPOSITOR" and group is not None and modifier.node_group == group
+def forget(group: Any) -> None:
+    """Deletes a group that nothing uses any more."""
+    bpy.data.node_groups.remove(group)
 
 
-def _new_group(old: Any | None) -> Any:
-    """A new group with all nodes; one that the editor rebuilt is kept, under its name, out of the way."""
-    if old is not None:
-        old.name = f"{NAME} (edited)"
+def _wears(modifier: Any, group: Any) -> bool:
+    return modifier.type == "COMPOSITOR" and modifier.node_group == group
+
+
+def _take_off(scene: Any, group: Any) -> None:
+    for strip in timeline.all_strips(scene):
+        for modifier in list(strip.modifiers):
+            if _wears(modifier, group):
+                modifier.node_group = None  # or the group would be counted as used for ever
+                strip.modifiers.remove(modifier)
+
+
+def _new_group() -> Any:
     group = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
     group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
     group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")

@@ -7,7 +7,7 @@ stays. Building twice is building once.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ SONG_KEY = "beatboard_song"
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
 PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
+FAR_FRAME = 500_000
+"""no edit reaches it; half way to Blender's last frame"""
 FADE_S = 2.0
 """how long the song fades before the end of an excerpt that stops before the song does"""
 
@@ -251,6 +253,10 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
         else:
             strips.remove(strip)
     channel = _free_channel(scene, SHOT_CHANNEL, SCENE_START, strip_layout.to_scene(plan.frame_count))
+    if any(
+        _span(kept[shot_id]) != (layout.left, layout.right) for shot_id, layout in wanted.items() if shot_id in kept
+    ):
+        _move_out_of_the_way(kept.values())
     for shot_id, layout in wanted.items():
         strip = kept.get(shot_id) or _placeholder(scene, layout, channel)
         if strip.type == "COLOR":
@@ -264,6 +270,19 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
             strip = _with_clip(scene, strip, clips[shot_id])
         if strip.type == "MOVIE":
             compat.place(strip, layout.left, layout.left, layout.right)
+
+
+def _span(strip: Any) -> tuple[int, int]:
+    return compat.left(strip), compat.right(strip)
+
+
+def _move_out_of_the_way(strips: Iterable[Any]) -> None:
+    """Far to the right, one after the other: a strip that lands on another is pushed aside by Blender."""
+    start = FAR_FRAME
+    for strip in strips:
+        left, right = _span(strip)
+        compat.place(strip, start, start, start + right - left)
+        start += right - left
 
 
 def _placeholder(scene: Any, layout: Strip, channel: int) -> Any:

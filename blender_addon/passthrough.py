@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Renders the same picture without converting its colours there and back, where that can be.
+
+The sequencer works on sRGB-encoded bytes. Only the compositor wants them scene-linear, and our grade's group encodes
+them again at once. If the grade is on every source, alone, and every source is an sRGB movie, then declaring all of it
+linear, and leaving the group's conversions out, gives the same picture for half the grade's cost.
+
+It needs the grade on every source: a strip without it stays bytes, and 5.0 takes bytes for sRGB whatever they are
+declared to be.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from . import compat, grade, timeline
+
+WORKING_SPACE = grade.LINEAR
+"""the compositor's own: what is declared to be in it is not converted"""
+
+
+@contextmanager
+def colors(scene: Any, start: int, end: int) -> Iterator[bool]:
+    """While the block renders scene frames [start, end), colours pass through unconverted; gives whether they can."""
+    group = grade.find(scene)
+    strips = [strip for strip in timeline.all_strips(scene) if compat.left(strip) < end and compat.right(strip) > start]
+    movies = [strip for strip in strips if strip.type != "SOUND"]
+    if not _is_plain_view(scene) or not all(_is_plain(strip, group) for strip in movies) or not movies:
+        yield False
+        return
+    lean = grade.lean(group)
+    try:
+        _declare(scene, movies, WORKING_SPACE, "Raw", lean)
+        yield True
+    finally:
+        _declare(scene, movies, "sRGB", "Standard", group)
+        grade.forget(lean)
+
+
+def _declare(scene: Any, movies: list[Any], space: str, view: str, group: Any) -> None:
+    for strip in movies:
+        strip.colorspace_settings.name = space
+        strip.modifiers[0].node_group = group
+    scene.sequencer_colorspace_settings.name = space
+    scene.view_settings.view_transform = view
+
+
+def _is_plain_view(scene: Any) -> bool:
+    view = scene.view_settings
+    settings = (view.view_transform, view.look, view.exposure, view.gamma, scene.sequencer_colorspace_settings.name)
+    return settings == ("Standard", "None", 0.0, 1.0, "sRGB") and not (view.use_curve_mapping or view.use_white_balance)
+
+
+def _is_plain(strip: Any, group: Any | None) -> bool:
+    if strip.type != "MOVIE" or strip.use_float or strip.colorspace_settings.name != "sRGB":
+        return False
+    return len(strip.modifiers) == 1 and _is_plain_grade(strip.modifiers[0], group)
+
+
+def _is_plain_grade(modifier: Any, group: Any | None) -> bool:
+    if modifier.type != "COMPOSITOR" or group is None or modifier.node_group != group or not grade.is_whole(group):
+        return False
+    return not modifier.mute and modifier.input_mask_strip is None and modifier.input_mask_id is None

@@ -1,0 +1,171 @@
+from contextlib import nullcontext
+from dataclasses import replace
+
+import bpy
+import edit_world as world
+import numpy as np
+import pytest
+
+from blender_addon import deliver, grade, passthrough, timeline
+from blender_addon.protocol import NEUTRAL_GRADE, Grade
+from bridge.cover import apply_grade
+
+SIDE_PX = 48
+
+
+@pytest.fixture
+def edit(scene, song, tmp_path):
+    """A built edit of three movies."""
+    clips = world.make_clips(tmp_path / "clips")
+    timeline.build(scene, world.plan(), world.analysis(), song_path=song, clips=clips)
+    deliver.settings(scene)
+    return scene
+
+
+def groups(scene):
+    return [[m.node_group.name for m in s.modifiers] for s in timeline.shot_strips(scene)]
+
+
+def still_strip(scene, path):
+    """All colours, on a strip that passes for one of ours."""
+    rgb = np.random.default_rng(0).integers(0, 256, (SIDE_PX, SIDE_PX, 3))
+    pixels = np.ones((SIDE_PX, SIDE_PX, 4), np.float32)
+    pixels[..., :3] = rgb / 255
+    image = bpy.data.images.new("colours", SIDE_PX, SIDE_PX)
+    image.pixels = pixels[::-1].ravel()
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    strip = scene.sequence_editor.strips.new_image("still", str(path), 2, 1, fit_method="FIT")
+    strip["id"], strip["kind"] = "s01", "motion"
+    return strip, rgb.astype(np.uint8)
+
+
+def rendered(scene, path):
+    scene.render.image_settings.media_type = "IMAGE"
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.compositor_device = "CPU"
+    scene.render.filepath = str(path)
+    bpy.ops.render.render(write_still=True)
+    image = bpy.data.images.load(str(path))
+    pixels = np.array(image.pixels).reshape(image.size[1], image.size[0], -1)[::-1, :, :3]
+    return np.round(pixels * 255).astype(np.uint8)
+
+
+def difference(one, other):
+    return np.abs(one.astype(int) - other.astype(int)).max()
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+@pytest.mark.parametrize("matrix", [world.GRADE.matrix, (1.3, -0.2, -0.1, -0.1, 1.2, -0.1, 0.2, -0.3, 1.1)])
+def test_the_compositor_does_what_the_array_version_does(scene, tmp_path, strength, matrix):
+    timeline.prepare(scene)
+    scene.render.resolution_x = scene.render.resolution_y = SIDE_PX
+    deliver.settings(scene)
+    strip, rgb = still_strip(scene, tmp_path / "colours.png")
+    asked = replace(world.GRADE, strength=strength, matrix=matrix)
+    group = grade.make(asked)
+    strip.modifiers.new(name=grade.NAME, type="COMPOSITOR").node_group = group
+    assert difference(rendered(scene, tmp_path / "out.png"), apply_grade(rgb, asked)) <= 1
+
+
+def test_without_a_grade_colours_stay_exactly(scene, tmp_path):
+    timeline.prepare(scene)
+    scene.render.resolution_x = scene.render.resolution_y = SIDE_PX
+    deliver.settings(scene)
+    _, rgb = still_strip(scene, tmp_path / "colours.png")
+    assert difference(rendered(scene, tmp_path / "out.png"), rgb) == 0
+
+
+def test_one_group_on_every_movie_and_applied_twice_as_once(edit):
+    grade.apply(edit, world.GRADE)
+    grade.apply(edit, world.GRADE)
+    assert groups(edit) == [["Cover Grade"]] * 3
+    assert [group.name for group in bpy.data.node_groups] == ["Cover Grade"]
+
+
+def test_the_grades_numbers_can_be_read_from_the_group(edit):
+    grade.apply(edit, world.GRADE)
+    grade.apply(edit, replace(world.GRADE, strength=0.3))
+    group = grade.find(edit)
+    assert group.nodes[grade.STRENGTH].outputs[0].default_value == pytest.approx(0.3)
+    assert tuple(group.nodes["Green from"].inputs[1].default_value) == pytest.approx((0.03, 0.92, 0.05))
+    points = group.nodes[grade.CURVES].mapping.curves[0].points
+    assert [p.location[1] for p in points] == pytest.approx(world.GRADE.curves[0], abs=1e-6)
+
+
+def test_a_neutral_grade_is_none(edit):
+    grade.apply(edit, world.GRADE)
+    grade.apply(edit, NEUTRAL_GRADE)
+    assert groups(edit) == [[], [], []]
+    assert not bpy.data.node_groups
+    grade.apply(edit, Grade(strength=0.0, matrix=world.GRADE.matrix))
+    assert groups(edit) == [[], [], []]
+
+
+def test_the_editors_own_nodes_and_modifiers_stay(edit):
+    timeline.shot_strips(edit)[0].modifiers.new(name="Mine", type="BRIGHT_CONTRAST")
+    grade.apply(edit, world.GRADE)
+    group = grade.find(edit)
+    group.nodes.new("CompositorNodeBlur")
+    group.links.new(group.nodes["Input"].outputs[0], group.nodes["Output"].inputs[0])
+    assert not grade.is_whole(group)
+    grade.apply(edit, world.GRADE)
+    assert grade.is_whole(grade.find(edit))
+    assert bpy.data.node_groups["Cover Grade (edited)"] == group
+    grade.remove(edit)
+    assert [m.name for m in timeline.shot_strips(edit)[0].modifiers] == ["Mine"]
+
+
+def test_a_new_take_gets_the_grade(edit, tmp_path):
+    grade.apply(edit, world.GRADE)
+    strip = timeline.shot_strips(edit)[1]
+    strip.modifiers.remove(strip.modifiers[0])
+    grade.spread(edit)
+    assert groups(edit) == [["Cover Grade"]] * 3
+
+
+def lossless_planes(scene, path, *, direct):
+    scene.render.ffmpeg.constant_rate_factor = "LOSSLESS"
+    deliver.for_this_process(scene)
+    original = passthrough.colors
+    if direct:
+        passthrough.colors = lambda *_: nullcontext(False)
+    try:
+        deliver.render(scene, path, 1, 25, audio=False)
+    finally:
+        passthrough.colors = original
+    return world.pictures(path)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_unconverted_colours_give_the_same_picture(edit, tmp_path, strength):
+    grade.apply(edit, replace(world.GRADE, strength=strength))
+    before = [g.name for g in bpy.data.node_groups]
+    with passthrough.colors(edit, 1, 25) as can:
+        assert can
+        assert edit.view_settings.view_transform == "Raw"
+    assert (edit.view_settings.view_transform, edit.sequencer_colorspace_settings.name) == ("Standard", "sRGB")
+    assert groups(edit) == [["Cover Grade"]] * 3
+    quick = lossless_planes(edit, tmp_path / "quick.mp4", direct=False)
+    plain = lossless_planes(edit, tmp_path / "plain.mp4", direct=True)
+    assert max(difference(a, b) for a, b in zip(quick, plain, strict=True)) <= 1
+    assert [g.name for g in bpy.data.node_groups] == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda scene: timeline.shot_strips(scene)[0].modifiers.new(name="Mine", type="BRIGHT_CONTRAST"),
+        lambda scene: timeline.shot_strips(scene)[0].modifiers.clear(),
+        lambda scene: setattr(timeline.shot_strips(scene)[0].modifiers[0], "mute", True),
+        lambda scene: setattr(timeline.shot_strips(scene)[0].colorspace_settings, "name", "AgX Base sRGB"),
+        lambda scene: setattr(scene.view_settings, "exposure", 0.5),
+        lambda scene: setattr(grade.find(scene).nodes[grade.CURVES], "mute", True),
+        lambda scene: scene.sequence_editor.strips.new_effect("Title", "TEXT", 4, 2, length=5),
+    ],
+)
+def test_colours_are_converted_where_it_matters(edit, spoil):
+    grade.apply(edit, world.GRADE)
+    spoil(edit)
+    with passthrough.colors(edit, 1, 13) as can:
+        assert not can
