@@ -69,6 +69,7 @@ class JobQueue:
             self._db.execute("PRAGMA journal_mode = WAL")
             migrate(self._db)
         except sqlite3.DatabaseError as error:
+            self._db.close()
             raise BadInput(
                 f"The queue's database {path} is damaged ({error}). Move it away and start again: finished clips are"
                 " in the store, only the queue is lost."
