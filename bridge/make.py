@@ -16,6 +16,7 @@ from bridge.check import CheckReport
 from bridge.console import Display, Report
 from bridge.errors import BadInput, GenerationFailed
 from bridge.plan.storyboard import Storyboard
+from bridge.song import audio
 from bridge.store import Store
 
 SIZES_PX = {"16:9": (1920, 1080), "9:16": (1080, 1920)}
@@ -137,7 +138,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
     edit = dataclasses.replace(material.edit, width_px=width_px, height_px=height_px)
     mark = f" {shape}" if len(options.formats) > 1 else ""
     project = Project.beside(output)
-    song.write_wav(song.decode(options.song), project.song)
+    audio.write_wav(audio.decode(options.song), project.song)
     with display.stage("Shots" + mark) as report:
         clips = make_clips(material, edit, report)
     paths = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}
