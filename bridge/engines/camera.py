@@ -168,13 +168,11 @@ class Arrival:
 
     MAX_START = 1.4
 
-    def __init__(self, focus: tuple[float, float], start: float, rng: np.random.Generator) -> None:
+    def __init__(self, focus: tuple[float, float], start: float, side: float, aspect: float) -> None:
         """`focus` is what it starts from, `start` how much closer than the whole still (0 is not at all)."""
-        self._focus = focus
-        self._start = start
-        self._side = float(rng.choice([-1.0, 1.0]))
+        self._focus, self._start, self._side, self._aspect = focus, start, side, aspect
 
-    def pose(self, way: float, aspect: float = 1.0) -> Pose:
+    def pose(self, way: float) -> Pose:
         """Where the camera is; at 1 it's at rest."""
         left = 1.0 - way
         zoom = (1.0 + self._start) ** left
@@ -182,14 +180,15 @@ class Arrival:
         widest = 0.5 * (1 - 1 / (1 + self._start))
         share = free / max(widest, 1e-6)
         pan_x = max(-widest, min(widest, self._focus[0])) * share
-        pan_y = max(-widest * aspect, min(widest * aspect, self._focus[1])) * share
+        pan_y = max(-widest * self._aspect, min(widest * self._aspect, self._focus[1])) * share
         orbit = 0.02 * min(1.0, self._start) * self._side * math.sin(math.pi * way) * left
         return Pose(x=orbit, pin=1.0, zoom=zoom, pan_x=pan_x, pan_y=pan_y, relief=RELIEF * left)
 
 
-def choose_move(request: ClipRequest, rng: np.random.Generator) -> Move:
-    """A move that suits the shot's motion; the hero's first is always forward."""
-    if request.kind is ShotKind.HERO_HOLD:
-        return next(move for move in MOVES if move.name == ("rush" if request.motion > 190 else "push"))
+def fitting_moves(request: ClipRequest, rng: np.random.Generator) -> list[Move]:
+    """The moves that suit the shot's motion, shuffled; the hero's first is always forward."""
     fitting = [move for move in MOVES if move.lowest_motion <= request.motion <= move.highest_motion]
-    return fitting[int(rng.integers(len(fitting)))]
+    shuffled = [fitting[int(i)] for i in rng.permutation(len(fitting))]
+    if request.kind is ShotKind.HERO_HOLD:
+        shuffled.sort(key=lambda move: -move.dolly)
+    return shuffled

@@ -14,12 +14,14 @@ import numpy.typing as npt
 from blender_addon.protocol import ClipRequest, Framing, ShotKind
 from bridge.engines.base import Frame, Still, Work
 from bridge.engines.camera import ROOM
-from bridge.engines.depth import Map, estimate
+from bridge.engines.depth import Map, estimate, reduced
 
-_WIDTHS = {Framing.WIDE: 1.0, Framing.MEDIUM: 0.72, Framing.CLOSE: 0.52, Framing.DETAIL: 0.38}
-"""how much of the largest frame that fits into the cover a shot sees at rest"""
+_WIDTHS = {Framing.WIDE: 1.08, Framing.MEDIUM: 0.76, Framing.CLOSE: 0.52, Framing.DETAIL: 0.36}
+"""what a shot sees at rest, in widths of the largest frame that fits into the cover"""
 _FINEST = 1.3
 """stills are painted at most this much finer than the frame: the camera never comes closer"""
+_CANVAS_FINEST = 2.2
+_DEPTH_WIDTH_PX = 512
 _COARSEST = 3.6
 """a pixel of the cover is shown at most this large, if the framing can be that wide"""
 
@@ -34,107 +36,132 @@ class CoverPainter:
         """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""
         for request in requests:
             work.report(0.0, "framing the cover")
-            yield _still(request, _study(work.file(request.cover_sha256), request.width_px, request.height_px))
+            path = work.file(request.cover_sha256)
+            yield _last_still(request, path) if request.kind is ShotKind.COVER_END else _still(request, path)
 
 
 @dataclass(frozen=True)
 class _Study:
-    """The cover, recomposed to the frame's shape and understood. Places are in widths of it, from its top left."""
+    """The cover, understood. Places are x, y in widths of the cover, from its top left corner."""
 
-    canvas: Frame
+    cover: Frame
     depth: Map
     salient: Map
-    aspect: float
-    """height by width"""
-    cover_width: float
-    cover_height: float
-    """how much of the canvas is the cover itself"""
     subject: tuple[float, float, float, float]
     """left, top, width, height"""
-    pixel: float
-    """the size of one of the cover's own pixels"""
+
+    @property
+    def height(self) -> float:
+        return self.cover.shape[0] / self.cover.shape[1]
+
+
+@dataclass(frozen=True)
+class _View:
+    """A rectangle of the cover's plane, with the camera's room: what a still shows."""
+
+    center: tuple[float, float]
+    width: float
+    aspect: float
+    """height by width"""
+    tilt: float = 0.0
+    """radians"""
+
+    def is_on(self, study: _Study) -> bool:
+        """Whether the cover fills it."""
+        cos, sin = abs(np.cos(self.tilt)), abs(np.sin(self.tilt))
+        reach_x = self.width / 2 * (cos + self.aspect * sin) - 1e-3
+        reach_y = self.width / 2 * (sin + self.aspect * cos) - 1e-3
+        x, y = self.center
+        return reach_x <= x <= 1 - reach_x and reach_y <= y <= study.height - reach_y
 
 
 @lru_cache(maxsize=2)
-def _study(path: Path, width_px: int, height_px: int) -> _Study:
-    from bridge.cover import load, recompose, recomposed_box, saliency, subject_box
+def _study(path: Path) -> _Study:
+    from bridge.cover import load, saliency, subject_box
 
     cover = load(path)
-    fit = recomposed_box((cover.shape[1], cover.shape[0]), width_px, height_px)
-    finer = float(np.clip(cover.shape[1] / fit.width_px, 1.0, 2.5))
-    size = (round(width_px * finer), round(height_px * finer))
-    box = recomposed_box((cover.shape[1], cover.shape[0]), *size)
-    subject = subject_box(cover)
-    scale = box.width_px / cover.shape[1] / size[0]
-    left, top = box.left_px / size[0], box.top_px / size[0]
-    return _Study(
-        canvas=recompose(cover, *size),
-        depth=_on_canvas(estimate(cover), box.slices, (size[1], size[0])),
-        salient=_on_canvas(saliency(cover), box.slices, (size[1], size[0]), outside=0.0),
-        aspect=height_px / width_px,
-        cover_width=box.width_px / size[0],
-        cover_height=box.height_px / size[0],
-        subject=(
-            left + subject.left_px * scale,
-            top + subject.top_px * scale,
-            subject.width_px * scale,
-            subject.height_px * scale,
-        ),
-        pixel=scale,
-    )
+    subject, unit = subject_box(cover), cover.shape[1]
+    place = (subject.left_px / unit, subject.top_px / unit, subject.width_px / unit, subject.height_px / unit)
+    return _Study(cover, estimate(cover), saliency(reduced(cover, 640)), place)
 
 
-def _on_canvas(values: Map, place: tuple[slice, slice], shape: tuple[int, int], outside: float | None = None) -> Map:
-    """A map of the cover as a map of the canvas, 640 px wide; beyond the cover its edge goes on, or `outside`."""
-    scale = 640 / shape[1]
-    rows, columns = ((round(part.start * scale), round(part.stop * scale)) for part in place)
-    height, width = round(shape[0] * scale), 640
-    inner = cv2.resize(values, (columns[1] - columns[0], rows[1] - rows[0]), interpolation=cv2.INTER_AREA)
-    borders = (rows[0], max(0, height - rows[1]), columns[0], max(0, width - columns[1]))
-    kind = cv2.BORDER_REPLICATE if outside is None else cv2.BORDER_CONSTANT
-    return np.asarray(cv2.copyMakeBorder(inner, *borders, kind, value=[outside or 0.0]), np.float32)
-
-
-def _still(request: ClipRequest, study: _Study) -> Still:
-    rng = np.random.default_rng([request.seed, 2])
-    if request.kind is ShotKind.COVER_END:
-        return Still(_finished(study.canvas, 1.0, rng), study.depth)
+def _still(request: ClipRequest, path: Path) -> Still:
+    study, rng = _study(path), np.random.default_rng([request.seed, 2])
     width = _width(request, study)
     center = _center(request, study, width, rng)
-    tilt = 0.0 if request.kind is ShotKind.HERO_HOLD else _tilt(request, rng)
-    return _cut(study, request, center, width, tilt, rng)
+    view = _View(center, width * ROOM, request.height_px / request.width_px, _tilt(request, rng))
+    if view.is_on(study):
+        return _cut(request, study, study.cover, (0.0, 0.0), 1.0, view, rng)
+    canvas, left_top, unit = _canvas(path, request.width_px, request.height_px)
+    return _cut(request, study, canvas, left_top, unit, view, rng)
+
+
+def _last_still(request: ClipRequest, path: Path) -> Still:
+    """The whole canvas."""
+    study, rng = _study(path), np.random.default_rng([request.seed, 2])
+    canvas, (left, top), unit = _canvas(path, request.width_px, request.height_px)
+    aspect = canvas.shape[0] / canvas.shape[1]
+    view = _View((left + unit / 2, top + unit * aspect / 2), unit, aspect)
+    return Still(_finished(canvas, canvas.shape[1] / (unit * study.cover.shape[1]), rng), _depth(study, view))
+
+
+@lru_cache(maxsize=2)
+def _canvas(path: Path, width_px: int, height_px: int) -> tuple[Frame, tuple[float, float], float]:
+    """The recomposed cover as finely as the cover itself is, its top left corner and its width in cover widths."""
+    from bridge.cover import recomposed_box
+
+    cover = _study(path).cover
+    size = (cover.shape[1], cover.shape[0])
+    finer = float(np.clip(size[0] / recomposed_box(size, width_px, height_px).width_px, 1.0, _CANVAS_FINEST))
+    large = (round(width_px * finer), round(height_px * finer))
+    canvas = cv2.resize(whole_cover(path, width_px, height_px), large, interpolation=cv2.INTER_CUBIC)
+    box = recomposed_box(size, *large)
+    method = cv2.INTER_AREA if box.width_px < size[0] else cv2.INTER_CUBIC
+    canvas[box.slices] = cv2.resize(cover, (box.width_px, box.height_px), interpolation=method)
+    left_top = (-box.left_px / box.width_px, -box.top_px / box.width_px)
+    return cast(Frame, canvas), left_top, large[0] / box.width_px
+
+
+@lru_cache(maxsize=2)
+def whole_cover(path: Path, width_px: int, height_px: int) -> Frame:
+    """The cover recomposed to the frame: what a video ends on. Kept, since it takes seconds to make."""
+    from bridge.cover import recompose
+
+    return recompose(_study(path).cover, width_px, height_px)
 
 
 def _width(request: ClipRequest, study: _Study) -> float:
-    """What the frame at rest sees, in widths of the canvas."""
-    inscribed = min(study.cover_width, study.cover_height / study.aspect)
+    """What the frame at rest sees, in widths of the cover."""
+    aspect = request.height_px / request.width_px
+    inscribed = min(1.0, study.height / aspect)
     width = inscribed * _WIDTHS[request.framing]
-    finest = min(request.width_px * study.pixel / _COARSEST, 0.66 * inscribed)
+    finest = min(request.width_px / study.cover.shape[1] / _COARSEST, 0.66 * inscribed)
     if request.kind is ShotKind.HERO_HOLD:
         _, _, subject_w, subject_h = study.subject
-        width = max(width, min(1.25 * inscribed, 1.15 * max(subject_w, subject_h / study.aspect)))
-    return float(min(max(width, finest), 1 / ROOM))
+        width = max(width, min(1.3 * inscribed, 1.15 * max(subject_w, subject_h / aspect)))
+    return float(min(max(width, finest), max(1.0, study.height / aspect) / ROOM))
 
 
 def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Generator) -> tuple[float, float]:
     """What the frame looks at."""
+    aspect = request.height_px / request.width_px
     left, top, subject_w, subject_h = study.subject
-    height = width * study.aspect
+    size = np.array([width, width * aspect])
     middle = np.array([left + subject_w / 2, top + subject_h / 2])
-    if subject_h > height:  # of what is taller than the frame, the upper part: that's where faces are
-        middle[1] = top + 0.45 * height + 0.12 * (subject_h - height)
+    if subject_h > size[1]:  # of what is taller than the frame, the upper part: that's where faces are
+        middle[1] = top + 0.45 * size[1] + 0.12 * (subject_h - size[1])
     if request.kind is ShotKind.HERO_HOLD:
-        center = middle + np.array([0, 0.02 * height])
-    elif request.framing in (Framing.WIDE, Framing.MEDIUM):
-        third = rng.choice([-0.14, 0.0, 0.14]) * width, rng.choice([-0.08, 0.0, 0.06]) * height
-        center = middle + third
+        middle[1] = min(middle[1], top - 0.07 * size[1] + size[1] / 2)  # headroom
+        return _inside(middle, size, study, aspect)  # its camera goes in: the room around may lie beyond the cover
+    if request.framing in (Framing.WIDE, Framing.MEDIUM):
+        center = middle + size * (rng.choice([-0.14, 0.0, 0.14]), rng.choice([-0.08, 0.0, 0.06]))
     else:
-        center = _target(study, width, rng) + rng.uniform(-0.06, 0.06, 2) * (width, height)
-    return _inside(center, width * ROOM, study)
+        center = _target(request, study, width, rng) + size * rng.uniform(-0.06, 0.06, 2)
+    return _inside(center, size * ROOM, study, aspect)
 
 
-def _target(study: _Study, width: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """One of the places that draw the eye, the stronger ones more often."""
+def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """One of the places that draw the eye, the stronger ones more often; close-ups favour the subject's head."""
     unit = study.salient.shape[1]
     score = cv2.GaussianBlur(study.salient, (0, 0), max(1.0, 0.25 * width * unit))
     places, weights = [], []
@@ -147,68 +174,80 @@ def _target(study: _Study, width: float, rng: np.random.Generator) -> npt.NDArra
         rows, columns = np.ogrid[: score.shape[0], : score.shape[1]]
         near = ((rows - y) ** 2 + (columns - x) ** 2) / (0.45 * width * unit) ** 2
         score = score * (1 - np.exp(-near))
+    if request.framing is Framing.CLOSE:
+        left, top, subject_w, subject_h = study.subject
+        height = width * request.height_px / request.width_px
+        places.append((left + subject_w / 2, top + min(subject_h / 2, 0.4 * height)))
+        weights.append(1.5 * sum(weights))
     chosen = rng.choice(len(places), p=np.array(weights) / sum(weights))
     return np.array(places[int(chosen)])
 
 
-def _inside(center: npt.NDArray, width: float, study: _Study) -> tuple[float, float]:
-    """Moved so that a frame of this width stays on the cover, or at least on the canvas."""
+def _inside(center: npt.NDArray, size: npt.NDArray, study: _Study, aspect: float) -> tuple[float, float]:
+    """Moved so that a view of this size stays on the cover, or at least on the recomposed one."""
+    whole = (max(1.0, study.height / aspect), max(study.height, aspect))
 
     def held(value: float, size: float, cover: float, whole: float) -> float:
         room = cover if size <= cover else whole
         reach = max(0.0, (room - size) / 2)
-        return float(np.clip(value, whole / 2 - reach, whole / 2 + reach))
+        return float(np.clip(value, cover / 2 - reach, cover / 2 + reach))
 
     return (
-        held(float(center[0]), width, study.cover_width, 1.0),
-        held(float(center[1]), width * study.aspect, study.cover_height, study.aspect),
+        held(float(center[0]), float(size[0]), 1.0, whole[0]),
+        held(float(center[1]), float(size[1]), study.height, whole[1]),
     )
 
 
 def _tilt(request: ClipRequest, rng: np.random.Generator) -> float:
-    """A slanted horizon, in radians: only lively shots have one."""
+    """A slanted horizon, in radians: only lively shots that are close enough have one."""
     most = np.radians(3.0) * np.clip((request.motion - 130) / 80, 0, 1)
-    return float(rng.uniform(-most, most)) if request.framing is not Framing.WIDE else 0.0
+    slants = request.framing is not Framing.WIDE and request.kind is ShotKind.MOTION
+    return float(rng.uniform(-most, most)) if slants else 0.0
 
 
 def _cut(
-    study: _Study,
     request: ClipRequest,
-    center: tuple[float, float],
-    width: float,
-    tilt: float,
+    study: _Study,
+    source: Frame,
+    left_top: tuple[float, float],
+    unit: float,
+    view: _View,
     rng: np.random.Generator,
 ) -> Still:
-    """The part of the canvas, with room around it for the camera."""
-    canvas_w = study.canvas.shape[1]
-    source_px = width * ROOM * canvas_w
+    """The view's part of a source picture that starts at `left_top` and is `unit` cover widths wide."""
+    pixels = source.shape[1] / unit  # per cover width
     base_px = request.width_px * ROOM
-    still_w = round(float(np.clip(source_px, base_px, base_px * _FINEST)))
-    still_h = round(still_w * study.aspect)
-    rgb = _resampled(study.canvas, center, source_px, tilt, (still_w, still_h))
-    enlarged = still_w / (width * ROOM / study.pixel)
-    depth_px = width * ROOM * study.depth.shape[1]
-    size = (512, max(8, round(512 * study.aspect)))
-    depth = _resampled(study.depth, center, depth_px, tilt, size)
-    return Still(_finished(cast(Frame, rgb), enlarged, rng), np.asarray(depth, np.float32))
+    still_w = round(float(np.clip(view.width * pixels, base_px, base_px * _FINEST)))
+    center = ((view.center[0] - left_top[0]) * pixels, (view.center[1] - left_top[1]) * pixels)
+    size = (still_w, round(still_w * view.aspect))
+    rgb = cast(Frame, _resampled(source, center, view.width * pixels, view.tilt, size))
+    return Still(_finished(rgb, still_w / (view.width * study.cover.shape[1]), rng), _depth(study, view))
+
+
+def _depth(study: _Study, view: _View) -> Map:
+    """The depth of what a view shows; beyond the cover, its edge goes on."""
+    pixels = study.depth.shape[1]
+    center = (view.center[0] * pixels, view.center[1] * pixels)
+    size = (_DEPTH_WIDTH_PX, max(8, round(_DEPTH_WIDTH_PX * view.aspect)))
+    return np.asarray(_resampled(study.depth, center, view.width * pixels, view.tilt, size), np.float32)
 
 
 def _resampled(
-    source: npt.NDArray, center: tuple[float, float], width_px: float, tilt: float, size: tuple[int, int]
+    source: npt.NDArray, center_px: tuple[float, float], width_px: float, tilt: float, size: tuple[int, int]
 ) -> npt.NDArray:
     """A rectangle of the source around a place, turned by `tilt`, at the given size."""
-    unit = source.shape[1]
     scale = width_px / size[0]
     if scale > 1.5:  # Lanczos reads few pixels: what is reduced much is reduced by area first
-        source = cv2.resize(source, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
-        unit, scale = source.shape[1], scale * source.shape[1] / unit
+        small = (round(source.shape[1] / scale), round(source.shape[0] / scale))
+        center_px = (center_px[0] * small[0] / source.shape[1], center_px[1] * small[1] / source.shape[0])
+        scale *= small[0] / source.shape[1]
+        source = cv2.resize(source, small, interpolation=cv2.INTER_AREA)
     cos, sin = scale * np.cos(tilt), scale * np.sin(tilt)
-    middle = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
-    place = np.array([center[0] * unit - 0.5, center[1] * unit - 0.5])
     turn = np.array([[cos, -sin], [sin, cos]])
-    matrix = np.hstack([turn, (place - turn @ middle)[:, None]])
-    method = cv2.INTER_LANCZOS4 if source.dtype == np.uint8 else cv2.INTER_LINEAR
-    flags = method | cv2.WARP_INVERSE_MAP
+    middle = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
+    offset = np.array(center_px) - 0.5 - turn @ middle
+    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LANCZOS4 if source.dtype == np.uint8 else cv2.INTER_LINEAR)
+    matrix = np.hstack([turn, offset[:, None]])
     return cv2.warpAffine(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
 
 

@@ -16,6 +16,8 @@ _JUMP = 0.14
 """a step in depth this high is an occlusion, and needs a layer of its own"""
 _MATTE_SIDE_PX = 1280
 """mattes are refined at this longer side; finer than that is the picture's own softness"""
+_FILL_SIDE_PX = 640
+"""what lies behind is planned at this longer side: it's smooth, and its texture is fetched at full size"""
 _REFLECT_SHARE = 0.1
 """how far behind the subject the background's texture is carried on, as a share of the longer side"""
 
@@ -82,11 +84,15 @@ def _matte(rgb: Frame, solid: npt.NDArray[np.bool_]) -> Map:
 
 def _cut_out(rgb: Frame, matte: Map) -> npt.NDArray[np.uint8]:
     """The subject alone, premultiplied; at its edge its own colours, so that no rim of the background goes along."""
-    own = _pulled(rgb, (matte > 0.97).astype(np.float32))
-    share = np.clip((matte - 0.85) / 0.15, 0, 1)[..., None]
-    color = rgb * share + own * (1 - share)
-    rgba = np.dstack([color * matte[..., None], matte * 255])
-    return np.round(rgba).astype(np.uint8)
+    small_matte = reduced(matte, _FILL_SIDE_PX)
+    own = _like(_pulled(reduced(rgb, _FILL_SIDE_PX), (small_matte > 0.95).astype(np.float32)), rgb)
+    rgba = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
+    rgba[..., 3] = cv2.convertScaleAbs(matte, alpha=255)
+    rim = (matte < 0.99) & (matte > 0)
+    share = np.clip((matte[rim] - 0.85) / 0.15, 0, 1)[:, None]
+    rgba[rim, :3] = np.round((rgb[rim] * share + own[rim] * (1 - share)) * matte[rim, None])
+    rgba[matte <= 0] = 0
+    return np.asarray(rgba, np.uint8)
 
 
 def _filled(rgb: Frame, matte: Map) -> Frame:
@@ -95,17 +101,29 @@ def _filled(rgb: Frame, matte: Map) -> Frame:
     Behind its edge the surroundings' texture is mirrored inward, which keeps grain and structure where the camera
     may look; deeper in, where it never looks, colours only flow together.
     """
-    reach_px = _REFLECT_SHARE * max(rgb.shape[:2])
-    rim_px = max(3, round(max(rgb.shape[:2]) / 250))
-    hidden = _grown(matte > 0.02, rim_px).astype(np.uint8)
-    flowed = _pulled(rgb, (1 - hidden).astype(np.float32))
+    small, small_matte = reduced(rgb, _FILL_SIDE_PX), reduced(matte, _FILL_SIDE_PX)
+    hidden = _grown(small_matte > 0.02, 2).astype(np.uint8)
+    flowed = _pulled(small, (1 - hidden).astype(np.float32))
     depth_px, mirrored_x, mirrored_y = _mirror_map(hidden)
-    mirrored = cv2.remap(rgb, mirrored_x, mirrored_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     valid = cv2.remap(1.0 - hidden.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)
-    valid = cv2.GaussianBlur(valid, (0, 0), rim_px) * np.clip(2 - 2 * depth_px / reach_px, 0, 1)
-    behind = flowed + (mirrored.astype(np.float32) - flowed) * valid[..., None]
-    cover = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), rim_px / 2)[..., None]
-    return np.round(rgb * (1 - cover) + behind * cover).astype(np.uint8)
+    reach_px = _REFLECT_SHARE * max(hidden.shape)
+    valid = np.asarray(cv2.GaussianBlur(valid, (0, 0), 3) * np.clip(2 - 2 * depth_px / reach_px, 0, 1), np.float32)
+    scale = rgb.shape[1] / small.shape[1]
+    column, row = ((_like(place, rgb) + 0.5) * scale - 0.5 for place in (mirrored_x, mirrored_y))
+    mirrored = cv2.remap(rgb, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    share = _like(np.asarray(cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), 0.8), np.float32), rgb)
+    there = share > 0
+    behind = _like(flowed, rgb)[there]
+    behind += (mirrored[there] - behind) * _like(valid, rgb)[there, None]
+    filled = rgb.copy()
+    filled[there] = np.round(rgb[there] + (behind - rgb[there]) * share[there, None])
+    return filled
+
+
+def _like(small: npt.NDArray[np.float32], rgb: Frame) -> npt.NDArray[np.float32]:
+    """Enlarged to the picture's size."""
+    size = (rgb.shape[1], rgb.shape[0])
+    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _mirror_map(hidden: npt.NDArray[np.uint8]) -> tuple[Map, Map, Map]:
@@ -118,10 +136,9 @@ def _mirror_map(hidden: npt.NDArray[np.uint8]) -> tuple[Map, Map, Map]:
     y, x = np.indices(hidden.shape, np.float32)
     away_x = ((outside_x[place[labels]] - x) * (hidden > 0)).astype(np.float32)
     away_y = ((outside_y[place[labels]] - y) * (hidden > 0)).astype(np.float32)
-    sigma = max(1.0, max(hidden.shape) / 300)
-    soften = np.clip(depth_px / (2 * sigma), 0, 1)
-    away_x += (cv2.GaussianBlur(away_x, (0, 0), sigma) - away_x) * soften
-    away_y += (cv2.GaussianBlur(away_y, (0, 0), sigma) - away_y) * soften
+    soften = np.clip(depth_px / 4, 0, 1)
+    away_x += (cv2.GaussianBlur(away_x, (0, 0), 2) - away_x) * soften
+    away_y += (cv2.GaussianBlur(away_y, (0, 0), 2) - away_y) * soften
     return np.asarray(depth_px, np.float32), (x + 2 * away_x).astype(np.float32), (y + 2 * away_y).astype(np.float32)
 
 

@@ -8,6 +8,7 @@ way gives the flow that belongs to the motion, whatever the picture, the framing
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import cv2
@@ -16,16 +17,22 @@ import numpy as np
 from blender_addon.protocol import ClipRequest, ShotKind
 from bridge.engines.air import Air
 from bridge.engines.base import Footage, Frame, Still, Work
-from bridge.engines.camera import ROOM, Arrival, Frustum, Pose, Swing, choose_move
+from bridge.engines.camera import ROOM, Arrival, Frustum, Pose, Swing, fitting_moves
+from bridge.engines.cover_painter import whole_cover
 from bridge.engines.layers import Layers, split
 from bridge.engines.pacing import Pacing, pace
 from bridge.engines.scene import Scene
 from bridge.flow import FlowMeter
 
+Way = Callable[[float, int], Pose]
+"""a camera move: from its speed (the last shot's: how far it comes from) and a frame to the camera there"""
+
 _PREVIEW_WIDTH_PX = 480
-_PREVIEW_PAIRS = 12
+_PREVIEW_PAIRS = 10
 _ROUNDS = 4
 _CLOSE_ENOUGH = 0.02
+_GOOD_ENOUGH = 0.06
+_TYPICAL_SPEED = 0.6
 _ACCENT_PUSH = 0.010
 _ACCENT_LIGHT = 0.35
 _LAYER_DETAIL = 1.45
@@ -70,8 +77,8 @@ class _Shot:
     pacing: Pacing
     layers: Layers
     frustum: Frustum
-    pose_at: Callable[[float, int], Pose]
-    """from the camera's speed (or way) and the frame"""
+    moves: tuple[Way, ...]
+    """the camera's possible moves, the preferred one first"""
     ending: Frame | None
     ending_from: float
     """the share of the way after which the ending shows through"""
@@ -82,22 +89,22 @@ class _Shot:
         pacing, layers = pace(request), split(still)
         if request.kind is ShotKind.COVER_END:
             frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, 1.0)
-            ending = _whole_cover(request, work)
-            pose_at, ending_from = _arrival(pacing, layers, frustum, rng), _ending_from(still, ending)
-            return cls(request, pacing, layers, frustum, pose_at, ending, ending_from)
+            ending = whole_cover(work.file(request.cover_sha256), request.width_px, request.height_px)
+            moves = (_arrival(pacing, layers, frustum, rng),)
+            return cls(request, pacing, layers, frustum, moves, ending, _ending_from(still, ending))
         frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, ROOM)
-        return cls(request, pacing, layers, frustum, _swing(request, pacing, layers, frustum, rng), None, 1.0)
+        return cls(request, pacing, layers, frustum, _swings(request, pacing, layers, frustum, rng), None, 1.0)
 
     def frames(self) -> Iterator[Frame]:
         """The pictures, at full size."""
-        speed = self._calibrated()
+        camera = self._calibrated()
         width_px = self.request.width_px
         stage = self._stage(width_px, self.request.height_px)
         previous: tuple[tuple[object, ...], Frame] | None = None
         for i in range(self.request.frame_count):
             key = self._key(i)
             if previous is None or previous[0] != key:
-                previous = (key, self._render(stage, i, speed))
+                previous = (key, self._render(stage, i, camera(i)))
             yield previous[1]
 
     def _key(self, i: int) -> tuple[object, ...]:
@@ -119,13 +126,12 @@ class _Shot:
         air = Air(cast(Frame, picture), width_px, height_px, np.random.default_rng([self.request.seed, 1]))
         return _Stage(Scene(layers, self.frustum, width_px, height_px), air, ending)
 
-    def _render(self, stage: _Stage, i: int, speed: float) -> Frame:
+    def _render(self, stage: _Stage, i: int, pose: Pose) -> Frame:
         pacing = self.pacing
         way = pacing.way_s[i] / max(pacing.way_s[-1], 1e-9)
         if stage.ending is not None and way >= 1.0:
             return stage.ending
         lively = 0.35 + 0.65 * self.request.motion / 255
-        pose = self.pose_at(speed, i)
         pose = replace(pose, dolly=pose.dolly + _ACCENT_PUSH * lively * pacing.accent[i])
         picture, matte = stage.scene.render(pose)
         strength = 0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i]
@@ -138,24 +144,35 @@ class _Shot:
             picture = cast(Frame, cv2.addWeighted(picture, 1 - share, ending, share, 0))
         return picture
 
-    def _calibrated(self) -> float:
-        """The speed (or for the last shot the distance) that gives the flow which the motion stands for."""
-        highest = Arrival.MAX_START if self.ending is not None else Swing.MAX_SPEED
-        speed = 0.35 * highest
+    def _calibrated(self) -> Callable[[int], Pose]:
+        """The camera on each frame, as fast as its motion asks: the first of the moves that gets there in its room."""
         if self.request.frame_count < 2:
-            return speed
+            return partial(self.moves[0], _TYPICAL_SPEED)
         height_px = max(16, round(_PREVIEW_WIDTH_PX * self.request.height_px / self.request.width_px))
         stage = self._stage(_PREVIEW_WIDTH_PX, height_px)
-        target = target_flow_px_s(self.request.motion)
-        for _ in range(_ROUNDS):
-            measured = self._flow(stage, speed)
-            ratio = target / max(measured, 1e-3)
-            speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, highest))
-            if abs(ratio - 1) < _CLOSE_ENOUGH:
+        nearest, best = math.inf, partial(self.moves[0], _TYPICAL_SPEED)
+        for move in self.moves:
+            speed, miss = self._speed(stage, move)
+            if miss < nearest:
+                nearest, best = miss, partial(move, speed)
+            if miss < _GOOD_ENOUGH:
                 break
-        return speed
+        return best
 
-    def _flow(self, stage: _Stage, speed: float) -> float:
+    def _speed(self, stage: _Stage, move: Way) -> tuple[float, float]:
+        """The speed of a move that gives the flow which the motion stands for, and by which share it misses that."""
+        highest = Arrival.MAX_START if self.ending is not None else Swing.MAX_SPEED
+        target = target_flow_px_s(self.request.motion)
+        speed, tried, miss = _TYPICAL_SPEED, _TYPICAL_SPEED, math.inf
+        for _ in range(_ROUNDS):
+            ratio = target / max(self._flow(stage, partial(move, speed)), 1e-3)
+            tried, miss = speed, abs(ratio - 1)
+            speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, highest))
+            if miss < _CLOSE_ENOUGH or speed == tried:
+                break
+        return tried, miss
+
+    def _flow(self, stage: _Stage, camera: Callable[[int], Pose]) -> float:
         """The mean flow of the shot, held frames included, from some of the pairs that `FlowMeter` compares."""
         fps = self.request.fps
         step = FlowMeter.step(fps)
@@ -166,29 +183,27 @@ class _Shot:
         chosen = [moving[round(k)] for k in np.linspace(0, len(moving) - 1, min(len(moving), _PREVIEW_PAIRS))]
         total = 0.0
         for i in chosen:
-            total += FlowMeter.between(self._render(stage, i, speed), self._render(stage, i + step, speed), fps)
+            before, after = (self._render(stage, frame, camera(frame)) for frame in (i, i + step))
+            total += FlowMeter.between(before, after, fps)
         return total / len(chosen) * len(moving) / len(pairs)
 
 
-def _swing(
+def _swings(
     request: ClipRequest, pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator
-) -> Callable[[float, int], Pose]:
-    swing = Swing(choose_move(request, rng), frustum, rng, _depth_range(layers))
+) -> tuple[Way, ...]:
     # A held picture is the composition itself; else the camera passes it in the middle of the shot.
     origin = 0.0 if request.hold_frames else pacing.way_s[-1] / 2
-    return lambda speed, i: swing.pose(speed * (pacing.way_s[i] - origin))
+
+    def way(swing: Swing) -> Way:
+        return lambda speed, i: swing.pose(speed * float(pacing.way_s[i] - origin))
+
+    return tuple(way(Swing(move, frustum, rng, _depth_range(layers))) for move in fitting_moves(request, rng))
 
 
-def _arrival(
-    pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator
-) -> Callable[[float, int], Pose]:
-    focus, side = _focus(layers, frustum), int(rng.integers(2**31))
-
-    def pose_at(start: float, i: int) -> Pose:
-        arrival = Arrival(focus, start, np.random.default_rng(side))
-        return arrival.pose(float(pacing.way_s[i] / max(pacing.way_s[-1], 1e-9)), frustum.aspect)
-
-    return pose_at
+def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator) -> Way:
+    focus, side = _focus(layers, frustum), float(rng.choice([-1.0, 1.0]))
+    share = pacing.way_s / max(float(pacing.way_s[-1]), 1e-9)
+    return lambda start, i: Arrival(focus, start, side, frustum.aspect).pose(float(share[i]))
 
 
 def _focus(layers: Layers, frustum: Frustum) -> tuple[float, float]:
@@ -207,12 +222,6 @@ def _depth_range(layers: Layers) -> tuple[float, float]:
     low = min(float(depth.min()) for depth in depths)
     # The subject may leave the frame; it's the background that must not end.
     return (low, float(layers.background.depth.max()))
-
-
-def _whole_cover(request: ClipRequest, work: Work) -> Frame:
-    from bridge.cover import load, recompose
-
-    return recompose(load(work.file(request.cover_sha256)), request.width_px, request.height_px)
 
 
 def _ending_from(still: Still, ending: Frame) -> float:
