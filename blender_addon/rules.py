@@ -33,6 +33,8 @@ MAX_BAR_S = 10.0
 LONGEST_BEAT_S = 2.0
 CALMER, CLEARLY_CALMER = 0.1, 0.2
 """how far mean energies must be apart for motion, and for the pace, to be held against them"""
+LINGERS = 2.5
+"""a shot lasts far longer than another from this ratio on: one bar and two may stand side by side"""
 FRAMING_STEPS = {Framing.WIDE: 0, Framing.MEDIUM: 1, Framing.CLOSE: 2, Framing.DETAIL: 3}
 
 
@@ -289,7 +291,7 @@ def _sections(edit: _Edit) -> list[Violation]:
 
 
 def _pace(edit: _Edit) -> list[Violation]:
-    """A loud shot that could be cut is not more than twice as long as a clearly calmer one that could be longer."""
+    """A loud shot that could be cut does not last far longer than a clearly calmer one that could be longer."""
     if not edit.has_bars:
         return []
     inner = edit.shots[:-1]
@@ -300,11 +302,11 @@ def _pace(edit: _Edit) -> list[Violation]:
             calm.id
             for calm in inner
             if edit.energies[calm.id] < edit.energies[loud.id] - CLEARLY_CALMER
-            and 2 * calm.frame_count < loud.frame_count
+            and LINGERS * calm.frame_count < loud.frame_count
             and stretched[calm.id] <= loud.frame_count
         ]
         if hurried and edit.could_be_cut(loud):
-            sentence = f"{loud.id} is louder than {hurried[0]}, yet lasts more than twice as long."
+            sentence = f"{loud.id} is louder than {hurried[0]}, yet lasts far longer."
             found.append(Violation(7, loud.start_frame, sentence))
     return found
 

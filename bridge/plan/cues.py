@@ -19,6 +19,12 @@ class Cues:
     hit: int | None = None
     """where the first chorus starts, unless the excerpt opens on it"""
 
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """All downbeats that ask for a cut, ascending."""
+        asked = {*self.sections, self.drop, self.gap_end}
+        return tuple(sorted(index for index in asked if index is not None))
+
 
 def find_cues(analysis: SongAnalysis, bars: Grid) -> Cues:
     """What the song asks for within an excerpt's bars. Nothing, where no bars were heard."""

@@ -5,6 +5,7 @@ from blender_addon.protocol import SongAnalysis
 from blender_addon.rules import MIN_SHOT_S
 from bridge.errors import BadInput
 from bridge.plan.cues import Cues, find_cues
+from bridge.plan.cuts import OPENING_S, SHORTEST_ENDING_S
 from bridge.plan.grid import Grid
 
 LENGTH_TOLERANCE_S = 1e-6
@@ -23,8 +24,8 @@ def choose_excerpt(analysis: SongAnalysis, song: Grid, length_s: float) -> Grid:
     """The bars that the video uses: all of them if they fit into `length_s`, else the best that do.
 
     The best hold the drop, use the time there is, and give the drop room on both sides, in this order. Then they
-    begin and end with sections, begin calmly, and hold the start of the first chorus and the end of a drum gap. Of
-    equals, the earliest.
+    begin and end with sections, begin calmly, hold the start of the first chorus and the end of a drum gap, and leave
+    the first and the last shot their time. Of equals, the earliest.
 
     Raises:
         BadInput: not one bar fits.
@@ -72,7 +73,16 @@ def _shape(analysis: SongAnalysis, song: Grid, window: Window) -> float:
     begins = any(song.nearest(section.start_s) == first for section in analysis.sections)
     ends = any(song.nearest(section.end_s) == last for section in analysis.sections)
     score = 0.3 * begins + 0.3 * ends + 0.2 * (cues.hit is not None) + 0.2 * (cues.gap_end is not None)
-    return score + 0.1 * min(3, len(cues.sections)) + _calm_start(bars) + _drop_place(bars, cues)
+    score += 0.1 * min(3, len(cues.sections))
+    return score + _calm_start(bars) + _drop_place(bars, cues) - _crowding(bars, cues)
+
+
+def _crowding(bars: Grid, cues: Cues) -> float:
+    """What it costs when a cut is asked for so near an end that the first or the last shot gets too short."""
+    if not cues.indices:
+        return 0.0
+    opening_s, ending_s = bars.span_s(0, cues.indices[0]), bars.span_s(cues.indices[-1], bars.bar_count)
+    return 0.2 * (opening_s < OPENING_S) + 0.5 * (ending_s < SHORTEST_ENDING_S)
 
 
 def _calm_start(bars: Grid) -> float:

@@ -453,7 +453,7 @@ FAULTS = {
     "a gap that ends uncut": (5, lambda: merge(288), "drums come back"),
     "a section without its shot": (6, lambda: merge(528), "outro A starts without a new shot"),
     "a split first bar": (6, lambda: move(drop_index() + 1, -24), "splits the first bar"),
-    "a lingering loud shot": (7, lambda: paced([2, 1, 3, 5, 3]), "lasts more than twice as long"),
+    "a lingering loud shot": (7, lambda: paced([2, 1, 3, 5, 3]), "lasts far longer"),
     "a lame chorus": (8, lambda: change(drop_index(), motion=20), "moves less"),
     "motion out of range": (8, lambda: change(0, motion=0), "not 1 to 255"),
     "another style": (9, lambda: change(1, prompt="a cat, watercolour"), "shared style"),
