@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the example song, "Lantern": `song.opus` beside this file, and `song.truth.json`, its exact grid.
+"""Writes the example song, "Lantern": `song.opus` beside this file, and `truth.json`, its exact grid.
 
 The song is an original work of this project, in D major at 115.2 bpm (a beat is exactly 25,000 samples). It opens
 with a pick-up of one beat, then: intro (4 bars), build (4, the last one without drums), chorus (8), break (4), chorus
@@ -322,7 +322,7 @@ def play_cymbals(rng: np.random.Generator) -> Sound:
     landings = ((CHORUS.first_bar, 0.5), (CHORUS.first_bar + 4, 0.3), (BREAK.first_bar, 0.26))
     for bar, level in (*landings, (LAST_CHORUS.first_bar, 0.42), (FINAL_BAR, 0.36)):
         track.put(seconds_at(bar), synth.crash(3.2, rng), level)
-    for bar, beats, level in ((BUILD.first_bar, 2, 0.14), (CHORUS.first_bar, 4, 0.16), (LAST_CHORUS.first_bar, 2, 0.2)):
+    for bar, beats, level in ((CHORUS.first_bar, 4, 0.16), (LAST_CHORUS.first_bar, 2, 0.2)):
         swell = synth.crash(beats * BEAT_S, rng)[::-1]
         track.put(seconds_at(bar) - beats * BEAT_S, swell, level)
     climb_s = seconds_at(GAP_BAR, 2) - seconds_at(GAP_BAR - 2)
@@ -440,7 +440,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Writes the song and its truth."""
     folder = Path(arguments[0]) if arguments else HERE
     write_opus(master(mix(np.random.default_rng(1852))), folder / "song.opus")
-    write_truth(folder / "song.truth.json")
+    write_truth(folder / "truth.json")
 
 
 if __name__ == "__main__":
