@@ -97,11 +97,12 @@ def _video_packets(
             stream = container.streams.video[0]
             if stream.codec_context.extradata != header:
                 raise RenderFailed(f"{part.path} was encoded with other settings; delete it and render again.")
+            frame_of = (stream.time_base or Fraction(0)) * fps
             packets = [packet for packet in container.demux(stream) if packet.size]
         if len(packets) != part.frame_count or not packets[0].is_keyframe:
             raise RenderFailed(f"{part.path} is damaged; delete it and render again.")
         for packet in packets:
-            pts, dts = (round((stamp or 0) * (stream.time_base or 0) * fps) for stamp in (packet.pts, packet.dts))
+            pts, dts = (round((stamp or 0) * frame_of) for stamp in (packet.pts, packet.dts))
             packet.stream, packet.time_base = stream_out, tick
             packet.pts, packet.dts, packet.duration = (start + pts) * per_frame, (start + dts) * per_frame, per_frame
             yield packet

@@ -123,9 +123,9 @@ def sound(video: Path) -> np.ndarray:
     with av.open(str(video)) as container:
         frames = list(container.decode(audio=0))
     heard = np.concatenate([frame.to_ndarray()[0] for frame in frames])
-    first = frames[0].pts * frames[0].time_base
-    assert first <= 0
-    return heard[round(-first * SAMPLE_RATE_HZ) :]
+    first_s = frames[0].time or 0.0
+    assert first_s <= 0
+    return heard[round(-first_s * SAMPLE_RATE_HZ) :]
 
 
 def shift_samples(heard: np.ndarray, played: np.ndarray) -> int:
@@ -134,3 +134,21 @@ def shift_samples(heard: np.ndarray, played: np.ndarray) -> int:
     size = len(played) + len(window)
     match = np.fft.irfft(np.fft.rfft(played, size) * np.conj(np.fft.rfft(window, size)))
     return 2400 - int(np.argmax(match))
+
+
+def the_song(scene):
+    """The song's strip, which has to be there."""
+    from blender_addon import timeline
+
+    strip = timeline.song_strip(scene)
+    assert strip is not None
+    return strip
+
+
+def the_group(scene):
+    """The grade's node group, which has to be there."""
+    from blender_addon import grade
+
+    group = grade.find(scene)
+    assert group is not None
+    return group

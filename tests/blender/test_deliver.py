@@ -7,6 +7,7 @@ import bpy
 import edit_world as world
 import numpy as np
 import pytest
+from edit_world import the_group, the_song
 
 from blender_addon import codec, deliver, grade, segments, timeline
 from bridge.render.join import join
@@ -90,7 +91,7 @@ def test_a_segments_name_follows_its_pixels(edit, tmp_path):
     assert [a == b for a, b in zip(after, before, strict=True)] == [True, False, True]
     timeline.shot_strips(edit)[0]["prompt"] = "only words"
     edit.timeline_markers.new("only a marker", frame=3)
-    timeline.song_strip(edit).volume = 0.5
+    the_song(edit).volume = 0.5
     assert names(edit) == after
 
 
@@ -113,8 +114,8 @@ def test_what_changes_the_first_shot_renames_its_segment_alone(edit, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda s: grade.set_strength(grade.find(s), 0.5),
-        lambda s: setattr(grade.find(s).nodes[grade.CURVES].mapping.curves[1].points[9], "location", (0.3, 0.9)),
+        lambda s: grade.set_strength(the_group(s), 0.5),
+        lambda s: setattr(the_group(s).nodes[grade.CURVES].mapping.curves[1].points[9], "location", (0.3, 0.9)),
         lambda s: setattr(s.render, "resolution_x", 320),
         lambda s: setattr(s.render.ffmpeg, "ffmpeg_preset", "REALTIME"),
         lambda s: setattr(s.view_settings, "exposure", 1.0),

@@ -5,6 +5,7 @@ import bpy
 import edit_world as world
 import numpy as np
 import pytest
+from edit_world import the_group
 
 from blender_addon import deliver, grade, passthrough, timeline
 from blender_addon.protocol import NEUTRAL_GRADE, Grade
@@ -86,7 +87,7 @@ def test_one_group_on_every_movie_and_applied_twice_as_once(edit):
 def test_the_grades_numbers_can_be_read_from_the_group(edit):
     grade.apply(edit, world.GRADE)
     grade.apply(edit, replace(world.GRADE, strength=0.3))
-    group = grade.find(edit)
+    group = the_group(edit)
     assert group.nodes[grade.STRENGTH].outputs[0].default_value == pytest.approx(0.3)
     assert tuple(group.nodes["Green from"].inputs[1].default_value) == pytest.approx((0.03, 0.92, 0.05))
     points = group.nodes[grade.CURVES].mapping.curves[0].points
@@ -105,12 +106,12 @@ def test_a_neutral_grade_is_none(edit):
 def test_the_editors_own_nodes_and_modifiers_stay(edit):
     timeline.shot_strips(edit)[0].modifiers.new(name="Mine", type="BRIGHT_CONTRAST")
     grade.apply(edit, world.GRADE)
-    group = grade.find(edit)
+    group = the_group(edit)
     group.nodes.new("CompositorNodeBlur")
     group.links.new(group.nodes["Input"].outputs[0], group.nodes["Output"].inputs[0])
     assert not grade.is_whole(group)
     grade.apply(edit, world.GRADE)
-    assert grade.is_whole(grade.find(edit))
+    assert grade.is_whole(the_group(edit))
     assert bpy.data.node_groups["Cover Grade (edited)"] == group
     grade.remove(edit)
     assert [m.name for m in timeline.shot_strips(edit)[0].modifiers] == ["Mine"]
@@ -160,7 +161,7 @@ def test_unconverted_colours_give_the_same_picture(edit, tmp_path, strength):
         lambda scene: setattr(timeline.shot_strips(scene)[0].modifiers[0], "mute", True),
         lambda scene: setattr(timeline.shot_strips(scene)[0].colorspace_settings, "name", "AgX Base sRGB"),
         lambda scene: setattr(scene.view_settings, "exposure", 0.5),
-        lambda scene: setattr(grade.find(scene).nodes[grade.CURVES], "mute", True),
+        lambda scene: setattr(the_group(scene).nodes[grade.CURVES], "mute", True),
         lambda scene: scene.sequence_editor.strips.new_effect("Title", "TEXT", 4, 2, length=5),
     ],
 )

@@ -6,6 +6,7 @@ import bpy
 import edit_world as world
 import numpy as np
 import pytest
+from edit_world import the_song
 
 from blender_addon import compat, timeline
 
@@ -145,7 +146,7 @@ def test_the_fade_comes_and_goes_with_the_plan(scene, song):
     assert [tuple(point.co) for point in curve.keyframe_points] == [(49, 1), (97, 0)]
     build(scene, song, plan=replace(plan, excerpt=replace(plan.excerpt, fades_out=False)))
     assert len(timeline.animation(scene)) == 0
-    assert timeline.song_strip(scene).volume == 1
+    assert the_song(scene).volume == 1
 
 
 def test_a_saved_edit_names_its_files_relatively_and_opens_elsewhere(scene, song, tmp_path):
@@ -161,7 +162,7 @@ def test_a_saved_edit_names_its_files_relatively_and_opens_elsewhere(scene, song
     opened = bpy.context.scene
     assert timeline.read(opened) == plan
     assert [timeline.absolute(s.filepath).exists() for s in timeline.shot_strips(opened)] == [True] * 3
-    assert timeline.absolute(timeline.song_strip(opened).sound.filepath).exists()
+    assert timeline.absolute(the_song(opened).sound.filepath).exists()
     assert sorted(path.name for path in moved.iterdir()) == ["clips", "edit.blend", "song.wav"]
 
 
