@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
+    from blender_addon.protocol import CoverLook, EditPlan, Job, SongAnalysis
     from bridge.check import CheckReport
     from bridge.engines.registry import EngineStatus
     from bridge.make import MakeResult
@@ -165,6 +165,20 @@ def show_engines(engines: Sequence[EngineStatus]) -> None:
     table = _table("Engines")
     for engine in engines:
         table.add_row(engine.name, "ready" if engine.available else f"needs {engine.missing}", engine.description)
+    _print(table)
+
+
+def show_jobs(jobs: Sequence[Job]) -> None:
+    """The queue."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("job", "shot", "engine", "state", "", "doing"):
+        table.add_column(name)
+    for job in jobs:
+        progress = f"{job.progress:.0%}"
+        request = job.request
+        table.add_row(job.id, request.shot_id, request.engine, job.state.value, progress, job.error or job.stage)
     _print(table)
 
 

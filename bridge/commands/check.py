@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard check`: the finished file, measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.commands import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("check", help="the finished file, measured; exit code 1 if something fails")
+    one.add_argument("video", type=Path)
+    one.add_argument("--song", type=Path, required=True)
+    one.add_argument("--cover", type=Path, required=True)
+    one.add_argument("--plan", type=Path, metavar="P.json", help="the plan it was made from, to be held against it")
+    one.add_argument(
+        "--page", type=Path, metavar="F.html", help="where the report page goes (default: beside the video)"
+    )
+    options.add_tracker(one)
+    options.add_json(one)
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import check, console, song
+
+    display = console.display()
+    edit = options.read_plan(arguments.plan) if arguments.plan else None
+    with display.stage("Song") as report:
+        analysis = song.analyze(arguments.song, tracker=arguments.tracker, report=report)
+    with display.stage("Check") as report:
+        measured = check.check(
+            arguments.video, arguments.song, arguments.cover, plan=edit, analysis=analysis, report=report
+        )
+    page = arguments.page or arguments.video.with_suffix(".html")
+    check.write_page(measured, page)
+    if arguments.json:
+        options.write_json(measured, arguments.json)
+    if str(arguments.json) != "-":
+        console.show_check(measured, page)
+    return 0 if measured.ok else 1

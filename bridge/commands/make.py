@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard make`: the whole job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.commands import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("make", help="the whole job: the finished, measured video")
+    options.add_song_and_cover(one)
+    one.add_argument("-o", "--output", type=Path, default=Path("out/video.mp4"), metavar="VIDEO.mp4")
+    one.add_argument("--engine", default="animatic", help="what makes the clips, see `beatboard engines`")
+    one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
+    options.add_edit(one)
+    one.add_argument("--grade", type=options.strength, default=1.0, metavar="0-1", help="strength of the cover's grade")
+    one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
+    one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
+    one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")
+    one.add_argument("--workers", type=options.count, metavar="N", help="processes at once (default: what fits)")
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import console, make
+
+    results = make.make(options.make_options(arguments, arguments.output), console.display())
+    for result in results:
+        console.show_result(result)
+    return 0 if all(result.check.ok for result in results) else 1

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands share: arguments, their types, and JSON in and out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blender_addon import timing
+from bridge.errors import BadInput
+
+if TYPE_CHECKING:
+    from blender_addon.protocol import EditPlan
+    from bridge.make import MakeOptions
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+FORMATS = ("16:9", "9:16", "both")
+
+
+def add_song_and_cover(one: argparse.ArgumentParser) -> None:
+    """The two files that everything starts from."""
+    one.add_argument("song", type=Path, help="mp3, wav, flac, ogg, opus or m4a")
+    one.add_argument("cover", type=Path, help="png, jpg or webp")
+
+
+def add_edit(one: argparse.ArgumentParser) -> None:
+    """What shapes the edit."""
+    one.add_argument(
+        "--storyboard", type=Path, metavar="S.toml", help="what the shots show; see examples/storyboard.toml"
+    )
+    one.add_argument("--length", type=seconds, default=30.0, metavar="S", help="at most this long (default: 30)")
+    one.add_argument("--format", choices=FORMATS, default="16:9")
+    one.add_argument("--fps", type=frame_rate, default="24", metavar="N", help="24, 25, 30000/1001, 30, 50 or 60")
+    add_tracker(one)
+
+
+def add_tracker(one: argparse.ArgumentParser) -> None:
+    """Which ear listens."""
+    one.add_argument("--tracker", default="bars", help="what finds the beats: bars (default) or beat-this")
+
+
+def add_json(one: argparse.ArgumentParser) -> None:
+    """Where JSON goes."""
+    one.add_argument("--json", type=Path, metavar="F", help="write it as JSON; - for standard output")
+
+
+def seconds(text: str) -> float:
+    """An option's length of time."""
+    value = number(text)
+    if not 1.0 <= value <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 3600 seconds")
+    return value
+
+
+def strength(text: str) -> float:
+    """An option's share from 0 to 1."""
+    value = number(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def count(text: str) -> int:
+    """An option's whole number from 1."""
+    value = number(text)
+    if value < 1 or value != int(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(value)
+
+
+def number(text: str) -> float:
+    """Any number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def frame_rate(text: str) -> Fraction:
+    """An option's frame rate."""
+    try:
+        return timing.parse_fps(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
+    """The options of `make` from those of the command line; `plan` has the first few only."""
+    from bridge.make import SIZES_PX, MakeOptions
+
+    names = ("draft", "bake_grade", "blender", "workers", "engine")
+    given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
+    return MakeOptions(
+        song=arguments.song,
+        cover=arguments.cover,
+        output=output,
+        storyboard=arguments.storyboard,
+        engine_settings=engine_settings(getattr(arguments, "set", [])),
+        length_s=arguments.length,
+        formats=tuple(SIZES_PX) if arguments.format == "both" else (arguments.format,),
+        fps=arguments.fps,
+        tracker=arguments.tracker,
+        grade_strength=getattr(arguments, "grade", 1.0),
+        **given,
+    )
+
+
+def engine_settings(pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The engine's options from NAME=VALUE pairs, sorted by name."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise BadInput(f"--set takes NAME=VALUE, not {pair!r}.")
+    return tuple(sorted((pair.split("=", 1)[0], pair.split("=", 1)[1]) for pair in pairs))
+
+
+def read_plan(path: Path) -> EditPlan:
+    """The plan that `plan --json` or `make` wrote."""
+    from blender_addon import codec
+    from blender_addon.protocol import EditPlan
+
+    try:
+        return codec.loads(EditPlan, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"The plan {path} can't be read: {error.strerror or error}.") from None
+    except (codec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a plan that `beatboard plan --json` wrote: {error}.") from None
+
+
+def write_json(value: object, path: Path) -> None:
+    """Writes a protocol value as JSON to a file, or to standard output for "-"."""
+    import json
+
+    from blender_addon import codec
+    from bridge import files
+
+    text = json.dumps(codec.encode(value), indent=1, ensure_ascii=False)
+    if str(path) == "-":
+        print(text)
+    else:
+        files.check_writable(path)
+        files.write_text(path, text + "\n")

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard plan`: the edit plan."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.commands import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("plan", help="the edit plan, and why each cut is where it is")
+    options.add_song_and_cover(one)
+    options.add_edit(one)
+    options.add_json(one)
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import console, cover, make, song
+
+    with console.display().stage("Song") as report:
+        analysis = song.analyze(arguments.song, tracker=arguments.tracker, report=report)
+    look = cover.look(arguments.cover)
+    chosen = options.make_options(arguments, output=Path("plan.mp4"))
+    edit = make.plan_for(chosen, analysis, look, make.load_storyboard(arguments.storyboard))
+    if arguments.json:
+        options.write_json(edit, arguments.json)
+    if str(arguments.json) != "-":
+        console.show_plan(edit)
+    return 0
