@@ -1,8 +1,10 @@
 """The deliverable as the bridge makes it: on Blender processes of its own."""
 
 import os
+import pickle
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -39,9 +41,8 @@ def planes(video):
 
 
 def children():
-    return [
-        process for process in psutil.Process().children(recursive=True) if "render.py" in " ".join(process.cmdline())
-    ]
+    every = psutil.Process().children(recursive=True)
+    return [process for process in every if "render.py" in " ".join(process.cmdline())]
 
 
 def test_the_whole_and_then_one_changed_shot(material, tmp_path):
@@ -75,8 +76,8 @@ def check_container(video: Path):
         assert (picture.average_rate, picture.frames, picture.start_time) == (24, 42, 0)
         assert (sound.codec_context.name, sound.codec_context.profile, sound.codec_context.channels) == ("aac", "LC", 2)
         assert sound.codec_context.sample_rate == 48000
-        stamps = [frame.pts * frame.time_base for frame in container.decode(picture)]
-    assert stamps == [i / picture.average_rate for i in range(42)]
+        stamps = [frame.time for frame in container.decode(picture)]
+    assert stamps == pytest.approx([i / 24 for i in range(42)])
     data = video.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
 
@@ -90,16 +91,13 @@ def check_sound(video: Path, tmp_path: Path):
     assert loudness[0] > 1.5 * loudness[1] > 3 * loudness[2]  # it fades over the whole of this short excerpt
 
 
-@pytest.mark.parametrize("after_frames", [2, 15, 29])
+@pytest.mark.parametrize("after_frames", [2, 20])
 def test_killed_at_any_moment_the_next_run_finishes_the_same(material, tmp_path, after_frames):
     """The bridge's own process is killed; its Blender has to go with it."""
     script = (
         "import pickle, sys; sys.path.insert(0, sys.argv[2]); from bridge.render import render;"
         "render(**pickle.load(open(sys.argv[1], 'rb')), report=lambda p, s: print(s, flush=True))"
     )
-    import pickle
-    import sys
-
     (tmp_path / "material").write_bytes(pickle.dumps(material))
     root = Path(__file__).parents[2]
     process = subprocess.Popen(
@@ -113,7 +111,7 @@ def test_killed_at_any_moment_the_next_run_finishes_the_same(material, tmp_path,
     process.kill()
     process.wait()
     assert blenders
-    gone, alive = psutil.wait_procs(blenders, timeout=20)
+    _, alive = psutil.wait_procs(blenders, timeout=20)
     assert not alive
     assert not material["out_path"].exists()
     render(**material)
@@ -126,7 +124,7 @@ def test_killed_at_any_moment_the_next_run_finishes_the_same(material, tmp_path,
 def test_a_blender_that_dies_is_started_again(material):
     killed = []
 
-    def report(_progress, stage):
+    def report(progress, stage):
         if stage.startswith("frame ") and len(killed) < 2:
             for process in children():
                 os.kill(process.pid, signal.SIGKILL)
@@ -141,7 +139,7 @@ def test_cancelling_ends_every_process_and_keeps_the_old_video(material):
     material["out_path"].parent.mkdir()
     material["out_path"].write_bytes(b"the old one")
 
-    def report(_progress, stage):
+    def report(progress, stage):
         if stage.startswith("frame "):
             raise Cancelled("Stopped.")
 
@@ -180,6 +178,7 @@ def test_bad_input_is_one_sentence(material, tmp_path):
 def test_a_process_ends_when_whoever_asked_is_gone():
     blender = Blender(None)
     process = psutil.Process(blender._process.pid)
+    assert blender._process.stdin
     blender._process.stdin.close()
     deadline = time.monotonic() + 30
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
