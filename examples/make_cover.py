@@ -21,6 +21,9 @@ from scipy.ndimage import gaussian_filter
 
 HERE = Path(__file__).parent
 SIZE_PX = 1500
+SATURATION = 1.45
+AMBER_PULL = 0.18
+"""how far yellow light is pulled toward amber: the shoulder of the film turns amber lamps lemon"""
 AMBER = (1.0, 0.46, 0.11)
 LAMP = Vector((9.4, 60.0, 22.5))
 """where the lighthouse's lamp is, in metres: x right, y away from the camera, z up"""
@@ -518,7 +521,7 @@ def bloom(image: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def film(image: np.ndarray, size_px: int) -> np.ndarray:
-    """Linear light to 8-bit sRGB: a soft shoulder, contrast, teal shadows, a slight vignette, fine grain."""
+    """Linear light to 8-bit sRGB: a soft shoulder, contrast, rich teal and amber, a vignette, grain."""
     ys, xs = np.linspace(-1, 1, size_px)[:, None], np.linspace(-1, 1, size_px)[None, :]
     image = image * (1 - 0.17 * np.clip(xs**2 + ys**2, 0, 2) ** 1.2)[..., None] * 1.5
     image = image * (1 + image / 9.0) / (1 + image * 0.82)
@@ -527,6 +530,9 @@ def film(image: np.ndarray, size_px: int) -> np.ndarray:
     encoded += 0.32 * (encoded * encoded * (3 - 2 * encoded) - encoded)
     luma = encoded @ np.array((0.2126, 0.7152, 0.0722))
     encoded += ((1 - luma) ** 3)[..., None] * np.array((-0.004, 0.012, 0.020))
+    encoded = luma[..., None] + SATURATION * (encoded - luma[..., None])
+    yellow = np.clip(np.minimum(encoded[..., 0], encoded[..., 1]) - encoded[..., 2], 0, None)
+    encoded[..., 1] -= AMBER_PULL * yellow
     grain = gaussian_filter(np.random.default_rng(3).standard_normal((size_px, size_px)), 0.6 * size_px / 1500)
     encoded += (0.010 * grain / grain.std() * (0.5 + luma * (1 - luma) * 2))[..., None]
     return np.clip(np.round(encoded * 255), 0, 255).astype(np.uint8)
