@@ -6,6 +6,6 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment base
 if [ $# = 0 ]; then
-  set -- "$root"/examples/song.* "$root/examples/cover.jpg" --storyboard "$root/examples/storyboard.toml"
+  set -- "$root/examples/song.opus" "$root/examples/cover.jpg" --storyboard "$root/examples/storyboard.toml"
 fi
 exec beatboard make -o "$root/out/demo.mp4" "$@"
