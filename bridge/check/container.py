@@ -166,11 +166,11 @@ def _true_rate(times_s: npt.NDArray[np.float64], said: Fraction) -> Fraction:
     """The rate of the time stamps, as a customary fraction where it is one; for a single frame what the stream says."""
     if len(times_s) < 2 or times_s[-1] <= times_s[0]:
         return said
-    measured = (len(times_s) - 1) / float(times_s[-1] - times_s[0])
+    measured = 1 / float(np.polyfit(np.arange(len(times_s)), times_s, 1)[0])
     customary = [Fraction(n) for n in (24, 25, 30, 48, 50, 60, 120)]
     customary += [Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120)] + [said]
     near = min(customary, key=lambda rate: abs(float(rate) - measured))
-    return near if abs(float(near) / measured - 1) < 2e-4 else Fraction(measured).limit_denominator(10_000)
+    return near if abs(float(near) / measured - 1) < 4e-4 else Fraction(measured).limit_denominator(10_000)
 
 
 def _sound_track(stream: av.AudioStream, packets: _Packets) -> SoundTrack:

@@ -24,18 +24,20 @@ UNLIKE = 0.45
 """likeness below which two pictures are not the same scene (unrelated ones reach 0.3, moved ones 0.6 and more)"""
 SAME = 0.6
 """likeness from which they surely are"""
-FLAT_SPREAD = 0.7
+FLAT_SPREAD = 0.4
 """mean local standard deviation (0-255) below which a picture shows nothing"""
 COLOR_STEP = 12.0
 """difference of two flat pictures (0-255) that the eye takes for another one"""
 FLASH_S = 0.34
 """what comes back within this time was never away"""
+NEAR_S = 1 / 12
+"""steps within this time belong together: two frames of film, which at higher rates is often shown repeated"""
 JUMP = 0.06
 """motion within one frame, as a share of the width, that is a jump if its neighbours are calm"""
 WHIP_PER_S = 1.2
 """motion in widths per second from which pictures blur into a whip pan"""
 _WINDOW_PX = (13, 13)
-_QUIET = 0.3
+_QUIET = 0.1
 """variance (0-255 squared) that counts as noise"""
 
 
@@ -87,6 +89,7 @@ class CutFinder:
 
     def __init__(self, fps: float) -> None:
         self._reach = max(2, round(FLASH_S * fps))
+        self._near = max(2, round(NEAR_S * fps))
         self._whip_shift = min(JUMP, WHIP_PER_S / fps)
         self._glances: deque[Glance] = deque(maxlen=2 * self._reach + 2)
         self._steps: list[Step] = []
@@ -103,7 +106,7 @@ class CutFinder:
     def finish(self) -> tuple[int, ...]:
         """The frames with which new shots begin, in order."""
         self._judge(len(self._steps))
-        return tuple(_choose(self._steps, self._whip_shift))
+        return tuple(_choose(self._steps, self._near, self._whip_shift))
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -167,24 +170,24 @@ def alike(before: Glance, after: Glance) -> tuple[float, float]:
     return moved, float(np.hypot(flow[..., 0], flow[..., 1]).mean()) / before.gray.shape[1]
 
 
-def _choose(steps: Sequence[Step], whip_shift: float) -> list[int]:
+def _choose(steps: Sequence[Step], near: int, whip_shift: float) -> list[int]:
     """The cuts among the steps, run by run."""
     cuts = []
-    for run in _runs(steps, whip_shift):
+    for run in _runs(steps, near, whip_shift):
         unlike = [step for step in run if step.likeness < UNLIKE and not step.comes_back]
         if len(run) > 2:
             unlike = [step for step in unlike if _stands_out(step, run)]
-        cuts += [step.frame for step in unlike[:1] if _is_sudden(step, steps)]
-    return sorted(cuts + [step.frame for step in steps if _is_jump(step, steps)])
+        cuts += [step.frame for step in unlike[:1] if _is_sudden(step, steps, near)]
+    return sorted(cuts + [step.frame for step in steps if _is_jump(step, steps, near)])
 
 
-def _runs(steps: Sequence[Step], whip_shift: float) -> list[list[Step]]:
-    """Groups the steps that are unlike or fast, if at most one calm step lies between them."""
+def _runs(steps: Sequence[Step], near: int, whip_shift: float) -> list[list[Step]]:
+    """Groups the steps that are unlike or fast and at most `near` frames from one another."""
     runs: list[list[Step]] = []
     for step in steps:
         if step.likeness >= UNLIKE and step.shift <= whip_shift:
             continue
-        if runs and step.frame - runs[-1][-1].frame <= 2:
+        if runs and step.frame - runs[-1][-1].frame <= near:
             runs[-1].append(step)
         else:
             runs.append([step])
@@ -197,27 +200,27 @@ def _stands_out(step: Step, run: Sequence[Step]) -> bool:
     return step.histogram_change > max(0.5, 2 * rest)
 
 
-def _is_sudden(step: Step, steps: Sequence[Step]) -> bool:
+def _is_sudden(step: Step, steps: Sequence[Step], near: int) -> bool:
     """Whether a step to or from a flat picture is no part of a quick fade."""
-    before, after = _around(step, steps)
+    before, after = _around(step, steps, near)
     rest = (before if step.to_flat else []) + (after if step.from_flat else [])
     if not step.to_flat and not step.from_flat:
         return True
     return step.color_change > max(COLOR_STEP, 2.5 * max((other.color_change for other in rest), default=0.0))
 
 
-def _is_jump(step: Step, steps: Sequence[Step]) -> bool:
+def _is_jump(step: Step, steps: Sequence[Step], near: int) -> bool:
     """Whether the same scene is suddenly framed otherwise: a cut to a closer or another angle of it."""
     if step.likeness < UNLIKE or step.shift < JUMP or step.comes_back:
         return False
-    before, after = _around(step, steps)
+    before, after = _around(step, steps, near)
     return all(other.likeness >= UNLIKE and other.shift < step.shift / 4 for other in before + after)
 
 
-def _around(step: Step, steps: Sequence[Step]) -> tuple[list[Step], list[Step]]:
-    """The two steps before it and the two after it."""
+def _around(step: Step, steps: Sequence[Step], near: int) -> tuple[list[Step], list[Step]]:
+    """The `near` steps before it, and after it."""
     at = step.frame - steps[0].frame
-    return list(steps[max(0, at - 2) : at]), list(steps[at + 1 : at + 3])
+    return list(steps[max(0, at - near) : at]), list(steps[at + 1 : at + 1 + near])
 
 
 def _comes_back(glances: Sequence[Glance], step: Step, reach: int) -> bool:

@@ -21,6 +21,11 @@ LONGEST_S = 600
 _EDGE_S = 2.0
 """how much silence may come before or after the song"""
 _WINDOW_S = 1.0
+_OCTAVES_HZ = (60, 120, 240, 480, 960, 1920)
+_HEARD = 1e-5
+"""of the song's power, below which an octave is silent"""
+_STRETCH_S, _REACH_S = 2.0, 0.2
+"""what is compared at the start and the end for drift, and how far it may have moved"""
 _TIE = 0.002
 """correlations this close are equally good: loops repeat exactly"""
 
@@ -43,7 +48,7 @@ class Placement:
     song_start_s: float
     """the song's time at the start of the sound"""
     likeness: float
-    """median correlation of one-second windows with the song: 1 is the song, 0 another one"""
+    """median correlation with the song over seconds and octaves: 1 is the song, 0 another one"""
     drift_s: float
     """how much later the sound is at its end than at its start"""
 
@@ -139,20 +144,35 @@ def _between(scores: npt.NDArray[np.float64], at: int) -> float:
 
 
 def _likeness(sound: Samples, song: Samples, start_s: float) -> float:
-    """The median correlation of the windows in which the song is heard."""
+    """The median correlation over time and pitch, where the song is heard: a shared drum alone makes no likeness."""
     window = round(_WINDOW_S * RATE_HZ)
     other = _excerpt(song, start_s, len(sound))
-    values = []
+    values: list[float] = []
     for i in range(0, max(1, len(sound) - window + 1), window):
-        one, two = sound[i : i + window].astype(np.float64), other[i : i + window].astype(np.float64)
-        if _audible(two.astype(np.float32)):
-            values.append((one @ two) / max(float(np.sqrt((one @ one) * (two @ two))), 1e-9))
+        values += _band_correlations(sound[i : i + window], other[i : i + window])
     return float(np.median(values)) if values else 0.0
 
 
+def _band_correlations(sound: Samples, song: Samples) -> list[float]:
+    """The correlation in each octave in which the song is heard."""
+    if not _audible(song):
+        return []
+    shape = signal.windows.hann(len(sound))
+    ours, theirs = np.fft.rfft(sound * shape), np.fft.rfft(song * shape)
+    hz = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
+    loudest = float((np.abs(theirs) ** 2).sum())
+    values = []
+    for low in _OCTAVES_HZ:
+        a, b = (spectrum[(hz >= low) & (hz < 2 * low)] for spectrum in (ours, theirs))
+        power = float((np.abs(b) ** 2).sum())
+        if power > _HEARD * loudest:
+            values.append(float((a * b.conj()).real.sum() / np.sqrt(max((np.abs(a) ** 2).sum() * power, 1e-12))))
+    return values
+
+
 def _drift(sound: Samples, song: Samples, start_s: float) -> float:
-    """The offset in the last five seconds less that in the first five."""
-    span, reach = 5 * RATE_HZ, round(0.3 * RATE_HZ)
+    """The offset in the last stretch less that in the first."""
+    span, reach = round(_STRETCH_S * RATE_HZ), round(_REACH_S * RATE_HZ)
     if len(sound) < 2 * span:
         return 0.0
     late = []

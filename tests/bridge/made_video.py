@@ -1,8 +1,9 @@
 """Videos made for the tests of the check: a song of clicks and noise, a cover, and an edit on its downbeats."""
 
+import functools
 import wave
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,9 +13,20 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from blender_addon.protocol import Beat, EnergyCurve, Excerpt, Section, SectionRole, SongAnalysis
+from blender_addon.protocol import (
+    Beat,
+    EditPlan,
+    EnergyCurve,
+    Excerpt,
+    Framing,
+    Section,
+    SectionRole,
+    Shot,
+    ShotKind,
+    SongAnalysis,
+)
 
-BEAT_S = 0.5
+BEAT_S = 0.25
 BAR_S = 4 * BEAT_S
 BARS = 8
 ENERGIES = (0.1, 0.3, 0.5, 0.9, 0.7, 0.6, 0.8, 0.2)
@@ -22,13 +34,14 @@ ENERGIES = (0.1, 0.3, 0.5, 0.9, 0.7, 0.6, 0.8, 0.2)
 RATE_HZ = 48_000
 
 
+@functools.cache
 def song(seed: int = 1) -> np.ndarray:
-    """Sixteen seconds in 4/4 at 120 bpm, shape (n, 2): filtered noise, chords and a kick on each beat."""
+    """Eight seconds in 4/4 at 240 bpm, shape (n, 2): filtered noise, chords and a kick on each beat."""
     random = np.random.default_rng(seed)
     count = round(BARS * BAR_S * RATE_HZ)
     time_s = np.arange(count) / RATE_HZ
     notes = sum(np.sin(2 * np.pi * hz * time_s + random.uniform(0, 6)) for hz in random.uniform(110, 900, 5))
-    kick = np.sin(2 * np.pi * 60 * (time_s % BEAT_S)) * np.exp(-(time_s % BEAT_S) * 18)
+    kick = np.sin(2 * np.pi * 60 * (time_s % BEAT_S)) * np.exp(-(time_s % BEAT_S) * 30)
     loud = np.repeat(ENERGIES, round(BAR_S * RATE_HZ))
     mono = loud * (0.05 * notes + 0.08 * random.normal(0, 1, count)) + 0.3 * kick
     return np.stack([mono, np.roll(mono, 40)], axis=1).astype(np.float32)
@@ -50,13 +63,14 @@ def analysis() -> SongAnalysis:
     half_s = BARS * BAR_S / 2
     sections = (
         Section(0.0, half_s, "A", SectionRole.VERSE, 0.4),
-        Section(half_s, 2 * half_s, "B", SectionRole.CHORUS, 0.6),
+        Section(half_s, 2 * half_s, "B", SectionRole.OUTRO, 0.6),
     )
     return SongAnalysis(
-        "0" * 64, BARS * BAR_S, 120.0, 4, beats, sections, EnergyCurve(hop_s, values), None, (), 1.0, "made-1"
+        "0" * 64, BARS * BAR_S, 240.0, 4, beats, sections, EnergyCurve(hop_s, values), None, (), 1.0, "made-1"
     )
 
 
+@functools.cache
 def world(seed: int, side_px: int = 700) -> np.ndarray:
     """A picture with large and small shapes in its own colours."""
     random = np.random.default_rng(seed)
@@ -89,13 +103,14 @@ class Made:
     """How a video is made; the fields are where the tests plant their faults."""
 
     fps: Fraction = Fraction(24)
-    size: tuple[int, int] = (320, 180)
+    size: tuple[int, int] = (240, 240)
+    """square: the cover then fits as it is"""
     bars: int = 6
     first_bar: int = 1
     """of the song, from 0: where the excerpt starts"""
-    hold_frames: int = 12
-    rest_frames: int = 12
-    turn_frames: int = 8
+    hold_frames: int = 6
+    rest_frames: int = 8
+    turn_frames: int = 6
     """of the dissolve into the cover"""
     cut_late: dict[int, int] | None = None
     """frames by which the cut that starts a shot is late"""
@@ -105,6 +120,9 @@ class Made:
     codec: str = "libx264"
     sound_codec: str | None = "aac"
     jitter: bool = False
+    tagged: bool = True
+    pixels: str = "yuv420p"
+    sound_rate_hz: int = RATE_HZ
     motion: tuple[float, ...] | None = None
     """pixels per frame of each shot; by the song's energy if None"""
     ending: np.ndarray | None = None
@@ -119,9 +137,6 @@ class Made:
         late = self.cut_late or {}
         return [round(i * BAR_S * self.fps) + late.get(i, 0) for i in range(1, self.bars)]
 
-    def with_(self, **changes: object) -> "Made":
-        return replace(self, **changes)  # pyright: ignore[reportArgumentType]
-
 
 def frames(made: Made, cover: np.ndarray) -> Iterator[np.ndarray]:
     """The pictures: a world for each shot, moving by the song's energy; the last shot turns into the cover."""
@@ -129,7 +144,7 @@ def frames(made: Made, cover: np.ndarray) -> Iterator[np.ndarray]:
 
     ending = made.ending if made.ending is not None else recompose(cover, *made.size)
     edges = [0, *made.cuts, made.frame_count]
-    motion = made.motion or tuple(0.5 + 3 * energy for energy in ENERGIES[made.first_bar :])
+    motion = made.motion or tuple(1 + 6 * energy for energy in ENERGIES[made.first_bar :])
     for shot, (first, end) in enumerate(pairwise(edges)):
         picture = world(100 + shot)
         for i in range(first, end):
@@ -147,45 +162,61 @@ def write(path: Path, made: Made, cover: np.ndarray, sound: np.ndarray | None = 
     with av.open(str(path), "w", options=options) as container:
         pictures = container.add_stream(made.codec, rate=made.fps)
         pictures.width, pictures.height = made.size
-        pictures.pix_fmt = "yuv420p"
+        pictures.pix_fmt = made.pixels
         coder = pictures.codec_context
-        coder.color_primaries = coder.color_trc = coder.colorspace = coder.color_range = 1
+        if made.tagged:
+            coder.color_primaries = coder.color_trc = coder.colorspace = coder.color_range = 1
         if made.codec == "libx264":
             pictures.options = {"profile": made.profile, "preset": "veryfast", "crf": "20"}
         coder.time_base = Fraction(1, 4 * made.fps.numerator) * made.fps.denominator
-        sounds = container.add_stream(made.sound_codec, rate=RATE_HZ) if made.sound_codec else None
+        sounds = container.add_stream(made.sound_codec, rate=made.sound_rate_hz) if made.sound_codec else None
         if sounds:
             sounds.bit_rate = 192_000
             sounds.layout = "stereo"
         for i, rgb in enumerate(frames(made, cover)):
             frame = av.VideoFrame.from_ndarray(np.asarray(rgb, np.uint8), format="rgb24").reformat(
-                format="yuv420p", dst_colorspace="ITU709", src_colorspace="ITU709"
+                format=made.pixels, dst_colorspace="ITU709", src_colorspace="ITU709"
             )
             frame.pts = 4 * i + (i % 3 if made.jitter else 0)
             frame.time_base = coder.time_base
             container.mux(pictures.encode(frame))  # pyright: ignore[reportArgumentType]
         container.mux(pictures.encode(None))
         if sounds:
-            _mux_sound(container, sounds, made, song() if sound is None else sound)
+            start_s = made.first_bar * BAR_S - made.sound_late_s
+            mux_sound(
+                container, sounds, start_s, float(made.frame_count / made.fps), song() if sound is None else sound
+            )
     return path
 
 
-def _mux_sound(container, stream, made: Made, sound: np.ndarray) -> None:
-    start = round((made.first_bar * BAR_S - made.sound_late_s) * RATE_HZ)
-    count = round(made.frame_count / made.fps * RATE_HZ)
-    excerpt = np.pad(sound, ((RATE_HZ, RATE_HZ), (0, 0)))[start + RATE_HZ : start + RATE_HZ + count]
+def mux_sound(container, stream, start_s: float, length_s: float, sound: np.ndarray) -> None:
+    """Encodes a stretch of the song, silence beyond its ends."""
+    first = RATE_HZ + round(start_s * RATE_HZ)
+    excerpt = np.pad(sound, ((RATE_HZ, RATE_HZ), (0, 0)))[first : first + round(length_s * RATE_HZ)]
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(excerpt.T), format="fltp", layout="stereo")
     frame.sample_rate, frame.pts = RATE_HZ, 0
     frame.time_base = Fraction(1, RATE_HZ)
-    container.mux(stream.encode(frame))
+    coder = stream.codec_context
+    resampler = av.AudioResampler(coder.format, "stereo", coder.rate, frame_size=coder.frame_size or 1024)
+    for part in [*resampler.resample(frame), *resampler.resample(None)]:
+        container.mux(stream.encode(part))
     container.mux(stream.encode(None))
 
 
-def excerpt(made: Made) -> Excerpt:
+def plan(made: Made, hold: int | None = None) -> EditPlan:
+    """The plan that the video was made by."""
     start_s = made.first_bar * BAR_S
-    return Excerpt(start_s, start_s + made.bars * BAR_S, True)
+    edges = [0, *made.cuts, made.frame_count]
+    kinds = [ShotKind.HERO_HOLD] + [ShotKind.MOTION] * (made.bars - 2) + [ShotKind.COVER_END]
+    holds = [made.hold_frames if hold is None else hold] + [0] * (made.bars - 2) + [made.rest_frames]
+    shots = tuple(
+        Shot(f"s{i:02}", first, end - first, min(3, i // 2 + 1), kinds[i], Framing.WIDE, holds[i], "", "", 1, 100)
+        for i, (first, end) in enumerate(pairwise(edges))
+    )
+    excerpt = Excerpt(start_s, start_s + made.bars * BAR_S, True)
+    return EditPlan("0" * 64, "0" * 64, excerpt, made.fps, *made.size, shots)
 
 
 def write_cover(path: Path) -> Path:
-    Image.fromarray(world(7, 500)).save(path)
+    Image.fromarray(np.asarray(cv2.GaussianBlur(world(7, 500), (0, 0), 4), np.uint8)).save(path)
     return path
