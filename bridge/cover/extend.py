@@ -7,9 +7,11 @@ import numpy.typing as npt
 from scipy.fft import dct, idct
 
 from bridge.cover.box import Box
+from bridge.cover.grain import continued_grain
+from bridge.cover.oklab import Floats, from_srgb
+from bridge.cover.quilting import quilt
+from bridge.cover.subject import faces, subject_mask
 from bridge.engines.base import Frame
-
-Floats = npt.NDArray[np.float32]
 
 
 def recomposed_box(cover_size_px: tuple[int, int], width_px: int, height_px: int) -> Box:
@@ -27,7 +29,9 @@ def recomposed_box(cover_size_px: tuple[int, int], width_px: int, height_px: int
 def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
     """The whole cover, undistorted and uncropped, extended on two sides to fill a frame of any shape.
 
-    Inside of `recomposed_box` the result is the cover resized, and nothing else. Deterministic.
+    Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, an all-over pattern goes
+    on as it is; other pictures dissolve: the colours of their edge flow outward, and their texture with them, of
+    which the coarse forms fade first. A plain border goes on as plain colour. Deterministic.
 
     Returns:
         uint8, shape (height_px, width_px, 3).
@@ -37,40 +41,87 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
     fitted = np.asarray(cv2.resize(cover, (box.width_px, box.height_px), interpolation=kernel), np.uint8)
     frame = np.zeros((height_px, width_px, 3), np.uint8)
     frame[box.slices] = fitted
-    frame[box.slices[0], : box.left_px] = _beyond(fitted, box.left_px, turns=0)
-    frame[box.slices[0], box.right_px :] = _beyond(fitted, width_px - box.right_px, turns=2)
-    frame[: box.top_px, box.slices[1]] = _beyond(fitted, box.top_px, turns=1)
-    frame[box.bottom_px :, box.slices[1]] = _beyond(fitted, height_px - box.bottom_px, turns=3)
+    depths_px = (box.left_px, box.top_px, width_px - box.right_px, height_px - box.bottom_px)
+    if not any(depths_px):
+        return frame
+    rows, columns = box.slices
+    places = (
+        (rows, slice(0, box.left_px)),
+        (slice(0, box.top_px), columns),
+        (rows, slice(box.right_px, width_px)),
+        (slice(box.bottom_px, height_px), columns),
+    )
+    avoid, evenness = _avoided(fitted), pattern_evenness(fitted)
+    for turns, (depth_px, place) in enumerate(zip(depths_px, places, strict=True)):
+        if depth_px:  # a quarter turn brings the next edge to the left
+            turned = np.ascontiguousarray(np.rot90(fitted, turns), np.float32)
+            strip = _left_extension(turned, np.ascontiguousarray(np.rot90(avoid, turns)), evenness, depth_px)
+            frame[place] = np.rot90(np.clip(np.round(strip), 0, 255).astype(np.uint8), -turns)
     return frame
 
 
-def _beyond(fitted: Frame, depth_px: int, *, turns: int) -> Frame:
-    """What lies beyond one edge; `turns` quarter turns bring that edge to the left."""
-    turned = np.rot90(fitted, turns)
-    if depth_px == 0:
-        return np.rot90(np.zeros((turned.shape[0], 0, 3), np.uint8), -turns)
-    strip = _left_extension(turned.astype(np.float32), depth_px)
-    return np.rot90(np.clip(np.round(strip), 0, 255).astype(np.uint8), -turns)
+def pattern_evenness(cover: Frame) -> float:
+    """1 for an all-over pattern (gravel, stars, a collage), 0 for a picture of something: is it alike everywhere?
+
+    Compares nine fields' mean colour and detail. A long thin cover has no room for pieces to be taken from: 0.
+    """
+    if min(cover.shape[:2]) < 0.4 * max(cover.shape[:2]):
+        return 0.0
+    lab = from_srgb(np.asarray(cv2.resize(cover, (192, 192), interpolation=cv2.INTER_AREA), np.uint8))
+    detail = ((lab - cv2.GaussianBlur(lab, (0, 0), 8)) ** 2).sum(axis=-1)
+    means = np.asarray(cv2.resize(lab, (3, 3), interpolation=cv2.INTER_AREA)).reshape(9, 3)
+    energies = np.asarray(cv2.resize(detail, (3, 3), interpolation=cv2.INTER_AREA))
+    color_spread = float(np.sqrt(((means - means.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    detail_spread = float(np.log(energies + 1e-6).std())
+    return float(np.clip((0.12 - color_spread) / 0.03, 0, 1) * np.clip((0.4 - detail_spread) / 0.1, 0, 1))
 
 
-def _left_extension(cover: Floats, depth_px: int) -> Floats:
-    base = harmonic(cover[:, :4].mean(axis=1), depth_px)
-    return base[:, ::-1]
+def _avoided(fitted: Frame) -> Floats:
+    """Where nothing may be copied from: the subject and faces, with some room around."""
+    avoid = subject_mask(fitted)
+    for face in faces(fitted):
+        room = face.height_px // 2
+        top, left = max(0, face.top_px - room), max(0, face.left_px - room)
+        avoid[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
+    return avoid
 
 
-def harmonic(edge: Floats, depth_px: int, screening_px: float = np.inf) -> Floats:
+def _left_extension(cover: Floats, avoid: Floats, evenness: float, depth_px: int) -> Floats:
+    """What lies beyond the left edge; shape (height, depth_px, 3)."""
+    length = len(cover)
+    base = np.ascontiguousarray(harmonic(cover[:, :3].mean(axis=1), _softening(length, depth_px))[:, ::-1])
+    texture = (1 - evenness) * continued_grain(cover, depth_px)
+    if evenness > 0:
+        pieces, _ = quilt(cover, base, avoid * (1 - 0.8 * evenness))
+        texture += evenness * _detail(pieces, cover, length / 6)
+    grown = base + texture
+    step = cover[:, 0] - grown[:, -1]
+    distances = np.arange(1, depth_px + 1, dtype=np.float32)
+    return grown + (harmonic(step, distances) * np.exp(-distances / (0.02 * length))[None, :, None])[:, ::-1]
+
+
+def _softening(length: int, depth_px: int) -> Floats:
+    """How far the edge's colours have blended at each distance: at once so far that no streaks show, then slowly."""
+    distance = np.arange(1, depth_px + 1, dtype=np.float32)
+    return 0.03 * length * (1 - np.exp(-distance / (0.03 * length))) + 0.12 * distance
+
+
+def _detail(pieces: Floats, cover: Floats, reach_px: float) -> Floats:
+    """What is finer than some size."""
+    beside = np.concatenate([pieces, cover[:, : round(2 * reach_px)]], axis=1)
+    return pieces - cv2.GaussianBlur(beside, (0, 0), reach_px)[:, : pieces.shape[1]]
+
+
+def harmonic(edge: Floats, distances_px: npt.NDArray[np.floating]) -> Floats:
     """The membrane that hangs from an edge: colours flow outward and blend, ever softer (Laplace's equation).
 
     Args:
         edge: shape (length, channels), the values along the edge.
-        depth_px: how far to go.
-        screening_px: the distance over which it sinks to zero, if it shall.
+        distances_px: where to look, (depth,).
 
     Returns:
-        Shape (length, depth_px, channels); the first column lies next to the edge.
+        Shape (length, depth, channels).
     """
-    length = len(edge)
     waves = np.asarray(dct(edge, axis=0, norm="ortho"))
-    wavenumber = np.hypot(np.pi * np.arange(length) / length, 1 / screening_px)
-    decay = np.exp(-wavenumber[:, None] * np.arange(1, depth_px + 1)[None])
+    decay = np.exp(-np.pi / len(edge) * np.outer(np.arange(len(edge)), distances_px))
     return np.asarray(idct(waves[:, None] * decay[..., None], axis=0, norm="ortho"), np.float32)

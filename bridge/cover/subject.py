@@ -148,6 +148,8 @@ def _border_contrast(lab: npt.NDArray[np.float32]) -> Map:
 
 
 def _spectral_residual(lightness: Map) -> Map:
+    if lightness.std() < 1e-3:  # of a plain picture, only rounding errors would be left
+        return np.zeros_like(lightness)
     side = (64, max(8, round(64 * lightness.shape[0] / lightness.shape[1])))
     spectrum = np.fft.fft2(cv2.resize(lightness, side, interpolation=cv2.INTER_AREA))
     log_amplitude = np.log(np.abs(spectrum) + 1e-6)

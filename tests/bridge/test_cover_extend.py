@@ -1,0 +1,113 @@
+import cv2
+import numpy as np
+import pytest
+
+from bridge import cover
+from bridge.cover.extend import pattern_evenness
+
+SHAPES = [(320, 180), (180, 320)]
+
+
+def scene(size_px=200):
+    """A sunset with a sun: smooth colours that differ along two edges, with grain."""
+    y, x = np.mgrid[0 : 1 : size_px * 1j, 0 : 1 : size_px * 1j]
+    picture = np.array([40, 50, 110]) * (1 - y[..., None]) + np.array([240, 140, 70]) * y[..., None]
+    picture[np.hypot(x - 0.5, y - 0.5) < 0.2] = (255, 240, 200)
+    return np.clip(picture + np.random.default_rng(0).normal(0, 4, picture.shape), 0, 255).astype(np.uint8)
+
+
+def gravel(size_px=200):
+    return cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (size_px, size_px, 3), np.uint8), (0, 0), 2)
+
+
+def beyond(frame, box):
+    """The two strips that were added, without the cover."""
+    if box.left_px:
+        return [frame[:, : box.left_px], frame[:, box.right_px :]]
+    return [frame[: box.top_px], frame[box.bottom_px :]]
+
+
+@pytest.mark.parametrize("size", SHAPES)
+@pytest.mark.parametrize("cover_size", [(200, 200), (300, 200), (90, 400), (64, 64)])
+def test_the_cover_is_whole_undistorted_and_centred(size, cover_size):
+    picture = cv2.resize(scene(), cover_size, interpolation=cv2.INTER_AREA)
+    frame, box = cover.recompose(picture, *size), cover.recomposed_box(cover_size, *size)
+    assert frame.shape == (size[1], size[0], 3)
+    assert box.width_px / box.height_px == pytest.approx(cover_size[0] / cover_size[1], rel=0.03)
+    assert box.width_px == size[0] or box.height_px == size[1]
+    assert box.center_px == pytest.approx((size[0] / 2, size[1] / 2), abs=0.5)
+    kernel = cv2.INTER_AREA if box.width_px < cover_size[0] else cv2.INTER_CUBIC
+    fitted = cv2.resize(picture, (box.width_px, box.height_px), interpolation=kernel)
+    assert np.array_equal(frame[box.slices], fitted)
+
+
+def test_a_cover_of_the_frames_shape_stays_as_it_is():
+    picture = cv2.resize(scene(), (320, 180))
+    assert np.array_equal(cover.recompose(picture, 320, 180), picture)
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_plain_border_goes_on_as_that_colour_alone(size):
+    poster = np.full((200, 200, 3), (232, 222, 196), np.uint8)
+    poster[60:120, 50:150] = (200, 30, 40)
+    frame, box = cover.recompose(poster, *size), cover.recomposed_box((200, 200), *size)
+    for strip in beyond(frame, box):
+        assert np.abs(strip.astype(int) - (232, 222, 196)).max() <= 1
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_no_seam_and_no_bars(size):
+    frame, box = cover.recompose(scene(), *size), cover.recomposed_box((200, 200), *size)
+    upright = frame if box.left_px else frame.transpose(1, 0, 2)
+    at = box.left_px or box.top_px
+    steps = np.abs(np.diff(upright.astype(float), axis=1)).mean(axis=(0, 2))
+    inside = steps[at + 2 : at + 12].mean()
+    assert steps[at - 1] < 2 * inside
+    added = np.concatenate([strip.reshape(-1, 3) for strip in beyond(frame, box)])
+    assert added.max(axis=-1).min() > 25
+
+
+def test_an_added_strip_has_the_covers_grain_and_tone():
+    frame, box = cover.recompose(scene(), 320, 180), cover.recomposed_box((200, 200), 320, 180)
+
+    def grain(part):
+        return (part.astype(float) - cv2.GaussianBlur(part.astype(np.float32), (0, 0), 1.5)).std()
+
+    added, edge = frame[:, : box.left_px], frame[:, box.left_px : box.left_px + 20]
+    assert 0.4 < grain(added) / grain(edge) < 1.6
+    assert np.abs(added[:30].mean(axis=(0, 1)) - edge[:30].mean(axis=(0, 1))).max() < 12
+    assert np.abs(added[-30:].mean(axis=(0, 1)) - edge[-30:].mean(axis=(0, 1))).max() < 12
+
+
+def test_a_pattern_goes_on_as_the_same_pattern():
+    picture = gravel()
+    frame, box = cover.recompose(picture, 320, 180), cover.recomposed_box((200, 200), 320, 180)
+    assert pattern_evenness(picture) == 1
+    assert pattern_evenness(scene()) == 0
+    for strip in beyond(frame, box):
+        assert strip.std() == pytest.approx(frame[box.slices].std(), rel=0.25)
+
+
+def test_nothing_is_mirrored_or_repeated_beside_the_cover():
+    """A marked subject must not come back beyond the edges, neither as it is nor mirrored."""
+    picture = scene()
+    picture[80:120, 80:120] = 0
+    picture[85:115, 90:96] = (0, 255, 60)
+    picture[85:91, 90:112] = (0, 255, 60)
+    frame, box = cover.recompose(picture, 320, 180), cover.recomposed_box((200, 200), 320, 180)
+    mark = frame[box.top_px + 72 : box.top_px + 108, box.left_px + 72 : box.left_px + 108]
+    for strip in beyond(frame, box):
+        for shown in (mark, mark[:, ::-1]):
+            assert cv2.matchTemplate(strip, np.ascontiguousarray(shown), cv2.TM_CCOEFF_NORMED).max() < 0.5
+    whole = cv2.matchTemplate(frame, mark, cv2.TM_CCOEFF_NORMED)
+    assert whole.max() > 0.99
+
+
+def test_the_same_every_time():
+    assert np.array_equal(cover.recompose(gravel(), 180, 320), cover.recompose(gravel(), 180, 320))
+
+
+@pytest.mark.parametrize("picture", [np.full((16, 16, 3), 9, np.uint8), np.zeros((20, 900, 3), np.uint8)])
+def test_tiny_and_thin_covers(picture):
+    frame = cover.recompose(picture, 320, 180)
+    assert np.abs(frame.astype(int) - int(picture[0, 0, 0])).max() <= 1
