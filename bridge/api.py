@@ -25,6 +25,8 @@ from starlette.exceptions import HTTPException
 
 from blender_addon import codec
 from blender_addon.link.messages import (
+    CALLS,
+    Call,
     Engines,
     EngineState,
     Estimate,
@@ -166,6 +168,7 @@ def build(bridge: Bridge, changes: Changes, stop: Callable[[], None]) -> FastAPI
     _add_health(app, bridge, stop, schemas)
     _add_jobs(app, bridge, changes, schemas)
     _add_queue(app, bridge, schemas)
+    _add_calls(app, bridge, changes, schemas)
     _add_files(app, bridge, schemas)
     _add_pages(app, schemas)
     _add_errors(app)
@@ -274,6 +277,41 @@ def _add_queue(app: FastAPI, bridge: Bridge, schemas: Schemas) -> None:
             raise BadField("requests", f"must be at most {MOST_JOBS_AT_ONCE}")
         found = bridge.estimate(batch.requests)
         return as_json(Estimate(found.seconds, found.peak_memory_bytes) if found else Estimate(None, None))
+
+
+def _add_calls(app: FastAPI, bridge: Bridge, changes: Changes, schemas: Schemas) -> None:
+    def add(name: str, arguments: type) -> None:
+        @app.post(f"/calls/{name}", name=name, openapi_extra=schemas.body(arguments), responses=schemas.answer(Call))
+        def start(given: Annotated[Any, Depends(parsed(arguments))]) -> Response:
+            """Starts this function, in a process of its own; ask for its result with GET /calls/{id}."""
+            return as_json(bridge.calls.start(name, given))
+
+    for name, (arguments, _) in CALLS.items():
+        add(name, arguments)
+
+    @app.get("/calls/{call_id}", responses=schemas.answer(Call))
+    async def follow(
+        call_id: JobId,
+        wait_s: Annotated[float, Query(ge=0, le=LONGEST_WAIT_S, description="wait so long for progress")] = 0.0,
+        after: Annotated[float, Query(ge=0, le=1, description="the progress that is known")] = 0.0,
+    ) -> Response:
+        """How far a call is, and its result. A result is kept for a while after its end."""
+
+        def moved() -> bool:
+            call = bridge.calls.get(call_id)
+            return call.done or call.progress > after
+
+        try:
+            if wait_s:
+                await changes.wait_until(moved, wait_s)
+            return as_json(bridge.calls.get(call_id))
+        except BadInput as error:
+            raise HTTPException(404, str(error)) from None
+
+    @app.delete("/calls/{call_id}", status_code=204)
+    def cancel(call_id: JobId) -> None:
+        """Stops a call and forgets it."""
+        bridge.calls.cancel(call_id)
 
 
 def _add_files(app: FastAPI, bridge: Bridge, schemas: Schemas) -> None:

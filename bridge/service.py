@@ -12,6 +12,7 @@ from pathlib import Path
 
 from blender_addon.link.messages import NewJob, QueueStatus
 from blender_addon.protocol import ClipRequest, Job, JobState
+from bridge.calls import Calls
 from bridge.errors import BadInput
 from bridge.jobs.checks import JOB_ID, BadField, check
 from bridge.jobs.devices import cpus, gpus, kind_for
@@ -58,6 +59,7 @@ class Bridge:
         self.jobs = JobQueue(options.home / "jobs.db", self._changed)
         self._dispatcher = Dispatcher(self.jobs, self.speeds, self._previewed)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+        self.calls = Calls(options.store, on_change)
         self.fault = ""
         """why no job can start, if the executor could not"""
 
@@ -68,6 +70,7 @@ class Bridge:
 
     def close(self) -> None:
         """Stops the workers; what ran is queued again for the next start."""
+        self.calls.close()
         self._dispatcher.stop()
         self._thread.join()
         self.jobs.recover()

@@ -71,7 +71,7 @@ class Trial:
             self._ask(lambda client, ids=ids: client.submit([_request(name, self.cover) for name in ids], ids))
             self.accepted |= set(ids)
             while self.kills.total() < kills and self._active():
-                time.sleep(self.random.uniform(0.0, 1.0))
+                time.sleep(self.random.uniform(0.0, 4.0))
                 self._kill()
             batch += 1
             print(f"{self.kills.total()} kills, {len(self.accepted)} jobs", file=sys.stderr, flush=True)

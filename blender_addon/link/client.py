@@ -9,14 +9,18 @@ import secrets
 import ssl
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import codec
-from ..protocol import ClipRequest, Job, JobState
+from ..protocol import ClipRequest, CoverLook, EditPlan, Job, JobState, SongAnalysis
 from .messages import (
+    CALLS,
+    AnalyzeSong,
+    Call,
+    DecodeSong,
     Engines,
     EngineState,
     Estimate,
@@ -24,14 +28,18 @@ from .messages import (
     Health,
     JobIds,
     Jobs,
+    LookAtCover,
+    MakeRequests,
     NewJob,
     NewJobs,
     Pause,
+    PlanEdit,
     QueueStatus,
     Requests,
 )
 
 T = TypeVar("T")
+Tell = Callable[[float, str], None]
 _CHUNK_BYTES = 1 << 20
 
 
@@ -197,6 +205,48 @@ class Client:
     def hold(self, owner: str, sha256s: Sequence[str]) -> None:
         """Keeps exactly these files of the bridge's from eviction for this owner, such as a .blend's takes."""
         self._send(Files, "PUT", f"/pins/{_quoted(owner)}", Files(tuple(sha256s)))
+
+    # The bridge's functions
+
+    def analyze(self, song: Path, tracker: str = "bars", tell: Tell | None = None) -> SongAnalysis:
+        """The song's grid. Tells how far it is (0-1) and what is being done."""
+        return self.call("analyze", AnalyzeSong(self.upload(song), tracker), tell)
+
+    def write_wav(self, song: Path, wav: Path, tell: Tell | None = None) -> None:
+        """Writes the song as a WAV file: the only kind that every Blender plays without a shift."""
+        self.download(self.call("wav", DecodeSong(self.upload(song)), tell).sha256, wav)
+
+    def look(self, cover: Path, tell: Tell | None = None) -> CoverLook:
+        """The cover's palette and grade."""
+        return self.call("look", LookAtCover(self.upload(cover)), tell)
+
+    def plan(self, arguments: PlanEdit, tell: Tell | None = None) -> EditPlan:
+        """The edit for a song and a cover."""
+        return self.call("plan", arguments, tell)
+
+    def clip_requests(self, arguments: MakeRequests, tell: Tell | None = None) -> tuple[ClipRequest, ...]:
+        """What to submit for the shots of a plan, in order. Upload the cover first."""
+        return self.call("requests", arguments, tell).requests
+
+    def call(self, name: str, arguments: Any, tell: Tell | None = None) -> Any:
+        """Calls one of `messages.CALLS` and waits for its result; if `tell` raises, it is cancelled.
+
+        Raises:
+            LinkError: it failed; the text says why.
+        """
+        call = self._send(Call, "POST", f"/calls/{name}", arguments)
+        try:
+            while not call.done:
+                call = self._get(Call, f"/calls/{call.id}?wait_s=1&after={call.progress!r}", wait_s=1.0)
+                if tell:
+                    tell(call.progress, call.stage)
+        except BaseException:
+            with suppress(LinkError):
+                self._call("DELETE", f"/calls/{call.id}")
+            raise
+        if call.error:
+            raise LinkError(call.error)
+        return codec.decode(CALLS[name][1], call.result)
 
     # Inside
 

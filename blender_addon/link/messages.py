@@ -2,8 +2,10 @@
 """What goes over HTTP besides the protocol's own types. Standard library only; both sides import it."""
 
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
-from ..protocol import ClipRequest, Job
+from ..protocol import ClipRequest, CoverLook, EditPlan, Job, SongAnalysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +119,76 @@ class StoredFile:
 
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzeSong:
+    """Arguments of the call "analyze"."""
+
+    song_sha256: str
+    tracker: str = "bars"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSong:
+    """Arguments of the call "wav": the song as a WAV file in the store, which Blender plays without a shift."""
+
+    song_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtCover:
+    """Arguments of the call "look"."""
+
+    cover_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEdit:
+    """Arguments of the call "plan"."""
+
+    analysis: SongAnalysis
+    look: CoverLook
+    storyboard_sha256: str | None = None
+    """a TOML file"""
+    length_s: float = 30.0
+    width_px: int = 1920
+    height_px: int = 1080
+    fps: Fraction = Fraction(24)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRequests:
+    """Arguments of the call "requests": what to submit for the shots of a plan."""
+
+    plan: EditPlan
+    analysis: SongAnalysis
+    engine: str
+    settings: tuple[tuple[str, str], ...] = ()
+    character_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function of the bridge at work, in a process of its own."""
+
+    id: str
+    name: str
+    done: bool = False
+    progress: float = 0.0
+    """0-1"""
+    stage: str = ""
+    error: str = ""
+    """what happened and what to do next, if it failed"""
+    result: Any = None
+    """as its type in `CALLS` says, if it is done without an error"""
+
+
+CALLS: dict[str, tuple[type, type]] = {
+    "analyze": (AnalyzeSong, SongAnalysis),
+    "wav": (DecodeSong, StoredFile),
+    "look": (LookAtCover, CoverLook),
+    "plan": (PlanEdit, EditPlan),
+    "requests": (MakeRequests, Requests),
+}
+"""what can be called: the types of its arguments and of its result"""

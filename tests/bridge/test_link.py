@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 import os
 import signal
@@ -8,11 +9,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from blender_addon import codec
 from blender_addon.link import process
 from blender_addon.link.client import Client, LinkError, Refused, Unreachable
 from blender_addon.link.feed import Feed, Found, Lost
+from blender_addon.link.messages import AnalyzeSong, Pause
 from blender_addon.link.process import BridgeProcess, Installation
 from blender_addon.protocol import Job, JobState
 from bridge import settings
@@ -148,6 +151,35 @@ def test_the_feed_tells_every_job_to_its_end(client, cover):
 
 def _is_done(item):
     return isinstance(item, Job) and item.state is JobState.DONE
+
+
+def test_a_call_gives_its_result_with_progress(client, tmp_path):
+    Image.effect_noise((64, 64), 80).convert("RGB").save(tmp_path / "cover.png")
+    told = []
+    look = client.look(tmp_path / "cover.png", lambda progress, stage: told.append((progress, stage)))
+    assert look.cover_sha256 == hashlib.sha256((tmp_path / "cover.png").read_bytes()).hexdigest()
+    assert look.palette
+    assert told[-1][0] == 1.0
+
+
+def test_a_call_that_fails_says_why(client, tmp_path):
+    (tmp_path / "cover.png").write_text("no picture")
+    with pytest.raises(LinkError, match=r"cover|picture|image"):
+        client.look(tmp_path / "cover.png")
+    with pytest.raises(Refused, match="LookAtCover"):
+        client.call("look", Pause(True))
+
+
+def test_a_call_is_cancelled_by_an_error_of_who_waits(client, tmp_path):
+    (tmp_path / "song.wav").write_bytes(b"RIFF")
+    path = client.upload(tmp_path / "song.wav")
+
+    def stop(progress, stage):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        client.call("analyze", AnalyzeSong(path), stop)
+    assert client.health().fault == ""
 
 
 def test_files_that_a_client_holds_must_be_there(client, cover):

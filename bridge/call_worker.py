@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process of one call: arguments come in on standard input, progress and the result go out as lines of JSON."""
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from blender_addon import codec
+from blender_addon.link import messages
+from bridge.errors import BeatboardError
+from bridge.store import Store
+
+Report = Callable[[float, str], None]
+PAUSE_S = 0.1
+
+
+def analyze(given: messages.AnalyzeSong, store: Store, report: Report) -> Any:
+    """The song's grid."""
+    from bridge import song
+
+    return song.analyze(store.path(given.song_sha256), tracker=given.tracker, report=report)
+
+
+def wav(given: messages.DecodeSong, store: Store, report: Report) -> Any:
+    """The song as a WAV file in the store."""
+    from bridge.song import audio
+
+    report(0.1, "decoding")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "song.wav"
+        audio.write_wav(audio.decode(store.path(given.song_sha256)), path)
+        return messages.StoredFile(store.put(path), path.stat().st_size)
+
+
+def look(given: messages.LookAtCover, store: Store, report: Report) -> Any:
+    """The cover's palette and grade."""
+    from bridge import cover
+
+    report(0.1, "looking")
+    return cover.look(store.path(given.cover_sha256))
+
+
+def plan(given: messages.PlanEdit, store: Store, report: Report) -> Any:
+    """The edit."""
+    from bridge import plan as plans
+    from bridge.plan import storyboard
+
+    report(0.1, "planning")
+    board = storyboard.load(store.path(given.storyboard_sha256)) if given.storyboard_sha256 else None
+    return plans.plan_edit(
+        *(given.analysis, given.look, board),
+        length_s=given.length_s,
+        width_px=given.width_px,
+        height_px=given.height_px,
+        fps=given.fps,
+    )
+
+
+def requests(given: messages.MakeRequests, store: Store, report: Report) -> Any:  # noqa: ARG001
+    """What to submit for a plan's shots."""
+    from bridge import plan as plans
+
+    return messages.Requests(
+        plans.clip_requests(
+            given.plan,
+            given.analysis,
+            engine=given.engine,
+            settings=given.settings,
+            character_sha256=given.character_sha256,
+        )
+    )
+
+
+FUNCTIONS = {"analyze": analyze, "wav": wav, "look": look, "plan": plan, "requests": requests}
+
+
+def main() -> None:
+    """Does one call."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints does not belong among the answers
+    asked = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    given = codec.decode(messages.CALLS[asked["name"]][0], asked["arguments"])
+    try:
+        result = FUNCTIONS[asked["name"]](given, Store(Path(sys.argv[1])), _reporter(answers))
+        _tell(answers, progress=1.0, stage="", done=True, result=codec.encode(result))
+    except BeatboardError as error:
+        _tell(answers, done=True, error=str(error))
+    except Exception as error:  # noqa: BLE001 - the process's edge: whatever went wrong becomes an answer
+        traceback.print_exc()
+        _tell(answers, done=True, error=f"This went wrong inside Beatboard: {type(error).__name__}: {error}")
+
+
+def _reporter(answers: TextIO) -> Report:
+    told_at_s = 0.0
+
+    def report(progress: float, stage: str) -> None:
+        nonlocal told_at_s
+        if time.monotonic() - told_at_s >= PAUSE_S:
+            told_at_s = time.monotonic()
+            _tell(answers, progress=float(progress), stage=stage)
+
+    return report
+
+
+def _tell(answers: TextIO, **news: Any) -> None:
+    answers.write(json.dumps(news) + "\n")
+    answers.flush()
+
+
+def _end_with_stdin() -> None:
+    """When standard input ends, the bridge is gone."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
