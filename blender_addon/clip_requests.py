@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an engine is asked for, shot by shot."""
+"""What an engine is asked for, shot by shot. Pure: standard library only, so that the add-on knows it at once."""
 
 from collections.abc import Iterable
 
-from blender_addon.protocol import ClipRequest, EditPlan, EnergyCurve, Shot, SongAnalysis
-from blender_addon.timing import frame_at
+from .protocol import ClipRequest, EditPlan, EnergyCurve, Shot, SongAnalysis
+from .timing import frame_at
 
 ENERGY_SAMPLES_PER_S = 8
 
