@@ -26,6 +26,7 @@ from blender_addon.protocol import (
 from blender_addon.timing import FRAME_RATES
 from bridge.errors import BadInput
 from bridge.plan import clip_requests, explain, plan_edit
+from bridge.plan.motion import motions
 from bridge.plan.storyboard import BoardShot, Storyboard
 
 LOOK = CoverLook("c" * 64, (), ("deep teal", "warm amber light"), NEUTRAL_GRADE)
@@ -331,6 +332,22 @@ def test_a_long_song_is_cut_to_an_excerpt_around_its_drop():
     assert 0.2 <= (song.drop_s - excerpt.start_s) / (excerpt.end_s - excerpt.start_s) <= 0.75
     assert song.energy.mean(excerpt.start_s, excerpt.start_s + 6) < 0.5
     assert excerpt.fades_out
+
+
+def test_a_drop_near_the_songs_start_is_still_a_cut():
+    levels = [1.0] + [0.1] * 5 + [0.9] * 40
+    song = make_song([2.0] * 46, levels=levels, sections=[(1, SectionRole.VERSE), (16, SectionRole.CHORUS)], drop=1)
+    plan = plan_edit(song, LOOK)
+    assert plan.excerpt.start_s == 0
+    assert plan.shots[1].start_frame == 48
+
+
+def test_energies_that_round_to_one_motion_are_told_apart():
+    energies = [0.1, 0.9, 0.5, 0.5001, 0.5002, 0.5003] + [0.5 + n / 10**6 for n in range(1, 80)]
+    by_energy = [motion for _, motion in sorted(zip(energies, motions(energies), strict=True))]
+    assert all(low < high for low, high in pairwise(by_energy))
+    assert by_energy[0] >= 1
+    assert by_energy[-1] <= 255
 
 
 def test_the_storyboard_is_obeyed():
