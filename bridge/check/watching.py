@@ -22,6 +22,8 @@ LONG_SIDE_PX = 480
 SAMPLES_PER_S = 2
 """pictures kept for the palette"""
 MOST_SAMPLES = 240
+_EXACT = 0x4 | 0x40000 | 0x2000 | 0x4000
+"""swscale's bicubic with accurate_rnd, full_chroma_int and full_chroma_inp; without them colours are 1 to 2 off"""
 STILL = 0.8
 """mean difference (0-255) within which two coded pictures show the same"""
 STILL_TILE = 2.5
@@ -53,9 +55,8 @@ class Watched:
     """how many frames show the last picture, at the end"""
     samples: list[Frame] = field(default_factory=list)
     """small pictures, evenly spread"""
-    first: Frame | None = None
-    """the first frame at full size, upright"""
     last: Frame | None = None
+    """the last frame at full size, upright"""
     damaged_packets: int = 0
 
 
@@ -66,35 +67,37 @@ def watch(video: Path, track: VideoTrack, report: Callable[[float], None]) -> Wa
         BadInput: not one picture can be decoded.
     """
     seen = Watched()
+    damage: list[str] = []
     finder = CutFinder(float(track.fps))
     meter = _FlowPairs(track.fps)
     rests = _Rests()
     every = max(1, round(float(track.fps) / SAMPLES_PER_S), -(-track.frame_count // MOST_SAMPLES))
     latest: av.VideoFrame | None = None
-    for frame in _frames(video, seen):
-        small = _small(frame)
-        if seen.first is None:
-            seen.first = _upright(frame, frame.rotation)
-        finder.push(seen.frame_count, small)
-        meter.push(seen.frame_count, small)
-        rests.push(small)
+    for frame in decoded(video, damage):
+        picture = small(frame)
+        finder.push(seen.frame_count, picture)
+        meter.push(seen.frame_count, picture)
+        rests.push(picture)
         if seen.frame_count % every == 0:
-            seen.samples.append(_halved(small))
+            seen.samples.append(_halved(picture))
         seen.frame_count += 1
         latest = frame
         report(seen.frame_count / max(track.frame_count, seen.frame_count))
     if latest is None:
         raise BadInput(f"No picture of {video.name} can be decoded; export it again, as H.264 in MP4.")
-    seen.last = _upright(latest, latest.rotation)
+    seen.last = upright(latest, latest.rotation)
     seen.cuts, seen.moves, seen.move_step_s = finder.finish(), meter.moves, meter.step_s
+    seen.damaged_packets = len(damage)
     seen.hold_frames, seen.rest_frames = rests.hold_frames, rests.rest_frames
     return seen
 
 
-def _frames(video: Path, seen: Watched) -> Iterator[av.VideoFrame]:
+def decoded(video: Path, damage: list[str] | None = None) -> Iterator[av.VideoFrame]:
+    """Every picture that can be decoded; what is wrong with the others goes to `damage`."""
     with av.open(str(video), metadata_errors="ignore") as container:
         stream = pictures_of(container)
-        assert stream is not None  # `probe` has seen it
+        if stream is None:
+            return
         stream.thread_type = "AUTO"
         packets = container.demux(stream)
         while True:
@@ -103,26 +106,28 @@ def _frames(video: Path, seen: Watched) -> Iterator[av.VideoFrame]:
                 yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
             except (StopIteration, av.error.EOFError):
                 return
-            except av.error.InvalidDataError:
-                seen.damaged_packets += 1
+            except av.error.InvalidDataError as error:
+                if damage is not None:
+                    damage.append(str(error))
 
 
-def _small(frame: av.VideoFrame) -> Frame:
+def small(frame: av.VideoFrame) -> Frame:
+    """A picture in sRGB, upright, its long side at most `LONG_SIDE_PX`."""
     scale = min(1.0, LONG_SIDE_PX / max(frame.width, frame.height))
-    width_px, height_px = max(16, round(frame.width * scale / 2) * 2), max(16, round(frame.height * scale / 2) * 2)
-    small = frame.reformat(width_px, height_px, "rgb24", interpolation="AREA")
-    return _upright(small, frame.rotation)
+    width_px, height_px = (max(16, round(side * scale / 2) * 2) for side in (frame.width, frame.height))
+    return upright(frame.reformat(width_px, height_px, "rgb24", interpolation="AREA"), frame.rotation)
 
 
-def _upright(frame: av.VideoFrame, rotation: int) -> Frame:
+def upright(frame: av.VideoFrame, rotation: int) -> Frame:
     """The picture in sRGB, turned as the file's display matrix says (in degrees): phones record sideways."""
-    rgb = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    exact = frame if frame.format.name == "rgb24" else frame.reformat(format="rgb24", interpolation=_EXACT)
+    rgb = np.asarray(exact.to_ndarray(), np.uint8)
     return np.ascontiguousarray(np.rot90(rgb, round(rotation / 90) % 4))
 
 
-def _halved(small: Frame) -> Frame:
-    height, width = small.shape[:2]
-    return np.asarray(cv2.resize(small, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+def _halved(picture: Frame) -> Frame:
+    height, width = picture.shape[:2]
+    return np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 class _FlowPairs:
@@ -138,13 +143,13 @@ class _FlowPairs:
     def step_s(self) -> float:
         return float(self._step / self._fps)
 
-    def push(self, frame: int, small: Frame) -> None:
+    def push(self, frame: int, picture: Frame) -> None:
         if frame % self._step:
             return
         if self._previous is not None:
-            flow_px = FlowMeter.between(self._previous, small, self._fps)
+            flow_px = FlowMeter.between(self._previous, picture, self._fps)
             self.moves.append(Moved(frame - self._step, frame, flow_px))
-        self._previous = small
+        self._previous = picture
 
 
 class _Rests:
@@ -157,15 +162,15 @@ class _Rests:
         self.hold_frames = 0
         self.rest_frames = 0
 
-    def push(self, small: Frame) -> None:
+    def push(self, picture: Frame) -> None:
         if self._first is None or self._anchor is None:
-            self._first = self._anchor = small
-        self._holding = self._holding and _same(self._first, small)
+            self._first = self._anchor = picture
+        self._holding = self._holding and _same(self._first, picture)
         self.hold_frames += self._holding
-        if _same(self._anchor, small):
+        if _same(self._anchor, picture):
             self.rest_frames += 1
         else:
-            self._anchor, self.rest_frames = small, 1
+            self._anchor, self.rest_frames = picture, 1
 
 
 def _same(one: Frame, other: Frame) -> bool:
