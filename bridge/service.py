@@ -15,9 +15,9 @@ from blender_addon.protocol import ClipRequest, Job, JobState
 from bridge.calls import Calls
 from bridge.errors import BadInput
 from bridge.jobs.checks import JOB_ID, BadField, check
-from bridge.jobs.devices import cpus, gpus, kind_for
+from bridge.jobs.devices import cpus, gpus, kind_for, wants_gpu
 from bridge.jobs.dispatcher import Dispatcher
-from bridge.jobs.executor import MAKE_CLIP, Device, Executor
+from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Executor
 from bridge.jobs.queue import ACTIVE, JobQueue, Submission
 from bridge.jobs.speeds import Estimate, Speeds
 from bridge.store import Store
@@ -91,7 +91,7 @@ class Bridge:
             if not JOB_ID.fullmatch(job.id):
                 raise BadField(f"jobs[{index}].id", "must be 1 to 64 letters, digits, - or _")
             check(job.request, f"jobs[{index}].request", self.store.__contains__, lacks)
-        submissions = [Submission(job.request, kind_for(job.request.engine), job.id) for job in new]
+        submissions = [Submission(job.request, self._kind(job.request.engine), job.id) for job in new]
         with self._pinned({job.id: job.request for job in new}):
             jobs = self.jobs.submit(submissions)
         self._dispatcher.wake()
@@ -178,6 +178,11 @@ class Bridge:
         return LocalExecutor(
             self.options.store, self._devices(), self._dispatcher.on_event, log_folder=logs, make_clip=make_clip
         )
+
+    def _kind(self, engine: str) -> DeviceKind:
+        if self.options.cluster:  # which has what it needs, or takes the CPU for it
+            return DeviceKind.GPU if wants_gpu(engine) else DeviceKind.CPU
+        return kind_for(engine)
 
     def _devices(self) -> list[Device]:
         return [*gpus(), *cpus(self.options.cpu_workers)]

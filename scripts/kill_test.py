@@ -31,6 +31,7 @@ from bridge.store import Store
 
 ROOT = Path(__file__).parents[1]
 BATCH = 40
+LONGEST_PAUSE_S = 1.5
 MADE_LOG = "BEATBOARD_KILL_TEST_LOG"
 
 
@@ -71,7 +72,8 @@ class Trial:
             self._ask(lambda client, ids=ids: client.submit([_request(name, self.cover) for name in ids], ids))
             self.accepted |= set(ids)
             while self.kills.total() < kills and self._active():
-                time.sleep(self.random.uniform(0.0, 4.0))
+                self._wait_for_work()
+                time.sleep(self.random.uniform(0.0, LONGEST_PAUSE_S))
                 self._kill()
             batch += 1
             print(f"{self.kills.total()} kills, {len(self.accepted)} jobs", file=sys.stderr, flush=True)
@@ -92,6 +94,12 @@ class Trial:
     def _active(self) -> bool:
         status = self._ask(lambda client: client.queue())
         return status.queued + status.running > 0
+
+    def _wait_for_work(self) -> None:
+        """Most kills should hit a shot that is being made, some the start of the processes."""
+        end_s = time.monotonic() + (20.0 if self.random.random() < 0.8 else 0.0)
+        while time.monotonic() < end_s and not self._ask(_is_making):
+            time.sleep(0.05)
 
     def _ask(self, question):
         """Asks until the bridge answers, starting it again if it is dead."""
@@ -128,6 +136,10 @@ def _cover(path: Path) -> Path:
     y, x = np.mgrid[:256, :256]
     Image.fromarray(np.stack([x, y, (x * y) % 256], axis=-1).astype(np.uint8)).save(path)
     return path
+
+
+def _is_making(client: Client) -> bool:
+    return any(job.stage != "starting" for job in client.jobs(states=[JobState.RUNNING]).jobs)
 
 
 def _all_jobs(client: Client) -> list[Job]:

@@ -39,7 +39,11 @@ def cpus(count: int | None = None) -> list[Device]:
 
 def kind_for(engine: str) -> DeviceKind:
     """What this engine runs on here: a GPU if it is made for one and there is one."""
+    return DeviceKind.GPU if wants_gpu(engine) and gpus() else DeviceKind.CPU
+
+
+def wants_gpu(engine: str) -> bool:
+    """Whether it is made for one."""
     from bridge.engines import registry
 
-    wants_gpu = any(entry.name == engine and "torch" in entry.packages for entry in registry.TABLE)
-    return DeviceKind.GPU if wants_gpu and gpus() else DeviceKind.CPU
+    return any(entry.name == engine and "torch" in entry.packages for entry in registry.TABLE)

@@ -49,7 +49,7 @@ class LocalExecutor:
         log_folder: Path | None = None,
         make_clip: str = MAKE_CLIP,
     ) -> None:
-        self._scratch = _own_scratch(store)
+        self._scratch = own_scratch(store)
         logs = log_folder or self._scratch
         cpu_count = sum(device.kind is DeviceKind.CPU for device in devices)
         command = (sys.executable, "-m", "bridge.jobs.worker", "--store", str(store), "--make-clip", make_clip)
@@ -261,7 +261,7 @@ def _environment(device: Device, cpu_count: int) -> dict[str, str]:
     return environment
 
 
-def _own_scratch(store: Path) -> Path:
+def own_scratch(store: Path) -> Path:
     """A folder for this process; those of processes that are no more are removed."""
     import psutil
 

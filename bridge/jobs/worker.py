@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from blender_addon import codec
-from blender_addon.protocol import Clip
 from bridge.errors import BeatboardError, Cancelled
 from bridge.jobs.executor import Event, EventKind, Task
 from bridge.store import Store
@@ -80,46 +79,45 @@ class TaskWork:
             self._send(Event(self._job_id, EventKind.PROGRESS, progress, stage, picture))
 
 
-class Worker:
-    """Takes commands from a thread that reads them, and does the tasks on the main thread."""
+class TaskRunner:
+    """Does tasks, one at a time; any thread may cancel.
 
-    def __init__(self, store: Store, scratch: Path, make_clip: str, events: TextIO) -> None:
+    Args:
+        scratch: where each task gets its folder.
+        make_clip: module:function.
+        send: told how far a task is.
+    """
+
+    def __init__(self, store: Store, scratch: Path, make_clip: str, send: Callable[[Event], None]) -> None:
         self._store = store
         self._scratch = scratch
         self._make_clip = make_clip
-        self._events = events
-        self._events_lock = threading.Lock()
-        self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._send = send
         self._cancelled: set[str] = set()
         self._work: dict[str, TaskWork] = {}
 
-    def listen(self, commands: TextIO) -> None:
-        """Reads commands until they end, then ends the process, whatever it is doing, and what it started."""
-        for line in commands:
-            command = codec.loads(Command, line)
-            if command.task:
-                self._cancelled.discard(command.task.job_id)  # an earlier attempt's
-                self._tasks.put(command.task)
-            if command.cancel:
-                self._cancelled.add(command.cancel)
-                if work := self._work.get(command.cancel):
-                    work.cancelled.set()
-        end_group()
+    def warm_up(self) -> None:
+        """Loads the code ahead of the first task."""
+        load(self._make_clip)
 
-    def work(self) -> None:
-        """Does one task after the other, for ever."""
-        make_clip = load(self._make_clip)
-        while True:
-            task = self._tasks.get()
-            self._send(self._do(task, make_clip))
+    def expect(self, job_id: str) -> None:
+        """A task of this job comes next: what was cancelled earlier was another attempt."""
+        self._cancelled.discard(job_id)
 
-    def _do(self, task: Task, make_clip: Callable[..., Clip]) -> Event:
+    def cancel(self, job_id: str) -> None:
+        """Lets the job's next report raise `Cancelled`, now or when it starts."""
+        self._cancelled.add(job_id)
+        if work := self._work.get(job_id):
+            work.cancelled.set()
+
+    def run(self, task: Task) -> Event:
+        """Does a task, and gives its last event."""
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
         work = self._work[task.job_id] = TaskWork(task, folder, self._store, self._send)
         if task.job_id in self._cancelled:
             work.cancelled.set()
         try:
-            clip = make_clip(task.request, self._store, work)
+            clip = load(self._make_clip)(task.request, self._store, work)
             return Event(task.job_id, EventKind.DONE, 1.0, clip=clip, peak_memory_bytes=peak_memory_bytes())
         except Cancelled:
             return Event(task.job_id, EventKind.CANCELLED)
@@ -133,6 +131,33 @@ class Worker:
             del self._work[task.job_id]
             self._cancelled.discard(task.job_id)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class Worker:
+    """Takes commands from a thread that reads them, and does the tasks on the main thread."""
+
+    def __init__(self, store: Store, scratch: Path, make_clip: str, events: TextIO) -> None:
+        self._events = events
+        self._events_lock = threading.Lock()
+        self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._runner = TaskRunner(store, scratch, make_clip, self._send)
+
+    def listen(self, commands: TextIO) -> None:
+        """Reads commands until they end, then ends the process, whatever it is doing, and what it started."""
+        for line in commands:
+            command = codec.loads(Command, line)
+            if command.task:
+                self._runner.expect(command.task.job_id)
+                self._tasks.put(command.task)
+            if command.cancel:
+                self._runner.cancel(command.cancel)
+        end_group()
+
+    def work(self) -> None:
+        """Does one task after the other, for ever."""
+        self._runner.warm_up()
+        while True:
+            self._send(self._runner.run(self._tasks.get()))
 
     def _send(self, event: Event) -> None:
         with self._events_lock:

@@ -1,0 +1,94 @@
+"""Needs the extra `cluster`; starts a small Ray cluster of its own on this machine."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+
+from blender_addon.protocol import JobState
+from bridge.errors import BadInput
+from bridge.jobs.dispatcher import Dispatcher
+from bridge.jobs.executor import DeviceKind
+from bridge.jobs.queue import JobQueue, Submission
+from bridge.jobs.speeds import Speeds
+from bridge.store import Store
+from tests.bridge.test_jobs_batch import FAKE, request, wait_until
+
+ray = pytest.importorskip("ray")
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    os.environ["PYTHONPATH"] = str(ROOT)
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0})
+    yield cluster.address
+    cluster.shutdown()
+
+
+class Batch:
+    def __init__(self, cluster, folder):
+        from bridge.jobs.ray_executor import RayExecutor
+
+        self.store = Store(folder / "store")
+        self.cover = self.store.put_bytes(b"a cover")
+        self.changes = []
+        self.jobs = JobQueue(None, lambda job_id, state: self.changes.append((job_id, state)))
+        self.dispatcher = Dispatcher(self.jobs, Speeds(folder / "speeds.db"))
+        self.executor = RayExecutor(self.store, cluster, self.dispatcher.on_event, make_clip=FAKE)
+
+    def __call__(self, *requests):
+        names = [f"j{i}" for i in range(len(requests))]
+        wanted = [dataclasses.replace(one, cover_sha256=self.cover) for one in requests]
+        kinds = [DeviceKind.CPU, DeviceKind.GPU]
+        self.jobs.submit([Submission(one, kinds[i % 2], names[i]) for i, one in enumerate(wanted)])
+        self.dispatcher.run(self.executor, until_idle=True)
+        return [self.jobs.get(name) for name in names]
+
+
+@pytest.fixture
+def batch(cluster, tmp_path):
+    batch = Batch(cluster, tmp_path)
+    yield batch
+    batch.executor.close()
+
+
+def test_a_worker_killed_mid_shot_costs_nothing_but_time(batch, tmp_path):
+    shots = [request(f"s{i}", steps="3", step_s="0.1") for i in range(5)]
+    jobs = batch(request("x", f"crash-once {tmp_path / 'marker'}"), *shots)
+    assert [job.state for job in jobs] == ["done"] * 6
+    assert (tmp_path / "marker").exists(), "a worker was killed"
+    for job in jobs:
+        assert job.clip is not None
+        assert batch.store.path(job.clip.sha256).is_file()
+    ends = [job_id for job_id, state in batch.changes if state is JobState.DONE]
+    assert sorted(ends) == sorted(job.id for job in jobs), "each ended once"
+
+
+def test_progress_errors_and_cancel_come_through(batch):
+    import threading
+
+    def cancel_when_running():
+        wait_until(lambda: batch.jobs.active() and batch.jobs.get("j1").progress > 0, 60)
+        batch.dispatcher.cancel("j1")
+
+    canceller = threading.Thread(target=cancel_when_running)
+    canceller.start()
+    bad, cancelled, hungry = batch(
+        request("a", "bad"), request("b", steps="600", step_s="0.1"), request("c", "memory 1")
+    )
+    canceller.join()
+    assert bad.error == "The prompt is bad. Write another."
+    assert cancelled.state is JobState.CANCELLED
+    assert hungry.state is JobState.DONE
+    assert hungry.notes == ("out of memory: retried with memory level 1 of 3",)
+
+
+def test_no_cluster_is_said():
+    from bridge.jobs.ray_executor import connect
+
+    with pytest.raises(BadInput, match=r"No Ray cluster answers at ray://127\.0\.0\.1:1"):
+        connect("ray://127.0.0.1:1")
