@@ -16,8 +16,11 @@ _BACKGROUND_DEPTH = (0.05, 0.5)
 _SUBJECT_DEPTH = (0.72, 0.95)
 _SUBJECT_SHARE = (0.015, 0.6)
 """a subject smaller or larger than this part of the picture is no layer of its own"""
-_EDGE_RATIO = 1.15
+_EDGE_RATIO = 2.2
 """a cut-out whose outline lies on edges at least this much stronger than average is believed"""
+_STRONG = 4.0
+_CUT_SHARE = 0.02
+"""unless more than this part of its outline cuts through edges that are this much stronger than average"""
 
 
 def estimate(picture: Frame) -> Map:
@@ -85,14 +88,43 @@ def _dome(mask: Map) -> Map:
 
 
 def _is_believable(small: Frame, mask: Map) -> bool:
-    """Whether the cut-out has a plausible size and its outline follows edges of the picture."""
+    """Whether the cut-out has a plausible size, and its outline follows edges of the picture and cuts none."""
     if not _SUBJECT_SHARE[0] <= float(mask.mean()) <= _SUBJECT_SHARE[1]:
         return False
-    smooth = cv2.GaussianBlur(small, (0, 0), 1.5).astype(np.float32)
-    gradient = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)).max(axis=2)
-    solid = (mask > 0.5).astype(np.uint8)
-    outline = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0
-    return bool(outline.any()) and float(gradient[outline].mean()) > _EDGE_RATIO * float(gradient.mean())
+    edges, normals, (y, x) = _gradients(small), *_outline(mask)
+    if not len(x):
+        return False
+    normal_x, normal_y = normals
+    across = np.abs(edges[0] * normal_x[..., None] + edges[1] * normal_y[..., None]).max(axis=2)
+    along = np.abs(edges[1] * normal_x[..., None] - edges[0] * normal_y[..., None]).max(axis=2)
+    typical = float(np.hypot(*edges).max(axis=2).mean()) + 1e-6
+    follows = cv2.dilate(across, np.ones((5, 5), np.uint8))[y, x]
+    near_along = cv2.dilate(along, np.ones((3, 3), np.uint8))
+
+    def beside(step_px: int) -> npt.NDArray:
+        row = np.round(y + step_px * normal_y[y, x]).astype(int).clip(0, mask.shape[0] - 1)
+        return near_along[row, np.round(x + step_px * normal_x[y, x]).astype(int).clip(0, mask.shape[1] - 1)]
+
+    # A line that goes on at either side would be torn when the layers move apart: drawings and lettering have such.
+    cuts = np.minimum(beside(7), beside(-7)) > _STRONG * typical
+    return float(np.median(follows)) > _EDGE_RATIO * typical and float(cuts.mean()) < _CUT_SHARE
+
+
+def _gradients(small: Frame) -> tuple[npt.NDArray, npt.NDArray]:
+    """Per channel, to the right and down."""
+    smooth = cv2.GaussianBlur(small, (0, 0), 1.2).astype(np.float32)
+    return cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)
+
+
+def _outline(mask: Map) -> tuple[tuple[npt.NDArray, npt.NDArray], tuple[npt.NDArray, npt.NDArray]]:
+    """The direction across the mask's edge everywhere near it, and the edge's places, without the picture's rim."""
+    solid = (mask > 0.5).astype(np.float32)
+    soft = cv2.GaussianBlur(solid, (0, 0), 3)
+    x, y = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    length = np.hypot(x, y) + 1e-6
+    edge = cv2.morphologyEx(solid, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    edge[:3] = edge[-3:] = edge[:, :3] = edge[:, -3:] = False
+    return (x / length, y / length), np.nonzero(edge)  # pyright: ignore[reportReturnType]
 
 
 def _soft(values: npt.NDArray, share: float) -> Map:

@@ -148,8 +148,8 @@ class _Shot:
         """The camera on each frame, as fast as its motion asks: the first of the moves that gets there in its room."""
         if self.request.frame_count < 2:
             return partial(self.moves[0], _TYPICAL_SPEED)
-        height_px = max(16, round(_PREVIEW_WIDTH_PX * self.request.height_px / self.request.width_px))
-        stage = self._stage(_PREVIEW_WIDTH_PX, height_px)
+        width_px = min(_PREVIEW_WIDTH_PX, self.request.width_px)
+        stage = self._stage(width_px, max(16, round(width_px * self.request.height_px / self.request.width_px)))
         nearest, best = math.inf, partial(self.moves[0], _TYPICAL_SPEED)
         for move in self.moves:
             speed, miss = self._speed(stage, move)
