@@ -2,8 +2,9 @@
 """The way from this machine's other programs to its running bridge: `beatboard jobs` uses it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from blender_addon.link.client import Client
+from blender_addon.link.client import Client, LinkError, Unreachable
 from blender_addon.protocol import Job, JobState
 from bridge import settings
 from bridge.errors import BadInput
@@ -11,6 +12,7 @@ from bridge.instance import read_connection
 
 LATEST = 2**53
 """a revision that is never reached: asking for what changed since then gives no jobs, and the newest revision"""
+NOT_RUNNING = "No bridge is running. Start one with: beatboard serve"
 FINAL = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
@@ -22,30 +24,47 @@ def connect() -> Client:
     """
     connection = read_connection(settings.data_folder())
     if connection is None:
-        raise BadInput("No bridge is running. Start one with: beatboard serve")
-    return Client(connection.url, connection.token, connection.fingerprint)
+        raise BadInput(NOT_RUNNING)
+    client = Client(connection.url, connection.token, connection.fingerprint)
+    with _plainly():
+        client.health()
+    return client
 
 
 def all_jobs(client: Client, states: tuple[JobState, ...] = ()) -> Iterator[Job]:
     """Every job, least recently changed first."""
     since, more = 0, True
     while more:
-        page = client.jobs(since, states=states)
+        with _plainly():
+            page = client.jobs(since, states=states)
         yield from page.jobs
         since, more = page.revision, page.more
 
 
 def watch(client: Client, wait_s: float = 20.0) -> Iterator[Job]:
     """What is queued or running, then every change; ends when nothing is queued or running any more."""
-    since = client.jobs(LATEST).revision
+    with _plainly():
+        since = client.jobs(LATEST).revision
     active = set()
     for job in all_jobs(client, (JobState.QUEUED, JobState.RUNNING)):
         active.add(job.id)
         yield job
     while active:
-        page = client.jobs(since, wait_s=wait_s)
+        with _plainly():
+            page = client.jobs(since, wait_s=wait_s)
         since = page.revision
         for job in page.jobs:
             if job.id in active or job.state not in FINAL:
                 (active.discard if job.state in FINAL else active.add)(job.id)
                 yield job
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Turns the link's errors into ours."""
+    try:
+        yield
+    except Unreachable:
+        raise BadInput(NOT_RUNNING) from None
+    except LinkError as error:
+        raise BadInput(str(error)) from None

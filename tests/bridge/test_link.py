@@ -19,6 +19,8 @@ from blender_addon.link.messages import AnalyzeSong, Pause
 from blender_addon.link.process import BridgeProcess, Installation
 from blender_addon.protocol import Job, JobState
 from bridge import settings
+from bridge.errors import BadInput
+from bridge.jobs import client as jobs_client
 from tests.bridge.test_jobs_batch import FAKE, request, runs, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -180,6 +182,19 @@ def test_a_call_is_cancelled_by_an_error_of_who_waits(client, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         client.call("analyze", AnalyzeSong(path), stop)
     assert client.health().fault == ""
+
+
+def test_this_machines_bridge_is_listed_and_watched(bridge, client, cover, monkeypatch, tmp_path):
+    monkeypatch.setenv("BEATBOARD_HOME", str(bridge.home))
+    mine = jobs_client.connect()
+    (job,) = client.submit([new(cover, "w1")])
+    seen = [one.state for one in jobs_client.watch(mine) if one.id == job.id]
+    assert seen[-1] is JobState.DONE
+    assert job.id in {one.id for one in jobs_client.all_jobs(mine)}
+    monkeypatch.setenv("BEATBOARD_HOME", str(tmp_path))
+    (tmp_path / "bridge.json").write_text('{"url": "http://127.0.0.1:1", "token": "t", "pid": 1, "fingerprint": ""}')
+    with pytest.raises(BadInput, match="No bridge is running"):
+        jobs_client.connect()
 
 
 def test_files_that_a_client_holds_must_be_there(client, cover):
