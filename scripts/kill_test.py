@@ -31,7 +31,7 @@ from bridge.store import Store
 
 ROOT = Path(__file__).parents[1]
 BATCH = 40
-LONGEST_PAUSE_S = 1.5
+LONGEST_PAUSE_S = 6.0
 MADE_LOG = "BEATBOARD_KILL_TEST_LOG"
 
 
