@@ -4,7 +4,8 @@
 The grade is a matrix that keeps greys grey (saturation and leanings of hue) and three monotone, smooth curves
 (exposure, contrast, tints of shadows, mid-tones and highlights). Its numbers are found by minimising the sliced
 Wasserstein distance between the graded footage's and the cover's colours in Oklab, plus what it costs to leave
-neutral. Then the whole is eased back toward neutral until it does no harm (`_harmless`).
+neutral. Fits of more and more care are tried, each eased back toward
+neutral until it does no harm (`_Watched`).
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +15,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from skimage.metrics import structural_similarity
 
 from blender_addon.protocol import NEUTRAL_GRADE, Grade
 from bridge.cover.grading import apply_grade
 from bridge.cover.oklab import Floats, from_srgb, gradient_to_srgb, to_srgb
+from bridge.cover.subject import faces
 from bridge.cover.transport import directions, sample_colors, squared_distance
 from bridge.engines.base import Frame
 
@@ -27,6 +30,13 @@ _SAMPLES = 2048
 _AXES = directions(24).T
 _NEUTRAL = np.concatenate([np.zeros(6), np.tile(np.concatenate([[0.0], np.ones(_KNOTS)]), 3)])
 _BOUNDS = [(-0.25, 0.4)] * 6 + ([(0.0, 0.25)] + [(0.35, 2.2)] * _KNOTS) * 3
+_NEAR, _FAR = 0.045, 0.065
+"""palette distances: nearer footage is the cover's own and stays, farther footage is free to move"""
+_COVER_STAYS, _SKIN_STAYS = 3.0, 0.02
+"""what it costs to move the colours of a cover that the footage resembles, and those of skin"""
+_CARES = (1.0, 5.0, 20.0)
+_TURN_DEG, _TURN_WITHOUT_PEOPLE_DEG = 25.0, 70.0
+"""how far the hue of skin may turn where the footage shows faces, and where it shows none"""
 _OFF_DIAGONAL = ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1))
 
 SKIN = np.array(
@@ -66,10 +76,21 @@ def _ordinary_colors() -> Frame:
 
 
 def _fitted(colors: Frame, cover: Frame, frames: list[Frame], pull: float) -> Grade:
+    """The grade that comes nearest to the cover's colours among the harmless ones, from free to careful fits."""
+    watched = _Watched.of(frames, cover)
     goal = from_srgb(sample_colors([cover], _SAMPLES))
-    problem = _Problem.of(colors, goal)
-    found = minimize(problem.cost, _NEUTRAL, jac=True, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 120})
-    return _harmless(lambda share: _grade_of(_NEUTRAL + share * pull * (found.x - _NEUTRAL)), frames)
+    best, best_distance = NEUTRAL_GRADE, np.inf
+    for care in _CARES:
+        problem = _Problem.of(colors, goal, care)
+        found = minimize(problem.cost, _NEUTRAL, jac=True, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 80})
+        away = pull * (found.x - _NEUTRAL)
+        share = watched.harmless_share(lambda share, away=away: _grade_of(_NEUTRAL + share * away))
+        distance = problem.distance(_NEUTRAL + share * away)
+        if share > 0 and distance < best_distance:
+            best, best_distance = _grade_of(_NEUTRAL + share * away), distance
+        if share == 1:  # more care would only do less
+            break
+    return best
 
 
 @dataclass(frozen=True)
@@ -83,22 +104,28 @@ class _Problem:
     kept: Floats
     """sRGB-encoded colours that shall stay as they are, (k, 3)"""
     kept_weight: npt.NDArray[np.float32]
+    care: float
+    """multiplies what it costs to leave neutral"""
 
     @classmethod
-    def of(cls, colors: Frame, goal: Floats) -> "_Problem":
+    def of(cls, colors: Frame, goal: Floats, care: float) -> "_Problem":
         footage = from_srgb(colors)
         skin = np.repeat(SKIN, 8, axis=0).astype(np.float32) / 255
         cover_rgb = np.clip(to_srgb(goal[::4]), 0, 1)
-        overlap = _overlap(footage, goal)
+        sorted_goal = np.sort(goal @ _AXES, axis=0)
+        distance = float(np.abs(np.sort(footage @ _AXES, axis=0) - sorted_goal).mean())
+        nearness = float(np.clip((_FAR - distance) / (_FAR - _NEAR), 0, 1))
+        cover_weight = _COVER_STAYS * (0.005 * care + nearness)
         weights = [
-            np.full(len(cover_rgb), (0.05 + 3.0 * overlap**2) / len(cover_rgb)),
-            np.full(len(skin), 0.05 / len(skin)),
+            np.full(len(cover_rgb), cover_weight / len(cover_rgb)),
+            np.full(len(skin), _SKIN_STAYS / len(skin)),
         ]
         return cls(
             footage=colors.astype(np.float32) / 255,
-            sorted_goal=np.sort(goal @ _AXES, axis=0),
+            sorted_goal=sorted_goal,
             kept=np.concatenate([cover_rgb, skin]),
             kept_weight=np.concatenate(weights).astype(np.float32),
+            care=care,
         )
 
     def cost(self, parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -113,19 +140,11 @@ class _Problem:
         gradient += back(gradient_to_srgb(held, 2 * self.kept_weight[:, None] * drift))
 
         shape, by_shape = _cost_of_shape(parameters)
-        return distance + drift_cost + shape, gradient + by_shape
+        return distance + drift_cost + self.care * shape, gradient + self.care * by_shape
 
-
-def _overlap(footage: Floats, goal: Floats) -> float:
-    """The share of colours that footage and cover have in common, 0-1: the intersection of coarse histograms."""
-    step = np.array([0.1, 0.05, 0.05], np.float32)
-    counts = []
-    for colors in (footage, goal):
-        histogram = np.zeros((12, 18, 18))
-        cells = np.floor(colors / step).astype(int) + np.array([0, 9, 9])
-        np.add.at(histogram, tuple(np.clip(cells, 0, [11, 17, 17]).T), 1 / len(colors))
-        counts.append(cv2.GaussianBlur(histogram.reshape(12, -1), (1, 3), 0).reshape(histogram.shape))
-    return float(np.minimum(counts[0], counts[1]).sum())
+    def distance(self, parameters: npt.NDArray[np.float64]) -> float:
+        """The squared distance to the cover's colours that is left."""
+        return squared_distance(from_srgb(_forward(parameters, self.footage)[0]), self.sorted_goal, _AXES)[0]
 
 
 def _matrix_of(parameters: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -182,21 +201,21 @@ def _forward(
 def _cost_of_shape(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
     """What strong mixing, slopes away from 1, bends, lifted blacks and whites beyond 1 cost."""
     gradient = np.zeros_like(parameters)
-    gradient[:6] = 2 * 0.004 * parameters[:6]
-    cost = 0.004 * float((parameters[:6] ** 2).sum())
+    gradient[:6] = 2 * 0.001 * parameters[:6]
+    cost = 0.001 * float((parameters[:6] ** 2).sum())
     end, _ = _basis(np.ones(1))
     for c in range(3):
         part = slice(6 + c * (1 + _KNOTS), 6 + (c + 1) * (1 + _KNOTS))
         numbers = parameters[part]
         bend = np.diff(numbers[1:])
         beyond = max(0.0, float((end @ numbers)[0]) - 1)
-        cost += 0.02 * numbers[0] ** 2 + 2e-4 * float(((numbers[1:] - 1) ** 2).sum()) + 1e-3 * float((bend**2).sum())
+        cost += 0.02 * numbers[0] ** 2 + 5e-5 * float(((numbers[1:] - 1) ** 2).sum()) + 5e-4 * float((bend**2).sum())
         cost += beyond**2
         by_number = 2 * beyond * end[0]
         by_number[0] += 2 * 0.02 * numbers[0]
-        by_number[1:] += 2 * 2e-4 * (numbers[1:] - 1)
-        by_number[1:-1] -= 2e-3 * bend
-        by_number[2:] += 2e-3 * bend
+        by_number[1:] += 2 * 5e-5 * (numbers[1:] - 1)
+        by_number[1:-1] -= 1e-3 * bend
+        by_number[2:] += 1e-3 * bend
         gradient[part] += by_number
     return cost, gradient
 
@@ -210,22 +229,42 @@ def _grade_of(parameters: npt.NDArray[np.floating]) -> Grade:
     )
 
 
-def _harmless(grade_at: Callable[[float], Grade], frames: list[Frame]) -> Grade:
-    """The strongest of the grades between neutral (0) and full (1) that does no harm to the frames."""
-    step = max(1, len(frames) // 12)
-    small = [_reduced(frame) for frame in frames[::step]]
-    for share in np.linspace(1, 0, 21)[:-1]:
-        grade = grade_at(float(share))
-        if _does_no_harm(grade, small):
-            return grade
-    return NEUTRAL_GRADE
+@dataclass(frozen=True)
+class _Watched:
+    """The pictures that a grade must not harm, made small."""
+
+    frames: list[Frame]
+    cover: Frame
+    widest_turn_deg: float
+
+    @classmethod
+    def of(cls, frames: list[Frame], cover: Frame) -> "_Watched":
+        small = [_reduced(frame) for frame in frames[:: max(1, len(frames) // 12)]]
+        people = any(faces(frame) for frame in small)
+        return cls(small, _reduced(cover), _TURN_DEG if people else _TURN_WITHOUT_PEOPLE_DEG)
+
+    def harmless_share(self, grade_at: Callable[[float], Grade]) -> float:
+        """How much of the way from neutral (0) to a full grade (1) can be gone."""
+        shares = np.linspace(1, 0.05, 20)
+        return next((float(share) for share in shares if self.unharmed_by(grade_at(float(share)))), 0.0)
+
+    def unharmed_by(self, grade: Grade) -> bool:
+        """No crushed blacks or burnt whites, structure and skin kept, and the cover still the cover."""
+        if skin_turn_deg(grade) > self.widest_turn_deg:
+            return False
+        graded = [apply_grade(frame, grade) for frame in self.frames]
+        if _clipped_share(graded) - _clipped_share(self.frames) > 0.008:
+            return False
+        pairs = zip(self.frames, graded, strict=True)
+        if np.mean([gradient_correlation(before, after) for before, after in pairs]) < 0.975:
+            return False
+        return likeness(self.cover, apply_grade(self.cover, grade)) >= 0.92
 
 
-def _does_no_harm(grade: Grade, frames: list[Frame]) -> bool:
-    graded = [apply_grade(frame, grade) for frame in frames]
-    before, after = np.stack([_clipped_share(frames), _clipped_share(graded)])
-    structure = np.mean([gradient_correlation(a, b) for a, b in zip(frames, graded, strict=True)])
-    return bool(after - before <= 0.008 and structure >= 0.977 and _skin_stays_skin(grade))
+def likeness(before: Frame, after: Frame) -> float:
+    """The structural similarity of two pictures (Wang et al., IEEE TIP 2004), at most 1."""
+    window = min(7, *(side - 1 + side % 2 for side in before.shape[:2]))
+    return float(np.mean(structural_similarity(before, after, channel_axis=2, win_size=window)))
 
 
 def _clipped_share(frames: list[Frame]) -> float:
@@ -242,12 +281,12 @@ def gradient_correlation(before: Frame, after: Frame) -> float:
     return float(vectors[0] @ vectors[1] / lengths.prod()) if lengths.min() > 1e-3 else 1.0
 
 
-def _skin_stays_skin(grade: Grade) -> bool:
-    """No skin tone turns by more than 25 degrees of hue, unless it fades to grey."""
+def skin_turn_deg(grade: Grade) -> float:
+    """By how many degrees of hue the grade turns skin, at most; skin that fades to grey does not count."""
     before, after = from_srgb(SKIN), from_srgb(apply_grade(SKIN, grade))
     turn = np.angle((after[:, 1] + 1j * after[:, 2]) * np.conj(before[:, 1] + 1j * before[:, 2]), deg=True)
-    faded = np.hypot(after[:, 1], after[:, 2]) < 0.02
-    return bool((faded | (np.abs(turn) <= 25)).all())
+    colorful = np.hypot(after[:, 1], after[:, 2]) >= 0.025
+    return float(np.abs(np.where(colorful, turn, 0)).max())
 
 
 def _reduced(frame: Frame, side_px: int = 240) -> Frame:
