@@ -2,26 +2,62 @@
 """Silences between drum hits."""
 
 import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
 import scipy.signal
 
 from blender_addon.protocol import DrumGap
-from bridge.song.hearing import ATTACK_RATE_HZ, Hearing
-from bridge.song.onset_times import LATENCY_S
+from bridge.song.hearing import RATE_HZ, Hearing, envelope_centres_hz
 
 _MOST_GAPS = 5
+_AROUND_S = 0.5
+"""the stretch around a hit that it has to stand out of"""
+_LEAST_STRENGTH = 0.35
+"""as a share of the song's strong hits"""
+_EARLY_S = 0.01
+"""how much earlier the envelope's long window shows a hit than it is"""
+
+Series = npt.NDArray[np.floating]
 
 
 def drum_gaps(hearing: Hearing, beat_s: float) -> tuple[DrumGap, ...]:
-    """The longest silences between two drum hits, at least two beats long, in order of time.
-
-    A drum hit is a sharp rise at both ends of the spectrum at once, or a strong one at either.
-    """
-    low, high = hearing.attack[:, 0], hearing.attack[:, 3]
-    strength = np.maximum(high, 0.8 * low)
-    peaks, _ = scipy.signal.find_peaks(
-        strength, height=0.45 * np.percentile(strength, 97), distance=int(0.05 * ATTACK_RATE_HZ)
-    )
-    hits_s = np.maximum(peaks / ATTACK_RATE_HZ - LATENCY_S, 0)
+    """The longest silences between two drum hits, at least two beats long, in order of time."""
+    hits_s = _hits(hearing, beat_s)
     lengths_s = np.diff(hits_s)
     longest = [i for i in np.argsort(-lengths_s, kind="stable")[:_MOST_GAPS] if lengths_s[i] >= 2 * beat_s]
     return tuple(DrumGap(round(float(hits_s[i]), 4), round(float(hits_s[i + 1]), 4)) for i in sorted(longest))
+
+
+def _hits(hearing: Hearing, beat_s: float) -> Series:
+    """The times of drum hits in seconds.
+
+    A hit is a sharp rise of the highs, or of the lows with a click above them (a bass note has none), that stands out
+    of what is around it, and that has others within two beats: a single plucked note in a passage without drums is no
+    hit. The rise is that of a whole band's level, which in a riser's noise hardly moves.
+    """
+    low = _rise(hearing, 0, 110)
+    click = _rise(hearing, 300, 5_000)
+    high = _rise(hearing, 5_000, np.inf)
+    strength = np.maximum(high, np.sqrt(low * click))
+    around = int(_AROUND_S * RATE_HZ) | 1
+    level = scipy.ndimage.median_filter(strength, around, mode="nearest")
+    noise = scipy.ndimage.median_filter(np.abs(strength - level), around, mode="nearest")
+    outstanding = strength - level - noise
+    peaks, _ = scipy.signal.find_peaks(outstanding, height=1e-6, distance=int(0.05 * RATE_HZ))
+    if not len(peaks):
+        return np.zeros(0)
+    strong = np.percentile(outstanding[peaks], 90)
+    hits_s = peaks[outstanding[peaks] > _LEAST_STRENGTH * strong] / RATE_HZ + _EARLY_S
+    reach_s = 2 * beat_s + 0.02
+    others = np.searchsorted(hits_s, hits_s + reach_s) - np.searchsorted(hits_s, hits_s - reach_s) - 1
+    return hits_s[others >= 2]
+
+
+def _rise(hearing: Hearing, low_hz: float, high_hz: float) -> Series:
+    """How much a band's mean log level has risen over 20 ms, per frame; never negative."""
+    centres_hz = envelope_centres_hz()
+    inside = (low_hz <= centres_hz) & (centres_hz < high_hz)
+    level = hearing.envelope[:, inside].mean(axis=1)
+    rise = np.zeros_like(level)
+    rise[2:] = np.maximum(0, level[2:] - level[:-2])
+    return rise

@@ -62,6 +62,11 @@ def listen(audio: Audio) -> Hearing:
     return Hearing(onsets, envelope, power, chroma, bass, _attack(mono))
 
 
+def envelope_centres_hz() -> Series:
+    """The centre frequency of each band of the envelope."""
+    return _filterbank(2048)[1]
+
+
 def _stft(mono: Series, size: int, hop: int) -> Series:
     """Magnitudes, shape (len // hop + 1, size // 2 + 1), frame i centred on sample `i * hop`."""
     window = np.hanning(size + 1)[:-1].astype(np.float32)

@@ -13,6 +13,15 @@ _LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SAME_SECTION = 0.5
 """sections nearer than this share of the song's own spread between bars are repeats"""
 
+_HARMONY_WEIGHT = 0.6
+_LEAST_STEP = 0.1
+"""share of a feature's variance that counts as change from bar to bar in any case: loops have none"""
+_QUIET_POWER = 1e-7
+_SECTION_PRICE = 2.1
+"""how much better a fit one more section must give, times the logarithm of the number of bars"""
+_LEAST_BARS = 6
+_LONGEST_BARS = 64
+
 Values = npt.NDArray[np.float64]
 
 
@@ -36,42 +45,71 @@ def find_sections(hearing: Hearing, downbeats_s: Values, duration_s: float, ener
 
 
 def _bar_features(hearing: Hearing, downbeats_s: Values) -> Values:
-    """Timbre, harmony and rhythm of each bar, shape (bars, features), each group of comparable weight."""
+    """What each bar sounds like, shape (bars, features), in units of what changes from any bar to the next.
+
+    So a feature that differs between all bars, as harmony does, says less than one that rests within a section.
+    """
     if len(downbeats_s) < 2:
         return np.zeros((0, 1))
     ends_s = np.append(downbeats_s[1:], 2 * downbeats_s[-1] - downbeats_s[-2])
 
-    def per_bar(rows: npt.NDArray[np.float32], rate_hz: float) -> Values:
+    def per_bar(rows: npt.NDArray[np.floating], rate_hz: float) -> Values:
         last = len(rows) - 1
         first = np.clip(np.round(downbeats_s * rate_hz).astype(int), 0, last)
         stop = np.clip(np.round(ends_s * rate_hz).astype(int), first + 1, last + 1)
-        return np.stack([rows[a:b].mean(axis=0) for a, b in zip(first, stop, strict=True)]).astype(float)
+        return np.array([rows[a:b].mean(axis=0) for a, b in zip(first, stop, strict=True)], dtype=np.float64)
 
-    timbre = per_bar(hearing.envelope[:, ::3], RATE_HZ)
-    harmony = per_bar(hearing.chroma, HARMONY_RATE_HZ)
-    rhythm = per_bar(hearing.onsets, RATE_HZ)
+    level_db: Values = 10.0 * np.log10(per_bar(hearing.power[:, None], RATE_HZ) + _QUIET_POWER)
     return np.hstack(
         [
-            (timbre - timbre.mean(axis=0)) / (timbre.std() + 1e-9),
-            0.5 * (harmony - harmony.mean(axis=0)) / (harmony.std() + 1e-9),
-            1.5 * (rhythm - rhythm.mean(axis=0)) / (rhythm.std(axis=0) + 1e-9),
+            _in_steps(per_bar(hearing.envelope[:, ::3], RATE_HZ)),
+            _HARMONY_WEIGHT * _in_steps(per_bar(hearing.chroma, HARMONY_RATE_HZ)),
+            _in_steps(per_bar(hearing.onsets, RATE_HZ)),
+            _in_steps(level_db),
         ]
     )
 
 
+def _in_steps(group: Values) -> Values:
+    """A group of features, scaled so that the usual step from bar to bar has length one."""
+    step = float(np.median(np.square(np.diff(group, axis=0)).mean(axis=1))) / 2
+    floor = _LEAST_STEP * float(group.var(axis=0).mean()) + 1e-9
+    return group / np.sqrt((step + floor) * group.shape[1])
+
+
 def _boundaries(bars: Values) -> list[int]:
-    """The bars with which something new starts: peaks of the change between the bars before and after."""
+    """The bars with which something new starts, except the first.
+
+    The best piecewise constant fit to the bars by dynamic programming (after Jackson et al. 2005): what a section's
+    bars differ from their mean, plus a price for each section, higher for lengths that music seldom has.
+    """
     count = len(bars)
-    if count < 8:
+    if count < _LEAST_BARS:
         return []
-    novelty = np.zeros(count)
-    for reach in (2, 4):
-        for i in range(2, count - 1):
-            before, after = bars[max(0, i - reach) : i], bars[i : i + reach]
-            inner = np.linalg.norm(before.std(axis=0)) + np.linalg.norm(after.std(axis=0))
-            novelty[i] += np.linalg.norm(before.mean(axis=0) - after.mean(axis=0)) - 0.3 * inner
-    least = np.median(novelty) + 0.8 * novelty.std()
-    return [i for i in range(2, count - 1) if novelty[i] > least and novelty[i] == novelty[max(0, i - 3) : i + 4].max()]
+    sums = np.vstack([np.zeros(bars.shape[1]), np.cumsum(bars, axis=0)])
+    squares = np.append(0.0, np.cumsum(np.square(bars).sum(axis=1)))
+    price = _SECTION_PRICE * np.log(count)
+    cost = np.zeros(count + 1)
+    start_of = np.zeros(count + 1, int)
+    for end in range(1, count + 1):
+        starts = np.arange(max(0, end - _LONGEST_BARS), end)
+        lengths = end - starts
+        misfit = squares[end] - squares[starts] - np.square(sums[end] - sums[starts]).sum(axis=1) / lengths
+        at_edge = (starts == 0) | (end == count)
+        total = cost[starts] + misfit + price * (1 + _oddity(lengths, at_edge))
+        cost[end], start_of[end] = total.min(), starts[total.argmin()]
+    firsts = []
+    end = count
+    while end := int(start_of[end]):
+        firsts.append(end)
+    return firsts[::-1]
+
+
+def _oddity(lengths: npt.NDArray[np.int_], at_edge: npt.NDArray[np.bool_]) -> Values:
+    """How unusual a section's length in bars is: 0 for 8, 16, ...; milder at the song's ends, where bars may lack."""
+    uneven = np.select([lengths % 8 == 0, lengths % 4 == 0, lengths % 2 == 0], [0.0, 0.08, 0.25], 0.4)
+    short = np.select([lengths < 2, lengths < 4], [2.0, 0.7], 0.0)
+    return np.where(at_edge, 0.3 * uneven + 0.5 * short, uneven + short)
 
 
 def _labels(means: list[Values], bars: Values) -> list[str]:
