@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from bridge.jobs.speeds import Estimate, Speeds
 from bridge.store import Store
 
 TRIM_EVERY_S = 60.0
+START_AGAIN_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class Bridge:
         self._notify = on_change
         self._previews: dict[str, bytes] = {}
         self._trimmed_at_s = 0.0
+        self._closing = threading.Event()
         self.jobs = JobQueue(options.home / "jobs.db", self._changed)
         self._dispatcher = Dispatcher(self.jobs, self.speeds, self._previewed)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
@@ -72,6 +75,7 @@ class Bridge:
         """Stops the workers; what ran is queued again for the next start."""
         self.calls.close()
         self._dispatcher.stop()
+        self._closing.set()
         self._thread.join()
         self.jobs.recover()
         self.jobs.close()
@@ -151,20 +155,23 @@ class Bridge:
     # Inside
 
     def _run(self) -> None:
-        try:
-            executor = self._executor()
-        except BadInput as error:
-            self.fault = str(error)
-            log.error("no executor: %s", error)
-            return
-        try:
-            self._dispatcher.run(executor)
-        except Exception:
-            self.fault = "The queue has stopped; the log says why. Start the bridge again."
-            log.exception("the dispatcher died")
-            raise
-        finally:
-            executor.close()
+        """Keeps the dispatcher running: after a full disk or a lost cluster it starts again, until it succeeds."""
+        while not self._dispatcher.stopped:
+            try:
+                self.jobs.recover()
+                with contextlib.closing(self._executor()) as executor:
+                    self.fault = ""
+                    self._dispatcher.run(executor)
+            except (BadInput, OSError, sqlite3.Error) as error:
+                log.exception("the queue stands still")
+                self.fault = f"The queue stands still, and tries again by itself: {error}"
+                self._closing.wait(START_AGAIN_S)
+            except Exception:
+                self.fault = (
+                    "The queue has stopped by a fault of Beatboard's; the log says more. Start the bridge again."
+                )
+                log.exception("the dispatcher died")
+                raise
 
     def _executor(self) -> Executor:
         make_clip = self.options.make_clip or MAKE_CLIP

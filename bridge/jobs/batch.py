@@ -21,6 +21,7 @@ def run(
     make_clip: str | None,
 ) -> list[Job]:
     """See `bridge.jobs.run_batch`."""
+    store.trim()
     submissions = [Submission.new(request, kind_for(request.engine)) for request in requests]
     devices = _devices({submission.kind for submission in submissions}, workers, len(requests))
     jobs = JobQueue(None, (lambda job_id, _: on_update(jobs.get(job_id))) if on_update else None)

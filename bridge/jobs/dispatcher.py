@@ -48,13 +48,19 @@ class Dispatcher:
         self._inbox.put(job_id)
         return job
 
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopped
+
     def stop(self) -> None:
         """Makes `run` return soon. What runs then stays marked as running, and is taken up by the next owner."""
         self._stopped = True
         self.wake()
 
     def run(self, executor: Executor, *, until_idle: bool = False) -> None:
-        """Works until `stop`, or until nothing is left to do."""
+        """Works until `stop`, or until nothing is left to do. May be called again with another executor."""
+        self._running.clear()
         while not self._stopped:
             self._start_what_fits(executor)
             if until_idle and not self._running:

@@ -26,7 +26,7 @@ STEPS = (
     ) WITHOUT ROWID;
     CREATE UNIQUE INDEX jobs_by_revision ON jobs (revision);
     CREATE INDEX jobs_in_line ON jobs (kind, position) WHERE state = 'queued';
-    CREATE INDEX jobs_open ON jobs (state) WHERE state IN ('queued', 'running');
+    CREATE INDEX jobs_by_state ON jobs (state, revision);
     CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO settings VALUES ('paused', 0), ('revision_ceiling', 0);
     """,

@@ -124,12 +124,14 @@ class JobQueue:
 
     def since(self, revision: int, limit: int = 500, states: Sequence[JobState] = ()) -> Page:
         """What changed since a revision (0: everything), oldest change first."""
-        condition = f"AND state IN ({', '.join('?' * len(states))})" if states else ""
+        by_state = (
+            f"INDEXED BY jobs_by_state WHERE state IN ({', '.join('?' * len(states))}) AND" if states else "WHERE"
+        )
         latest = self._committed  # before the rows: what is committed in between comes again next time
         with self._read_lock:
             rows = self._reader.execute(
-                f"SELECT * FROM jobs WHERE revision > ? {condition} ORDER BY revision LIMIT ?",
-                (revision, *states, limit + 1),
+                f"SELECT * FROM jobs {by_state} revision > ? ORDER BY revision LIMIT ?",
+                (*states, revision, limit + 1),
             ).fetchall()
         more = len(rows) > limit
         rows = rows[:limit]

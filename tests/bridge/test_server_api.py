@@ -1,5 +1,6 @@
 import base64
 import dataclasses
+import errno
 import hashlib
 import ssl
 import subprocess
@@ -7,19 +8,22 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from starlette.testclient import TestClient
 
 from blender_addon import codec
 from blender_addon.link.client import Client, LinkError
-from bridge import server, tls
+from bridge import server, service, tls
 from bridge.api import Changes, build
 from bridge.errors import BadInput
 from bridge.guard import JSON_LIMIT_BYTES, Guard
 from bridge.instance import published, read_connection, sole_instance
+from bridge.jobs.dispatcher import Dispatcher
 from bridge.server import Listening
 from bridge.service import Bridge, Options
+from bridge.store import Incoming
 from tests.bridge.test_jobs_batch import FAKE, request, wait_until
 
 TOKEN = "the-token"
@@ -219,6 +223,30 @@ def test_the_api_page_loads_nothing_and_a_browser_can_ask_for_it(http):
     assert http.get("/jobs", headers={"Authorization": f"Basic {basic}"}).status_code == 401
     unknown = http.get("/docs", headers={"Authorization": ""})
     assert unknown.headers["www-authenticate"].startswith("Basic")
+
+
+def test_a_full_disk_is_said(http, monkeypatch):
+    def full(incoming, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Incoming, "write", full)
+    answer = http.put(f"/files/{COVER_SHA256}", content=COVER)
+    assert answer.status_code == 507
+    assert "free some space" in answer.json()["error"]["message"]
+
+
+def test_after_a_fault_the_queue_goes_on_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(service, "START_AGAIN_S", 0.05)
+    monkeypatch.setattr(Dispatcher, "run", MagicMock(side_effect=[OSError(errno.ENOSPC, "No space left"), None]))
+    faults = []
+    recorded = property(lambda self: faults[-1], lambda self, fault: faults.append(fault))
+    monkeypatch.setattr(Bridge, "fault", recorded, raising=False)
+    bridge = Bridge(Options(tmp_path, tmp_path / "store", make_clip=FAKE), lambda: None)
+    monkeypatch.setattr(Dispatcher, "stopped", property(lambda self: len(faults) >= 4))
+    bridge.start()
+    bridge._thread.join(20)
+    assert [fault[:22] for fault in faults] == ["", "", "The queue stands still", ""]
+    bridge.close()
 
 
 def test_shutdown_is_asked_for(http, app):
