@@ -2,6 +2,8 @@
 """The whole job: a song and a cover in, finished and measured music videos out."""
 
 import dataclasses
+import itertools
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +95,26 @@ class Project:
         """The song as WAV: the only kind that Blender plays without a shift on every version."""
         return self.folder / "song.wav"
 
+    def keep_edited(self, blend: Path) -> None:
+        """Moves a .blend aside that someone changed since we wrote it: `make` builds its own anew.
+
+        It becomes `<stem>-edited.blend`, or `-edited-2` and so on.
+        """
+        if not blend.exists() or not self._blend_mark.exists():
+            return
+        if self._blend_mark.read_text(encoding="utf-8").strip() == files.sha256_of(blend):
+            return
+        names = itertools.chain(["edited"], (f"edited-{n}" for n in itertools.count(2)))
+        blend.rename(next(free for name in names if not (free := blend.with_stem(f"{blend.stem}-{name}")).exists()))
+
+    def mark(self, blend: Path) -> None:
+        """Remembers the .blend as we wrote it."""
+        files.write_text(self._blend_mark, files.sha256_of(blend) + "\n")
+
+    @property
+    def _blend_mark(self) -> Path:
+        return self.folder / "blend.sha256"
+
     def save(self, analysis: SongAnalysis, look: CoverLook, edit: EditPlan) -> None:
         """Writes the decisions as JSON."""
         for name, value in (("analysis", analysis), ("look", look), ("plan", edit)):
@@ -117,15 +139,19 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
         Cancelled: the user stopped it; what is finished is kept.
     """
     preflight(options)
+    storyboard = load_storyboard(options.storyboard)
+    with display.stage("Cover"):
+        look = covers.look(options.cover)
     with display.stage("Song") as report:
         analysis = song.analyze(options.song, tracker=options.tracker, report=report)
-    with display.stage("Cover") as report:
-        look = covers.look(options.cover)
-    storyboard = load_storyboard(options.storyboard)
     edit = plan_for(options, analysis, look, storyboard)
-    store = Store(settings.store_folder())
-    material = Material(options, analysis, look, storyboard, edit, store)
-    return [make_format(material, shape, display) for shape in options.formats]
+    store = Store(settings.store_folder(), limit_bytes=settings.DEFAULT_STORE_LIMIT_BYTES)
+    try:
+        material = Material(options, analysis, look, storyboard, edit, store)
+        return [make_format(material, shape, display) for shape in options.formats]
+    finally:
+        store.trim()
+        store.close()
 
 
 def make_format(material: Material, shape: str, display: Display) -> MakeResult:
@@ -145,6 +171,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
     with display.stage("Grade" + mark):
         look = fitted_look(material, paths)
     project.save(analysis, look, edit)
+    project.keep_edited(output.with_suffix(".blend"))
     with display.stage("Render" + mark) as report:
         rendered = render.render(
             edit,
@@ -160,6 +187,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
             draft=options.draft,
             bake_grade=options.bake_grade,
         )
+    project.mark(rendered.blend_path)
     with display.stage("Check" + mark) as report:
         measured = check.check(output, options.song, options.cover, plan=edit, analysis=analysis, report=report)
         page = output.with_suffix(".html")
@@ -176,6 +204,10 @@ def preflight(options: MakeOptions) -> None:
     from bridge.engines import registry
 
     registry.load(options.engine)
+    if options.blender and not os.access(options.blender, os.X_OK):
+        raise BadInput(
+            f"There is no Blender program at {options.blender}; leave --blender out to use the built-in one."
+        )
     if options.output.suffix.lower() != ".mp4":
         raise BadInput(f"The output is an MP4 file: give it a name that ends in .mp4, not {options.output.name!r}.")
     for shape in options.formats:
@@ -183,6 +215,10 @@ def preflight(options: MakeOptions) -> None:
         for path, what in ((options.song, "song"), (options.cover, "cover"), (options.storyboard, "storyboard")):
             if path and path.exists() and output.exists() and path.samefile(output):
                 raise BadInput(f"The output {output} is the {what} itself; name another file with -o.")
+            if path and output.with_suffix(".beatboard").resolve() in path.resolve().parents:
+                raise BadInput(
+                    f"The {what} {path} is in the folder that `make` writes to; name another output with -o."
+                )
         files.check_writable(output)
 
 
