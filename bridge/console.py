@@ -162,9 +162,14 @@ def show_check(report: CheckReport, page: Path) -> None:
 
 def show_engines(engines: Sequence[EngineStatus]) -> None:
     """Which engines can run, and what the others lack."""
+    from rich.markup import escape
+
     table = _table("Engines")
     for engine in engines:
-        table.add_row(engine.name, "ready" if engine.available else f"needs {engine.missing}", engine.description)
+        state = "ready" if engine.available else f"needs {escape(engine.missing)}"
+        table.add_row(engine.name, state, engine.description)
+        if engine.memory:
+            table.add_row("", "", f"[dim]{engine.memory}[/dim]")
     _print(table)
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a model runs, at which precision, and how it fits into the memory that is free."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from blender_addon.protocol import ClipRequest
+from bridge.engines.footprints import SHARE_OF_FREE, Footprint
 from bridge.errors import BadInput
 
 if TYPE_CHECKING:
@@ -27,17 +27,6 @@ class MemoryPolicy(IntEnum):
     def cheaper(self) -> "MemoryPolicy":
         """The next policy that needs less memory; the last one stays."""
         return MemoryPolicy(min(self + 1, MemoryPolicy.SEQUENTIAL))
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a model needs at its usual size, in half precision, measured; GiB."""
-
-    weights_gib: float
-    largest_part_gib: float
-    working_gib: float
-    """activations and decoding on top of the weights"""
-    tiled_working_gib: float
 
 
 def policy_setting(request: ClipRequest) -> MemoryPolicy | None:
@@ -79,9 +68,17 @@ def free_gib(device: "torch.device") -> float:
     return psutil.virtual_memory().available / 2**30
 
 
+def free_cached() -> None:
+    """Gives the device what is no longer used."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def choose_policy(free: float, need: Footprint) -> MemoryPolicy:
     """The fastest policy that fits into `free` GiB, with a tenth to spare."""
-    room = free * 0.9
+    room = free * SHARE_OF_FREE
     if need.weights_gib + need.working_gib <= room:
         return MemoryPolicy.RESIDENT
     if need.weights_gib + need.tiled_working_gib <= room:

@@ -4,13 +4,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 from blender_addon.protocol import ClipRequest, ShotKind
-from bridge.engines import devices, diffusion, models
+from bridge.engines import devices, diffusion, footprints, models
 from bridge.engines.base import Footage, Frame, Still, Work
-from bridge.engines.devices import Footprint, MemoryPolicy
+from bridge.engines.devices import MemoryPolicy
+from bridge.engines.footprints import Footprint
+from bridge.engines.shelf import SHELF
 from bridge.errors import BadInput
 
 DEFAULT = models.Model("Wan-AI/Wan2.1-I2V-14B-480P-Diffusers")
@@ -79,7 +80,7 @@ FAMILIES = (
         multiple_px=16,
         steps=40,
         guidance=5.0,
-        footprint=Footprint(weights_gib=46.0, largest_part_gib=32.0, working_gib=20.0, tiled_working_gib=10.0),
+        footprint=footprints.WAN,
         ends=_wan,
         takes_last=True,
     ),
@@ -93,7 +94,7 @@ FAMILIES = (
         multiple_px=32,
         steps=30,
         guidance=3.0,
-        footprint=Footprint(weights_gib=62.0, largest_part_gib=38.0, working_gib=14.0, tiled_working_gib=8.0),
+        footprint=footprints.LTX2,
         ends=_ltx2,
         takes_last=True,
         extra=lambda fps: {"frame_rate": float(fps)},
@@ -108,7 +109,7 @@ FAMILIES = (
         multiple_px=32,
         steps=40,
         guidance=3.0,
-        footprint=Footprint(weights_gib=14.0, largest_part_gib=9.5, working_gib=8.0, tiled_working_gib=4.0),
+        footprint=footprints.LTX,
         ends=_ltx,
         takes_last=True,
         extra=lambda fps: {"frame_rate": fps},
@@ -123,7 +124,7 @@ FAMILIES = (
         multiple_px=16,
         steps=50,
         guidance=6.0,
-        footprint=Footprint(weights_gib=20.0, largest_part_gib=11.0, working_gib=20.0, tiled_working_gib=6.0),
+        footprint=footprints.COGVIDEOX,
         ends=_first_only,
         takes_last=False,
     ),
@@ -137,7 +138,7 @@ FAMILIES = (
         multiple_px=16,
         steps=40,
         guidance=1.0,
-        footprint=Footprint(weights_gib=40.0, largest_part_gib=25.0, working_gib=30.0, tiled_working_gib=12.0),
+        footprint=footprints.HUNYUAN,
         ends=_first_only,
         takes_last=False,
     ),
@@ -157,7 +158,7 @@ class ImageToVideoAnimator:
         """As many frames as the shot's moving part lasts at the model's own rate, within what the model can do."""
         model = models.Model.named(dict(request.settings).get("model"), DEFAULT)
         work.report(0.0, f"loading {model.source}")
-        pipeline, family = load(model, devices.policy_setting(request))
+        pipeline, family = load(model, devices.policy_setting(request), work.memory_level)
         frame_count, fps = timing(family, request)
         frames = run(pipeline, family, request, still, work, frame_count)
         return Footage(iter_frames(frames), len(frames), fps, holds=False)
@@ -179,20 +180,21 @@ def family_of(model: models.Model) -> Family:
     raise BadInput(f"{model.source} is a {name}, which the engine i2v does not know. It knows {known}.")
 
 
-@lru_cache(maxsize=1)
-def load(model: models.Model, asked: MemoryPolicy | None) -> tuple[Any, Family]:
-    """The pipeline on the best device. Kept between shots."""
+def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> tuple[Any, Family]:
+    """The pipeline on the best device, and its family."""
     import diffusers
     import torch
 
     family = family_of(model)
-    device = devices.best_device()
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
-    pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
-    pipeline.set_progress_bar_config(disable=True)
-    policy = devices.choose_policy(devices.free_gib(device), family.footprint) if asked is None else asked
-    devices.place(pipeline, device, policy)
-    return pipeline, family
+
+    def build() -> Any:
+        dtype = torch.bfloat16 if devices.best_device().type == "cuda" else torch.float32
+        pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    kept = SHELF.take(("i2v", model), models.sized(family.footprint, model), asked, memory_level, build)
+    return kept.pipeline, family
 
 
 def timing(family: Family, request: ClipRequest) -> tuple[int, Fraction]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bridge.engines.footprints import Footprint
 from bridge.errors import BadInput
 
 
@@ -55,11 +56,13 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
         BadInput: the weights are missing, corrupt, or of another kind of model.
     """
     path = model.local()
+    check_memory(model)
     try:
         if path and path.is_file():
             return kind.from_single_file(str(path), **options)
         if path:
-            return kind.from_pretrained(str(path), use_safetensors=True, **options)
+            variant = "fp16" if any(path.glob("**/*.fp16.safetensors")) else None
+            return kind.from_pretrained(str(path), variant=variant, use_safetensors=True, **options)
         return kind.from_pretrained(
             model.source, revision=model.revision, variant=model.variant, use_safetensors=True, **options
         )
@@ -69,6 +72,40 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
         if type(error).__name__ == "SafetensorError":
             raise BadInput(_sentence(kind, model, path, error)) from error
         raise
+
+
+def size_gib(model: Model) -> float | None:
+    """How large the weights on this machine are, each part once; None if they aren't here by path."""
+    path = model.local()
+    if path is None:
+        return None
+    if path.is_file():
+        return path.stat().st_size / 2**30
+    files = list(path.glob("*/*.safetensors")) or list(path.glob("*.safetensors"))
+    half = {file.parent for file in files if ".fp16." in file.name}
+    return sum(file.stat().st_size for file in files if file.parent not in half or ".fp16." in file.name) / 2**30
+
+
+def sized(usual: Footprint, model: Model) -> Footprint:
+    """What this model needs: the usual footprint of its kind, at its real size where that is known."""
+    size = size_gib(model)
+    return usual.with_weights(size) if size else usual
+
+
+def check_memory(model: Model) -> None:
+    """Refuses weights that the computer's memory can't take: the system would end the process in the middle of it.
+
+    Raises:
+        BadInput: they don't fit.
+    """
+    import psutil
+
+    size, free = size_gib(model), psutil.virtual_memory().available / 2**30
+    if size is not None and size > free:
+        raise BadInput(
+            f"The weights of {model.source} take {size:.1f} GiB of memory, and {free:.1f} GiB are free."
+            " Close other programs, or choose a smaller model with --set model=ID."
+        )
 
 
 def index_of(kind: Any, model: Model) -> dict[str, Any]:

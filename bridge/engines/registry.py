@@ -7,10 +7,13 @@ The table is all there is to edit for a new engine; its modules are imported whe
 import difflib
 import importlib
 import importlib.util
+import os
 from dataclasses import dataclass
 from typing import Any
 
+from bridge.engines import footprints
 from bridge.engines.base import Animator, Painter
+from bridge.engines.footprints import Footprint
 from bridge.errors import BadInput
 
 
@@ -27,7 +30,15 @@ class Entry:
     """import names that it cannot do without"""
     extra: str = ""
     """the extra of Beatboard's package that brings them"""
+    keys: tuple[str, ...] = ()
+    """environment variables that it cannot do without"""
+    footprints: tuple[Footprint, ...] = ()
+    """what its models need on the device, one after the other"""
 
+
+_DIFFUSION = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
+_SDXL = "bridge.engines.sdxl:SdxlPainter"
+_COVER = "bridge.engines.cover_painter:CoverPainter"
 
 TABLE = (
     Entry(
@@ -36,6 +47,51 @@ TABLE = (
         animator="bridge.engines.parallax:ParallaxAnimator",
         description="layered camera moves through the cover itself; no GPU, no model weights",
         packages=("cv2", "scipy"),
+    ),
+    Entry(
+        name="sdxl-animatic",
+        painter=_SDXL,
+        animator="bridge.engines.parallax:ParallaxAnimator",
+        description="Stable Diffusion XL keyframes, filmed by the animatic's layered camera",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.SDXL,),
+    ),
+    Entry(
+        name="sdxl-svd",
+        painter=_SDXL,
+        animator="bridge.engines.svd:SvdAnimator",
+        description="Stable Diffusion XL keyframes, brought to life by Stable Video Diffusion",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.SDXL, footprints.SVD),
+    ),
+    Entry(
+        name="cover-svd",
+        painter=_COVER,
+        animator="bridge.engines.svd:SvdAnimator",
+        description="parts of the cover, brought to life by Stable Video Diffusion",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.SVD,),
+    ),
+    Entry(
+        name="sdxl-i2v",
+        painter=_SDXL,
+        animator="bridge.engines.i2v:ImageToVideoAnimator",
+        description="Stable Diffusion XL keyframes, brought to life by Wan, LTX, CogVideoX or HunyuanVideo",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.SDXL, footprints.WAN),
+    ),
+    Entry(
+        name="cover-i2v",
+        painter=_COVER,
+        animator="bridge.engines.i2v:ImageToVideoAnimator",
+        description="parts of the cover, brought to life by Wan, LTX, CogVideoX or HunyuanVideo",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.WAN,),
     ),
 )
 
@@ -49,6 +105,8 @@ class EngineStatus:
     missing: str
     """what it lacks and how to get it; empty if nothing"""
     description: str
+    memory: str = ""
+    """what it needs of a GPU, for people; empty if nothing"""
 
 
 @dataclass(frozen=True)
@@ -61,12 +119,7 @@ class Engine:
 
 def engines() -> tuple[EngineStatus, ...]:
     """Every engine of the table and what it lacks here. Imports none of them."""
-    return tuple(
-        EngineStatus(
-            name=entry.name, available=not (lack := _missing(entry)), missing=lack, description=entry.description
-        )
-        for entry in TABLE
-    )
+    return tuple(_status(entry) for entry in TABLE)
 
 
 def load(name: str) -> Engine:
@@ -90,12 +143,28 @@ def _entry(name: str) -> Entry:
     raise BadInput(f"There is no engine {name!r}. {hint} `beatboard engines` lists them.")
 
 
+def _status(entry: Entry) -> EngineStatus:
+    lack = _missing(entry)
+    return EngineStatus(entry.name, not lack, lack, entry.description, memory(entry))
+
+
+def memory(entry: Entry) -> str:
+    """What the entry's models need of a GPU, one sentence; empty if it needs none."""
+    if not entry.footprints:
+        return ""
+    least = max(need.offloaded_gib for need in entry.footprints)
+    most = max(need.resident_gib for need in entry.footprints)
+    return (
+        f"{least:.0f} GiB of GPU memory, one part at a time; {most:.0f} GiB for full speed; less works layer by layer"
+    )
+
+
 def _missing(entry: Entry) -> str:
     lacking = [package for package in entry.packages if importlib.util.find_spec(package) is None]
-    if not lacking:
-        return ""
-    source = f" (pip install 'beatboard[{entry.extra}]')" if entry.extra else ""
-    return ", ".join(lacking) + source
+    if lacking:
+        source = f" (pip install 'beatboard[{entry.extra}]')" if entry.extra else ""
+        return ", ".join(lacking) + source
+    return ", ".join(f"the environment variable {key}" for key in entry.keys if not os.environ.get(key))
 
 
 def _make(place: str) -> Any:

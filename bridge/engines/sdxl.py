@@ -3,20 +3,19 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from blender_addon.protocol import ClipRequest
-from bridge.engines import devices, diffusion, models
+from bridge.engines import devices, diffusion, footprints, models
 from bridge.engines.base import Frame, Still, Work
-from bridge.engines.devices import Footprint, MemoryPolicy
+from bridge.engines.devices import MemoryPolicy
+from bridge.engines.shelf import SHELF
 from bridge.errors import BadInput
 
 BASE = models.Model("stabilityai/stable-diffusion-xl-base-1.0", variant="fp16")
 HALF_SAFE_DECODER = models.Model("madebyollin/sdxl-vae-fp16-fix")
 ADAPTERS = models.Model("h94/IP-Adapter")
-FOOTPRINT = Footprint(weights_gib=6.9, largest_part_gib=4.8, working_gib=5.3, tiled_working_gib=2.2)
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
 
 
@@ -74,7 +73,7 @@ class SdxlPainter:
         """A keyframe per request, in order; neighbours of the same recipe are painted together."""
         for recipe, group in batches(requests):
             work.report(0.0, "loading stable-diffusion-xl")
-            pipeline = load(recipe.model, recipe.loras, recipe.character_sha256 is not None, recipe.memory)
+            pipeline = load(recipe, work.memory_level)
             for picture in paint_batch(pipeline, recipe, group, work):
                 yield Still(picture)
 
@@ -117,10 +116,7 @@ def model_size(request: ClipRequest) -> tuple[int, int]:
     return (sides[0], sides[1]) if request.width_px >= request.height_px else (sides[1], sides[0])
 
 
-@lru_cache(maxsize=1)
-def load(
-    model: models.Model, loras: tuple[tuple[str, float], ...], from_image: bool, memory: MemoryPolicy | None
-) -> Any:
+def load(recipe: Recipe, memory_level: int) -> Any:
     """The pipeline on the best device. Kept between shots.
 
     Raises:
@@ -129,19 +125,23 @@ def load(
     import diffusers
     import torch
 
-    device = devices.best_device()
-    dtype = devices.precision(device)
-    kind = diffusers.StableDiffusionXLImg2ImgPipeline if from_image else diffusers.StableDiffusionXLPipeline
-    parts = {}
-    if dtype is torch.float16 and model.source == BASE.source:
-        # SDXL's own decoder overflows in half precision, and would be run in single precision, far slower
-        parts["vae"] = models.load(diffusers.AutoencoderKL, HALF_SAFE_DECODER, dtype=dtype)
-    pipeline = models.load(kind, model, dtype=dtype, **parts)
-    pipeline.set_progress_bar_config(disable=True)
-    add_loras(pipeline, loras)
-    free = devices.free_gib(device)
-    devices.place(pipeline, device, devices.choose_policy(free, FOOTPRINT) if memory is None else memory)
-    return pipeline
+    from_image = recipe.character_sha256 is not None
+
+    def build() -> Any:
+        dtype = devices.precision(devices.best_device())
+        kind = diffusers.StableDiffusionXLImg2ImgPipeline if from_image else diffusers.StableDiffusionXLPipeline
+        parts = {}
+        if dtype is torch.float16 and recipe.model.source == BASE.source:
+            # SDXL's own decoder overflows in half precision, and would be run in single precision, far slower
+            parts["vae"] = models.load(diffusers.AutoencoderKL, HALF_SAFE_DECODER, dtype=dtype)
+        pipeline = models.load(kind, recipe.model, dtype=dtype, **parts)
+        pipeline.set_progress_bar_config(disable=True)
+        add_loras(pipeline, recipe.loras)
+        return pipeline
+
+    key = ("sdxl", recipe.model, recipe.loras, from_image)
+    need = models.sized(footprints.SDXL, recipe.model)
+    return SHELF.take(key, need, recipe.memory, memory_level, build).pipeline
 
 
 def add_loras(pipeline: Any, loras: tuple[tuple[str, float], ...]) -> None:

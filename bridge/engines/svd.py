@@ -3,18 +3,17 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from blender_addon.protocol import ClipRequest
-from bridge.engines import devices, diffusion, models
+from bridge.engines import devices, diffusion, footprints, models
 from bridge.engines.base import Footage, Frame, Still, Work
-from bridge.engines.devices import Footprint, MemoryPolicy
+from bridge.engines.devices import MemoryPolicy
+from bridge.engines.shelf import SHELF, Kept
 
 XT = models.Model("stabilityai/stable-video-diffusion-img2vid-xt", variant="fp16")
-FOOTPRINT = Footprint(weights_gib=4.3, largest_part_gib=2.9, working_gib=33.0, tiled_working_gib=6.0)
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
 
 
@@ -31,10 +30,10 @@ class SvdAnimator:
         """One clip of as many frames as the model was trained for, spread over the shot's moving part."""
         model = models.Model.named(dict(request.settings).get("model"), XT)
         work.report(0.0, "loading stable-video-diffusion")
-        pipeline, policy = load(model, devices.policy_setting(request))
-        frame_count = pipeline.unet.config.num_frames
+        loaded = load(model, devices.policy_setting(request), work.memory_level)
+        frame_count = loaded.pipeline.unet.config.num_frames
         fps = Fraction(frame_count) * request.fps / moving_frames(request)
-        frames = run(pipeline, request, still, work, frame_count, fps, policy)
+        frames = run(loaded, request, still, work, frame_count, fps)
         return Footage(_each(frames), frame_count, fps, holds=False)
 
 
@@ -43,27 +42,24 @@ def moving_frames(request: ClipRequest) -> int:
     return max(2, request.frame_count - request.hold_frames)
 
 
-@lru_cache(maxsize=1)
-def load(model: models.Model, asked: MemoryPolicy | None) -> tuple[Any, MemoryPolicy]:
-    """The pipeline on the best device, and the memory policy it is under. Kept between shots."""
+def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> Kept:
+    """The pipeline on the best device, under a memory policy."""
     import diffusers
 
-    device = devices.best_device()
-    dtype = devices.precision(device)
-    policy = devices.choose_policy(devices.free_gib(device), FOOTPRINT) if asked is None else asked
-    pipeline = models.load(diffusers.StableVideoDiffusionPipeline, model, dtype=dtype)
-    pipeline.set_progress_bar_config(disable=True)
-    devices.place(pipeline, device, policy)
-    return pipeline, policy
+    def build() -> Any:
+        dtype = devices.precision(devices.best_device())
+        pipeline = models.load(diffusers.StableVideoDiffusionPipeline, model, dtype=dtype)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    return SHELF.take(("svd", model), models.sized(footprints.SVD, model), asked, memory_level, build)
 
 
-def run(
-    pipeline: Any, request: ClipRequest, still: Still, work: Work, frame_count: int, fps: Fraction, policy: MemoryPolicy
-) -> Frame:
+def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_count: int, fps: Fraction) -> Frame:
     """Shape (frames, height, width, 3): the model's own output."""
     steps = int(diffusion.number_setting(request, "steps", 25, 1, 100))
     width_px, height_px = model_size(request)
-    output = pipeline(
+    output = loaded.pipeline(
         image=_pil(diffusion.resized(still.rgb, width_px, height_px)),
         width=width_px,
         height=height_px,
@@ -73,7 +69,7 @@ def run(
         fps=min(30, max(5, round(fps))),
         motion_bucket_id=request.motion,
         noise_aug_strength=diffusion.number_setting(request, "noise", 0.02, 0.0, 1.0),
-        decode_chunk_size=frame_count if policy is MemoryPolicy.RESIDENT else 4,
+        decode_chunk_size=frame_count if loaded.policy is MemoryPolicy.RESIDENT else 4,
         generator=diffusion.generator(request.seed),
         callback_on_step_end=diffusion.StepReport(work, "animating", steps, 0.05, 0.9),
         output_type="np",

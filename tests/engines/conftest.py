@@ -1,59 +1,48 @@
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from blender_addon.protocol import ClipRequest, Framing, ShotKind
-from bridge.errors import Cancelled
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-class FakeWork:
-    """A `Work` that remembers what was reported, and cancels after so many reports."""
+def saved(tmp_path_factory, name: str) -> Path:
+    """A tiny model's folder, by the name of its builder in `tiny_models`."""
+    import tiny_models
 
-    def __init__(self, folder: Path, files: dict[str, Path], cancel_after: int | None = None) -> None:
-        self.folder = folder
-        self.files = files
-        self.cancel_after = cancel_after
-        self.reports: list[tuple[float, str]] = []
+    return getattr(tiny_models, f"save_{name}")(tmp_path_factory.mktemp("models") / name)
 
-    def file(self, sha256: str) -> Path:
-        return self.files[sha256]
 
-    def report(self, progress, stage, preview=None):
-        self.reports.append((progress, stage))
-        if self.cancel_after is not None and len(self.reports) > self.cancel_after:
-            raise Cancelled("stopped by the test")
+@pytest.fixture(scope="session")
+def svd(tmp_path_factory):
+    return saved(tmp_path_factory, "svd")
+
+
+@pytest.fixture(scope="session")
+def sdxl(tmp_path_factory):
+    return saved(tmp_path_factory, "sdxl")
+
+
+@pytest.fixture
+def store(tmp_path):
+    from bridge.store import Store
+
+    store = Store(tmp_path / "store")
+    yield store
+    store.close()
 
 
 @pytest.fixture
 def work(tmp_path):
+    from diffusion_world import FakeWork
+
     return FakeWork(tmp_path, {})
 
 
 @pytest.fixture
-def request_for():
-    """Builds small clip requests; options are given by name."""
+def still():
+    import numpy as np
 
-    def build(engine="test", *, seed=1, motion=100, frame_count=24, hold_frames=0, kind=ShotKind.MOTION, **options):
-        return ClipRequest(
-            engine=engine,
-            shot_id="s01",
-            kind=kind,
-            framing=Framing.WIDE,
-            prompt="a lighthouse at night",
-            negative_prompt="text",
-            seed=seed,
-            motion=motion,
-            frame_count=frame_count,
-            hold_frames=hold_frames,
-            fps=Fraction(24),
-            width_px=320,
-            height_px=180,
-            cover_sha256="c" * 64,
-            settings=tuple(sorted((name, str(value)) for name, value in options.items())),
-        )
+    from bridge.engines.base import Still
 
-    return build
+    return Still(np.random.default_rng(0).integers(0, 255, (90, 160, 3), dtype=np.uint8))

@@ -8,7 +8,6 @@ pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engi
 import tiny_models
 from diffusion_world import FakeWork, request_for
 
-from bridge.engines.base import Still
 from bridge.engines.sdxl import SdxlPainter
 from bridge.engines.svd import SvdAnimator
 from bridge.errors import BadInput, Cancelled
@@ -16,26 +15,6 @@ from bridge.errors import BadInput, Cancelled
 pytestmark = pytest.mark.torch
 
 SMALL = {"scale": 0.1, "painter_scale": 0.1, "steps": 2, "painter_steps": 2}
-
-
-@pytest.fixture(scope="session")
-def svd(tmp_path_factory):
-    return tiny_models.save_svd(tmp_path_factory.mktemp("models") / "svd")
-
-
-@pytest.fixture(scope="session")
-def sdxl(tmp_path_factory):
-    return tiny_models.save_sdxl(tmp_path_factory.mktemp("models") / "sdxl")
-
-
-@pytest.fixture
-def work(tmp_path):
-    return FakeWork(tmp_path, {})
-
-
-@pytest.fixture
-def still():
-    return Still(np.random.default_rng(0).integers(0, 255, (90, 160, 3), dtype=np.uint8))
 
 
 def frames_of(request, still, work):

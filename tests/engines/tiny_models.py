@@ -6,6 +6,8 @@ import diffusers
 import torch
 import transformers
 
+torch.set_num_threads(1)
+
 
 def clip_text(projection: int | None = None) -> transformers.PreTrainedModel:
     config = transformers.CLIPTextConfig(
@@ -66,7 +68,7 @@ def save_svd(folder: Path, frames: int = 5) -> Path:
         addition_time_embed_dim=32,
     )
     vae = diffusers.AutoencoderKLTemporalDecoder(
-        block_out_channels=(32, 64), down_block_types=("DownEncoderBlock2D",) * 2, latent_channels=4
+        block_out_channels=(32,) * 4, down_block_types=("DownEncoderBlock2D",) * 4, latent_channels=4
     )
     scheduler = diffusers.EulerDiscreteScheduler(
         beta_schedule="scaled_linear",
@@ -87,9 +89,10 @@ def save_sdxl(folder: Path) -> Path:
     """Stable Diffusion XL, about 1 M weights."""
     torch.manual_seed(0)
     unet = diffusers.UNet2DConditionModel(
-        block_out_channels=(32, 64),
+        block_out_channels=(16, 32),
         layers_per_block=2,
-        sample_size=32,
+        sample_size=8,
+        norm_num_groups=4,
         in_channels=4,
         out_channels=4,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
@@ -103,11 +106,12 @@ def save_sdxl(folder: Path) -> Path:
         cross_attention_dim=64,
     )
     vae = diffusers.AutoencoderKL(
-        block_out_channels=[32, 64],
-        down_block_types=["DownEncoderBlock2D"] * 2,
-        up_block_types=["UpDecoderBlock2D"] * 2,
+        block_out_channels=[16] * 4,
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
         latent_channels=4,
-        sample_size=32,
+        norm_num_groups=4,
+        sample_size=64,
     )
     scheduler = diffusers.EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     tokenizer = clip_tokenizer(folder / "words")

@@ -1,0 +1,64 @@
+"""From a request to a clip in the store, through the registry, with tiny models named by settings."""
+
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
+
+from diffusion_world import FakeWork, request_for, save_picture
+
+from blender_addon.protocol import ShotKind
+from bridge import clips
+from bridge.cover import load, recompose
+from bridge.engines import registry
+
+pytestmark = pytest.mark.torch
+
+SMALL = {"scale": 0.1, "painter_scale": 0.1, "steps": 1, "painter_steps": 1}
+
+
+@pytest.fixture
+def desk(tmp_path):
+    (tmp_path / "work").mkdir()
+    return FakeWork(tmp_path / "work", {"c" * 64: save_picture(tmp_path / "cover.png")})
+
+
+def frames_of(clip, store):
+    with av.open(str(store.path(clip.sha256))) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def asked(engine, svd, sdxl, **changes):
+    request = request_for(engine, model=svd, painter_model=sdxl, **(SMALL | changes))
+    return replace(request, width_px=128, height_px=72)
+
+
+@pytest.mark.parametrize("engine", ["sdxl-svd", "cover-svd", "sdxl-animatic"])
+def test_a_request_becomes_a_clip(engine, svd, sdxl, store, desk):
+    request = asked(engine, svd, sdxl, frame_count=10, hold_frames=3)
+    clip = clips.make_clip(request, store, desk)
+    frames = frames_of(clip, store)
+    assert clip.request == request
+    assert len(frames) == 10
+    assert frames[0].shape == (72, 128, 3)
+    assert np.abs(frames[0].astype(int) - frames[2]).mean() < 2, "it rests first"
+    assert np.abs(frames[0].astype(int) - frames[-1]).mean() > np.abs(frames[0].astype(int) - frames[2]).mean()
+    assert not list(desk.folder.glob("*.mp4"))
+
+
+def test_the_last_shot_ends_on_the_cover(svd, sdxl, store, desk):
+    request = asked("sdxl-svd", svd, sdxl, frame_count=12, hold_frames=4, kind=ShotKind.COVER_END)
+    frames = frames_of(clips.make_clip(request, store, desk), store)
+    whole = recompose(load(desk.file("c" * 64)), 128, 72)
+    assert np.abs(frames[-1].astype(int) - whole).mean() < 4
+    assert np.abs(frames[0].astype(int) - whole).mean() > 15
+
+
+def test_every_engine_says_what_it_needs_of_a_gpu():
+    needs = {engine.name: engine.memory for engine in registry.engines()}
+    assert needs["animatic"] == ""
+    assert "10 GiB of GPU memory" in needs["sdxl-svd"]
+    assert all("GiB" in text for name, text in needs.items() if "svd" in name or "i2v" in name)
