@@ -31,7 +31,7 @@ from bridge.store import Store
 
 ROOT = Path(__file__).parents[1]
 BATCH = 40
-LONGEST_PAUSE_S = 6.0
+LONGEST_PAUSE_S = 4.0
 MADE_LOG = "BEATBOARD_KILL_TEST_LOG"
 
 
@@ -133,8 +133,9 @@ def _cover(path: Path) -> Path:
     import numpy as np
     from PIL import Image
 
-    y, x = np.mgrid[:256, :256]
-    Image.fromarray(np.stack([x, y, (x * y) % 256], axis=-1).astype(np.uint8)).save(path)
+    y, x = np.mgrid[:96, :96]
+    disc = 255 * ((x - 50) ** 2 + (y - 40) ** 2 < 400)
+    Image.fromarray(np.stack([disc, 2 * x, 2 * y], axis=-1).astype(np.uint8)).save(path)
     return path
 
 
