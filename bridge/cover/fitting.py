@@ -30,11 +30,11 @@ _SAMPLES = 2048
 _AXES = directions(24).T
 _NEUTRAL = np.concatenate([np.zeros(6), np.tile(np.concatenate([[0.0], np.ones(_KNOTS)]), 3)])
 _BOUNDS = [(-0.25, 0.4)] * 6 + ([(0.0, 0.25)] + [(0.35, 2.2)] * _KNOTS) * 3
-_NEAR, _FAR = 0.045, 0.065
+_NEAR, _FAR = 0.05, 0.065
 """palette distances: nearer footage is the cover's own and stays, farther footage is free to move"""
-_COVER_STAYS, _SKIN_STAYS = 3.0, 0.02
+_COVER_STAYS, _SKIN_STAYS = 10.0, 0.02
 """what it costs to move the colours of a cover that the footage resembles, and those of skin"""
-_CARES = (1.0, 5.0, 20.0)
+_CARES = (1.0, 3.0, 8.0, 20.0)
 _TURN_DEG, _TURN_WITHOUT_PEOPLE_DEG = 25.0, 70.0
 """how far the hue of skin may turn where the footage shows faces, and where it shows none"""
 _OFF_DIAGONAL = ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1))
@@ -115,7 +115,7 @@ class _Problem:
         sorted_goal = np.sort(goal @ _AXES, axis=0)
         distance = float(np.abs(np.sort(footage @ _AXES, axis=0) - sorted_goal).mean())
         nearness = float(np.clip((_FAR - distance) / (_FAR - _NEAR), 0, 1))
-        cover_weight = _COVER_STAYS * (0.005 * care + nearness)
+        cover_weight = _COVER_STAYS * (0.0015 * care + nearness)
         weights = [
             np.full(len(cover_rgb), cover_weight / len(cover_rgb)),
             np.full(len(skin), _SKIN_STAYS / len(skin)),
@@ -245,8 +245,13 @@ class _Watched:
 
     def harmless_share(self, grade_at: Callable[[float], Grade]) -> float:
         """How much of the way from neutral (0) to a full grade (1) can be gone."""
-        shares = np.linspace(1, 0.05, 20)
-        return next((float(share) for share in shares if self.unharmed_by(grade_at(float(share)))), 0.0)
+        if self.unharmed_by(grade_at(1.0)):
+            return 1.0
+        safe, harmful = 0.0, 1.0
+        for _ in range(5):
+            middle = (safe + harmful) / 2
+            safe, harmful = (middle, harmful) if self.unharmed_by(grade_at(middle)) else (safe, middle)
+        return safe
 
     def unharmed_by(self, grade: Grade) -> bool:
         """No crushed blacks or burnt whites, structure and skin kept, and the cover still the cover."""
@@ -258,7 +263,7 @@ class _Watched:
         pairs = zip(self.frames, graded, strict=True)
         if np.mean([gradient_correlation(before, after) for before, after in pairs]) < 0.975:
             return False
-        return likeness(self.cover, apply_grade(self.cover, grade)) >= 0.92
+        return likeness(self.cover, apply_grade(self.cover, grade)) >= 0.905
 
 
 def likeness(before: Frame, after: Frame) -> float:

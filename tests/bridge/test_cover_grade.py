@@ -1,0 +1,170 @@
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from blender_addon.protocol import NEUTRAL_GRADE, Grade
+from bridge import cover
+from bridge.cover.fitting import SKIN, gradient_correlation, likeness, skin_turn_deg
+from bridge.cover.grading import transform
+
+
+def clip_frames(seed=0, tint=(1.0, 1.0, 1.0), count=4):
+    """Frames of daylight footage: soft bright forms, a little colourful."""
+    chance = np.random.default_rng(seed)
+    frames = []
+    for _ in range(count):
+        forms = [cv2.resize(chance.random((n, n, 3)), (160, 90), interpolation=cv2.INTER_CUBIC) for n in (4, 9, 20)]
+        picture = 0.5 * forms[0] + 0.3 * forms[1] + 0.2 * forms[2]
+        grey = picture.mean(axis=-1, keepdims=True)
+        frames.append(
+            np.clip((0.6 + 1.1 * (grey - 0.5) + 0.25 * (picture - grey)) * tint * 255, 0, 255).astype(np.uint8)
+        )
+    return frames
+
+
+def tinted_cover(dark, bright, seed=9):
+    """A cover that goes from one tint in its shadows to another in its lights."""
+    chance = np.random.default_rng(seed)
+    light = cv2.resize(chance.random((6, 6)), (200, 200), interpolation=cv2.INTER_CUBIC)
+    light = np.clip((light - 0.1) / 0.8, 0, 1)[..., None]
+    picture = np.array(dark) * (1 - light) + np.array(bright) * light
+    return np.clip(picture + chance.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+
+
+COVERS = {
+    "teal night": tinted_cover((4, 18, 30), (60, 140, 150)),
+    "amber": tinted_cover((50, 20, 6), (240, 160, 60)),
+    "rose": tinted_cover((90, 30, 70), (240, 150, 170)),
+    "noir": tinted_cover((6, 6, 8), (130, 128, 125)),
+}
+
+
+@pytest.fixture(scope="module")
+def grades():
+    return {name: cover.fit_grade(clip_frames(), picture) for name, picture in COVERS.items()}
+
+
+@pytest.mark.parametrize("name", COVERS)
+def test_the_distance_to_the_covers_palette_is_at_least_halved(grades, name):
+    frames = clip_frames()
+    graded = [cover.apply_grade(frame, grades[name]) for frame in frames]
+    before = cover.palette_distance(frames, [COVERS[name]])
+    assert before > 0.06
+    assert cover.palette_distance(graded, [COVERS[name]]) < 0.5 * before
+
+
+@pytest.mark.parametrize("name", COVERS)
+def test_it_holds_for_frames_that_were_not_sampled(grades, name):
+    frames = clip_frames(seed=77)
+    graded = [cover.apply_grade(frame, grades[name]) for frame in frames]
+    before = cover.palette_distance(frames, [COVERS[name]])
+    assert cover.palette_distance(graded, [COVERS[name]]) < 0.55 * before
+
+
+@pytest.mark.parametrize("name", COVERS)
+def test_structure_is_kept_and_little_is_clipped(grades, name):
+    frames = clip_frames(seed=77)
+    graded = [cover.apply_grade(frame, grades[name]) for frame in frames]
+    kept = [gradient_correlation(*pair) for pair in zip(frames, graded, strict=True)]
+    clipped = [np.mean([((f <= 1) | (f >= 254)).any(axis=-1).mean() for f in some]) for some in (frames, graded)]
+    assert np.mean(kept) >= 0.97
+    assert clipped[1] - clipped[0] <= 0.01
+
+
+@pytest.mark.parametrize("name", COVERS)
+def test_curves_are_monotone_smooth_and_of_33_points(grades, name):
+    for curve in grades[name].curves:
+        slopes = np.diff(curve) * (len(curve) - 1)
+        assert len(curve) == 33
+        assert 0 <= min(curve) <= max(curve) <= 1
+        assert slopes.min() >= 0
+        assert np.abs(np.diff(slopes)).max() < 0.35  # no kinks
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    steps = np.diff(cover.apply_grade(ramp, grades[name]).astype(int), axis=0)
+    assert steps.min() >= 0
+    assert steps.max() <= 4  # no banding
+
+
+@pytest.mark.parametrize("name", COVERS)
+def test_the_cover_stays_the_cover(grades, name):
+    picture = COVERS[name]
+    assert likeness(picture, cover.apply_grade(picture, grades[name])) > 0.9
+
+
+def test_footage_made_of_the_cover_is_left_nearly_alone():
+    for name in ("amber", "rose"):
+        picture = COVERS[name]
+        frames = [picture[:120, :120], picture[60:, 40:], cover.recompose(picture, 160, 90), picture]
+        grade = cover.fit_grade(frames, picture)
+        graded = cover.apply_grade(picture, grade)
+        assert np.abs(graded.astype(int) - picture).mean() < 5
+        assert likeness(picture, graded) > 0.97
+
+
+def test_skin_stays_skin_where_there_are_people(monkeypatch):
+    monkeypatch.setattr("bridge.cover.fitting.faces", lambda frame: [cover.Box(0, 0, 10, 10)])
+    for name in ("teal night", "rose"):
+        assert skin_turn_deg(cover.fit_grade(clip_frames(), COVERS[name])) <= 25
+
+
+def test_skin_turn_is_measured():
+    swapped = Grade(matrix=(0, 0, 1, 0, 1, 0, 1, 0, 0))
+    assert skin_turn_deg(NEUTRAL_GRADE) < 0.01
+    assert skin_turn_deg(swapped) > 90
+    assert len(SKIN) >= 6
+
+
+def test_the_grade_of_a_cover_alone_leads_toward_it_gently():
+    frames = clip_frames()
+    for name in ("amber", "noir"):
+        picture = COVERS[name]
+        grade = cover.grade_from_cover(picture)
+        graded = [cover.apply_grade(frame, grade) for frame in frames]
+        before, after = (cover.palette_distance(some, [picture]) for some in (frames, graded))
+        assert 0.3 * before < after < 0.9 * before
+        assert likeness(picture, cover.apply_grade(picture, grade)) > 0.9
+
+
+def test_neutral_and_strength():
+    frame = clip_frames()[0]
+    grade = Grade(curves=((1.0, 0.0), (0.0, 0.5), (0.0, 1.0)))
+    assert np.array_equal(cover.apply_grade(frame, NEUTRAL_GRADE), frame)
+    almost = Grade(matrix=(1.0, 1e-9, 0, 0, 1, 0, 0, 0, 1))
+    assert np.abs(cover.apply_grade(frame, almost).astype(int) - frame).max() <= 1
+    full = cover.apply_grade(frame, grade)
+    assert np.array_equal(full[..., 0], 255 - frame[..., 0])
+    assert np.array_equal(full[..., 2], frame[..., 2])
+    half = cover.apply_grade(frame, Grade(curves=grade.curves, strength=0.5))
+    assert np.abs(half.astype(float) - (full.astype(float) + frame) / 2).max() <= 1
+
+
+def test_the_matrix_comes_first_and_is_clipped():
+    doubled = Grade(matrix=(2, 0, 0, 0, 2, 0, 0, 0, 2), curves=((0.0, 0.5),) * 3)  # pyright: ignore[reportArgumentType]
+    values = np.array([[0.25, 0.5, 0.9]], np.float32)
+    assert transform(values, doubled)[0] == pytest.approx([0.25, 0.5, 0.5])
+
+
+def test_palette_distance_is_a_distance():
+    one, other = clip_frames(seed=1), clip_frames(seed=2, tint=(1.0, 0.8, 0.6))
+    assert cover.palette_distance(one, one) == 0
+    assert cover.palette_distance(one, other) == cover.palette_distance(other, one) > 0.01
+    # A shift of lightness alone by s moves colours by s times the mean of the axes' lightness parts.
+    dark, bright = np.full((50, 50, 3), 99, np.uint8), np.full((50, 50, 3), 188, np.uint8)
+    assert cover.palette_distance([dark], [bright]) == pytest.approx(0.29 / 2, abs=0.02)
+    with pytest.raises(ValueError, match="no frames"):
+        cover.palette_distance([], one)
+
+
+def test_the_cube_holds_the_same_transform(tmp_path, grades):
+    cover.write_cube(grades["amber"], tmp_path / "amber.cube")
+    lines = (tmp_path / "amber.cube").read_text(encoding="ascii").splitlines()
+    rows = np.array([line.split() for line in lines if line[0].isdigit()], float).reshape(33, 33, 33, 3)
+    assert "LUT_3D_SIZE 33" in lines
+    for red, green, blue in ((0, 0, 0), (32, 0, 0), (5, 20, 30), (16, 16, 16)):
+        value = np.array([[red, green, blue]], np.float32) / 32
+        assert rows[blue, green, red] == pytest.approx(np.clip(transform(value, grades["amber"])[0], 0, 1), abs=1e-5)
+    assert not list(tmp_path.glob("*~"))
+    for a, b in pairwise(rows[range(33), range(33), range(33)]):
+        assert (b >= a - 1e-6).all()
