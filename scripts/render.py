@@ -8,6 +8,7 @@ The first form saves the .blend beside the video too. `--serve` takes jobs as JS
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import queue
@@ -52,6 +53,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--clips", type=Path, metavar="DIR", help="holds <shot id>.mp4 or <shot id>-<anything>.mp4")
     parser.add_argument("--blend", type=Path, metavar="F.blend", help="an edit to render, or to build the plan into")
     parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
+    parser.add_argument("--scene", metavar="NAME", help="which scene of the file (default: the one it was saved in)")
+    parser.add_argument("--tell", action="store_true", help="tell of each frame, on a line that begins with a mark")
     parser.add_argument("--draft", action="store_true", help=f"{deliver.DRAFT_LONG_SIDE_PX} pixels wide, in seconds")
     parser.add_argument("-o", "--output", type=Path, metavar="V.mp4")
     parser.add_argument("--serve", action="store_true", help="take jobs as JSON lines on standard input")
@@ -70,7 +73,7 @@ def once(options: argparse.Namespace) -> None:
         open_blend(options.blend.absolute())
     else:
         new_scene()
-    scene = bpy.context.scene
+    scene = scene_named(options.scene) if options.scene else bpy.context.scene
     if options.plan:
         build(
             scene,
@@ -82,7 +85,19 @@ def once(options: argparse.Namespace) -> None:
         )
         timeline.save(scene, (options.save_blend or output.with_suffix(".blend")).absolute())
     make_ready(scene, is_draft=options.draft)
-    deliver.render(scene, output)
+    deliver.render(scene, output, on_frame=(lambda count: say({"frames": count})) if options.tell else None)
+
+
+def scene_named(name: str) -> Any:
+    """A scene of the opened file.
+
+    Raises:
+        ValueError: it has none of this name.
+    """
+    if name not in bpy.data.scenes:
+        raise ValueError(f"The file has no scene {name!r}; it has {', '.join(bpy.data.scenes.keys())}.")
+    timeline.prepare(bpy.data.scenes[name])
+    return bpy.data.scenes[name]
 
 
 def build(
@@ -142,9 +157,9 @@ def find_clips(folder: Path | None) -> dict[str, Path]:
 def serve() -> None:
     """Takes one job per line from standard input until it ends, and answers each with one line that begins with `MARK`.
 
-    Jobs: `{"do": "build", plan, analysis, look, song, clips, blend}`, `{"do": "open", blend}`,
-    `{"do": "segments", draft}`, `{"do": "render", start, end, path, lossless}`. A render answers with
-    `{"frames": n}` on the way too. If the other side goes away, this process ends at once.
+    Jobs: `{"do": "build", plan, analysis, look, song, clips, blend}`, `{"do": "open", blend, draft}`, which gives the
+    segments, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too, and
+    `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away, this process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -188,7 +203,7 @@ def do_open(job: dict[str, Any]) -> list[dict[str, Any]]:
     scene = bpy.context.scene
     if job["draft"]:
         deliver.draft(scene)
-    found = [{"start": s.start, "end": s.end, "name": s.name} for s in segments.segments(scene)]
+    found = [dataclasses.asdict(segment) for segment in segments.segments(scene)]
     deliver.for_this_process(scene)
     return found
 
@@ -201,11 +216,21 @@ def do_render(job: dict[str, Any]) -> None:
         job["start"],
         job["end"],
         audio=False,
+        lossless=job["lossless"],
         on_frame=lambda count: say({"frames": count}),
     )
 
 
-DO = {"build": do_build, "open": do_open, "render": do_render}
+def do_bake(job: dict[str, Any]) -> None:
+    """Writes the grade as a table (Adobe, "Cube LUT Specification 1.0")."""
+    rows = grade.table(bpy.context.scene)
+    lines = [f"LUT_3D_SIZE {grade.TABLE_SIZE}", *(" ".join(f"{value:.6f}" for value in row) for row in rows)]
+    beside = Path(job["path"] + "~")
+    beside.write_text("\n".join(lines) + "\n", encoding="ascii")
+    beside.replace(job["path"])
+
+
+DO = {"bake": do_bake, "build": do_build, "open": do_open, "render": do_render}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,10 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Properties, preferences, panels and operators."""
+"""What the editor sees: properties, preferences, operators, panels, menus. The work is in functions that scripts call.
+
+No thread touches bpy: `tasks` runs what waits, and hands results to the main thread. The timeline is the truth:
+`shots` reads it, and everything shown is made from what it read.
+"""
 
 
 def register() -> None:
-    """Registers everything with Blender."""
+    """Switches the extension on."""
+    from . import handlers, lists, menus, operators, panels, preferences, properties, pump
+
+    for module in (properties, preferences, operators, lists, panels, menus, handlers, pump):
+        module.register()
 
 
 def unregister() -> None:
-    """Takes everything back, last first."""
+    """Switches it off, and ends what it started."""
+    from . import handlers, lists, menus, operators, panels, preferences, properties, pump
+
+    for module in (pump, handlers, menus, panels, lists, operators, preferences, properties):
+        module.unregister()

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The deliverable: rendered by a second Blender in the background, then measured by the bridge's `check`."""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import codec, deliver, timeline
+from . import files, properties, shots, tasks
+from .connection import bridge
+from .environment import clean
+from .preferences import SOURCE
+from .tasks import Problem, Task
+
+MARK = "@beatboard "
+"""begins each answer of `scripts/render.py`"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How a video did."""
+
+    video: Path
+    page: Path
+    passed: int
+    failures: tuple[str, ...]
+
+
+measured: dict[int, Measured] = {}
+"""the last check of each scene in this session"""
+
+
+def output_of(scene: Any) -> Path:
+    """Where the video goes.
+
+    Raises:
+        Problem: nowhere, or not an MP4 file.
+    """
+    text = properties.of(scene).output.strip()
+    if text.startswith("//") and not bpy.data.filepath:
+        raise Problem("Save the .blend first, or choose an output that does not start with //.")
+    path = properties.path_of(text)
+    if path is None or path.suffix.lower() != ".mp4":
+        raise Problem("The output is an MP4 file: give it a name that ends in .mp4.")
+    return path
+
+
+def render(scene: Any, *, then_check: bool = False) -> None:
+    """Renders the edit as it stands, in the background; the editor can go on.
+
+    Raises:
+        Problem: there is no edit, or the output cannot be written; without a window, whatever went wrong.
+    """
+    plan = shots.edit_of(scene)
+    if plan is None or not plan.shots:
+        raise Problem("Plan the shots first.")
+    video = output_of(scene)
+    if "render" in tasks.running:
+        raise Problem("A render is running already.")
+    deliver.settings(scene)
+    folder = Path(tempfile.mkdtemp(prefix="beatboard-"))
+    copy = folder / "render.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
+    uid, frames = scene.session_uid, scene.frame_end - scene.frame_start + 1
+    program = [bpy.app.binary_path, "-b", "--factory-startup", "-P"] if bpy.app.binary_path else [sys.executable]
+    script = str(SOURCE / "scripts" / "render.py")
+    command = [*program, script, "--", "--blend", str(copy), "--scene", scene.name, "--tell", "-o", str(video)]
+
+    def work(task: Task) -> None:
+        video.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            code, words = _follow(command, task, lambda line: _rendered(line, frames))
+        finally:
+            copy.unlink(missing_ok=True)
+            folder.rmdir()
+        if code or not video.is_file():
+            raise Problem(f"Blender could not render: {_reason(words)}")
+
+    def done(_: None) -> None:
+        found = properties.find_scene(uid)
+        if then_check and found is not None:
+            check(found)
+
+    tasks.start("render", "Starting the render", work, done)
+
+
+def _rendered(line: str, frames: int) -> tuple[float, str] | None:
+    if not line.startswith(MARK):
+        return None
+    done = json.loads(line[len(MARK) :]).get("frames")
+    return (done / frames, f"frame {done} of {frames}") if done else None
+
+
+def check(scene: Any) -> None:
+    """Measures the finished file against the song, the cover and the edit, and writes the report's page.
+
+    Raises:
+        Problem: there is no video, or no bridge on this machine; without a window, whatever went wrong.
+    """
+    video, plan, settings = output_of(scene), shots.edit_of(scene), properties.of(scene)
+    song, cover = properties.path_of(settings.song), properties.path_of(settings.cover)
+    if plan is None or song is None or cover is None:
+        raise Problem("Choose the song and the cover, and plan the shots first.")
+    installation = bridge.local_installation()
+    page, uid = video.with_suffix(".html"), scene.session_uid
+
+    def work(task: Task) -> Measured:
+        if not video.is_file():
+            raise Problem(f"There is no video at {video} yet: render it first.")
+        with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
+            plan_path, result = Path(folder, "plan.json"), Path(folder, "check.json")
+            plan_path.write_text(codec.dumps(plan), encoding="utf-8")
+            command = [str(installation.python), "-m", "bridge", "check", str(video), "--song", str(song)]
+            command += ["--cover", str(cover), "--plan", str(plan_path), "--json", str(result), "--page", str(page)]
+            source = {"PYTHONPATH": str(installation.source)} if installation.source else {}
+            _, words = _follow(command, task, _checked, source)
+            if not result.is_file():
+                raise Problem(f"The check stopped: {_reason(words)}")
+            return _read(json.loads(result.read_text(encoding="utf-8")), video, page)
+
+    def done(result: Measured) -> None:
+        measured[uid] = result
+
+    tasks.start("check", "Measuring the video", work, done)
+
+
+def _checked(line: str) -> tuple[float, str] | None:
+    found = re.match(r"\s*(\d+)% (.*)", line)
+    return (int(found[1]) / 100, found[2]) if found else None
+
+
+def _read(report: dict[str, Any], video: Path, page: Path) -> Measured:
+    """What of a report the panel shows: how many measures hold, and those that fail, with what to do."""
+    measures = report["measures"]
+    failed = [measure for measure in measures if measure["verdict"] == "fail"]
+    failures = tuple(f"{measure['name']}: {measure['text']}. {measure['advice']}" for measure in failed)
+    return Measured(video, page, sum(measure["verdict"] == "pass" for measure in measures), failures)
+
+
+def _follow(
+    command: Sequence[str],
+    task: Task,
+    heard: Callable[[str], tuple[float, str] | None],
+    more: dict[str, str] | None = None,
+) -> tuple[int, list[str]]:
+    """Runs a command in the task's thread, telling of its progress; its exit code and last lines."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=clean() | (more or {}),
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+    words: deque[str] = deque(maxlen=30)
+
+    def read() -> None:
+        assert process.stdout
+        for line in process.stdout:
+            if (progress := heard(line)) is not None:
+                task.progress, task.stage = progress
+            elif line.strip():
+                words.append(line.strip())
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    try:
+        while reader.is_alive():
+            reader.join(0.2)
+            task.tell(task.progress, task.stage)
+        return process.wait(), list(words)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _reason(words: Sequence[str]) -> str:
+    ours = [line for line in words if line.startswith("beatboard: ")]
+    return (ours or list(words) or ["it gave no reason"])[-1].removeprefix("beatboard: ")
+
+
+def missing_files(scene: Any) -> list[str]:
+    """Files of the edit that are not there any more, such as after the .blend was moved alone."""
+    wanted = [strip.filepath for strip in timeline.shot_strips(scene) if strip.type == "MOVIE"]
+    song = timeline.song_strip(scene)
+    if song is not None and song.sound:
+        wanted.append(song.sound.filepath)
+    return [text for text in wanted if not timeline.absolute(text).is_file()]
+
+
+def folder_of(scene: Any) -> Path:
+    """Where the edit's clips are."""
+    return files.project_folder()

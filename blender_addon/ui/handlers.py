@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens when the editor saves, opens, undoes."""
+
+from typing import Any
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import connection, generate, properties, shots, takes, tasks
+
+
+@persistent
+def _opened(*_: Any) -> None:
+    """Another file: nobody waits for the last one's results any more; this one's jobs are asked for."""
+    tasks.cancel_all()
+    tasks.troubles.clear()
+    takes.forget()
+    shots.forget()
+    connection.bridge.estimate = None
+    scene = properties.scene_of(bpy.context)
+    if scene is not None:
+        shots.refresh(scene, force=True)
+    if not tasks.synchronous:
+        generate.catch_up()
+
+
+@persistent
+def _undone(*_: Any) -> None:
+    takes.reconcile()
+    scene = properties.scene_of(bpy.context)
+    if scene is not None:
+        shots.refresh(scene, force=True)
+
+
+@persistent
+def _saved(*_: Any) -> None:
+    generate.move_beside([scene.session_uid for scene in bpy.data.scenes])
+
+
+_HANDLERS = (("load_post", _opened), ("undo_post", _undone), ("redo_post", _undone), ("save_post", _saved))
+
+
+def register() -> None:
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cover's look on the edit: the grade, the palette, the frozen hero at the start and the cover at the end."""
+
+from dataclasses import replace
+from typing import Any
+
+from .. import codec, grade, rules, timeline
+from ..protocol import CoverLook, Grade, ShotKind
+from . import properties, shots
+
+
+def remember(scene: Any, look: CoverLook) -> None:
+    """Keeps a cover's look with the scene, its palette as swatches."""
+    settings = properties.of(scene)
+    settings.look = codec.dumps(look)
+    settings.palette.clear()
+    for color in look.palette:
+        swatch = settings.palette.add()
+        swatch.name, swatch.weight = color.name, color.weight
+        swatch.value = [channel / 255 for channel in color.rgb]
+    apply_grade(scene)
+
+
+def grade_of(scene: Any) -> Grade | None:
+    """The cover's grade at the strength that is set; None if no cover was looked at."""
+    settings = properties.of(scene)
+    if not settings.look:
+        return None
+    return replace(codec.loads(CoverLook, settings.look).grade, strength=settings.grade_strength)
+
+
+def apply_grade(scene: Any) -> None:
+    """Puts the cover's grade on the edit, or takes it off, as the settings say."""
+    found = grade_of(scene)
+    if timeline.SCENE_KEY not in scene or found is None:
+        return
+    if properties.of(scene).use_grade:
+        grade.apply(scene, found)
+    else:
+        grade.remove(scene)
+
+
+def set_strength(scene: Any) -> None:
+    """Follows the slider, without making the node group again."""
+    settings = properties.of(scene)
+    group = grade.find(scene)
+    if not settings.use_grade:
+        return
+    if group is None or not grade.is_whole(group) or settings.grade_strength == 0.0:
+        apply_grade(scene)
+    else:
+        grade.set_strength(group, settings.grade_strength)
+
+
+def apply_holds(scene: Any) -> None:
+    """Gives the first shot the hero's hold and the last one the turn into the cover, or takes them away."""
+    plan = shots.edit_of(scene)
+    if plan is None or not plan.shots:
+        return
+    settings, analysis = properties.of(scene), shots.analysis_of(scene)
+    shots.adopt(scene)
+    first, last = plan.shots[0], plan.shots[-1]
+    beat = rules.beat_frames(0, plan, analysis) if analysis else max(1, round(plan.fps / 2))
+    alone = len(plan.shots) == 1
+    if not alone:
+        _set(scene, first.id, ShotKind.HERO_HOLD, min(beat, first.frame_count // 2), wanted=settings.hero_hold)
+    bar = beat * (analysis.meter if analysis else 4)
+    _set(scene, last.id, ShotKind.COVER_END, min(bar, last.frame_count // 2), wanted=settings.end_on_cover)
+    shots.refresh(scene)
+
+
+def _set(scene: Any, shot_id: str, kind: ShotKind, hold_frames: int, *, wanted: bool) -> None:
+    strip = shots.strip_of(scene, shot_id)
+    if strip is None:
+        return
+    if wanted and strip["kind"] != kind.value:
+        strip["kind"], strip["hold_frames"] = kind.value, hold_frames
+    elif not wanted and strip["kind"] == kind.value:
+        strip["kind"], strip["hold_frames"] = ShotKind.MOTION.value, 0

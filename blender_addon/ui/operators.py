@@ -1,0 +1,603 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be pressed. An operator checks, calls and reports; the work is in a function that a script can call too."""
+# pyright: reportInvalidTypeForm=false, reportIncompatibleMethodOverride=false
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from .. import timeline
+from . import connection, delivery, environment, generate, preferences, properties, shots, song, takes, tasks
+from .tasks import Problem
+
+READINGS = (
+    ("EARLIER", "The One a Beat Earlier", "Every bar starts one beat earlier"),
+    ("LATER", "The One a Beat Later", "Every bar starts one beat later"),
+    ("HALF", "Half Tempo", "Count every second beat only: two bars become one"),
+    ("DOUBLE", "Double Tempo", "Count a beat between each two: a bar becomes two"),
+)
+WHICH = (
+    ("NEEDED", "All That Need It", "Every shot without a clip, or changed since its clip was made"),
+    ("SELECTED", "Selected", "The shots whose strips are selected, made anew where nothing changed too"),
+    ("ACTIVE", "Active", "The shot that is chosen in the list"),
+)
+
+
+class Base:
+    """Calls `work`, and shows a `Problem` as a report."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+
+    def execute(self, context: Any) -> set[str]:
+        scene = properties.scene_of(context)
+        try:
+            said = self.work(context, scene)
+        except Problem as problem:
+            self.report({"ERROR"}, str(problem))
+            return {"CANCELLED"}
+        if said:
+            self.report({"INFO"}, said)
+        shots.refresh(scene)
+        shots.redraw()
+        return {"FINISHED"}
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        raise NotImplementedError
+
+
+def _can(cls: Any, *reasons: str) -> bool:
+    """Whether it can be done now; if not, the tooltip says why not."""
+    for reason in reasons:
+        if reason:
+            cls.poll_message_set(reason)
+            return False
+    return True
+
+
+def _no_scene(context: Any) -> str:
+    return "" if properties.scene_of(context) else "The sequencer shows no scene: add one in its header"
+
+
+def _busy(kind: str) -> str:
+    return f"Under way: {tasks.running[kind].stage}" if kind in tasks.running else ""
+
+
+def _not_set_up() -> str:
+    return "" if connection.bridge.is_set_up else "Set up the bridge first"
+
+
+def _not_chosen(context: Any) -> str:
+    settings = properties.of(properties.scene_of(context))
+    if not settings.song:
+        return "Choose a song first"
+    return "" if settings.cover else "Choose an album cover first"
+
+
+def _not_heard(context: Any) -> str:
+    return "" if properties.of(properties.scene_of(context)).analysis else "Analyze the song first"
+
+
+def _not_planned(context: Any) -> str:
+    return "" if timeline.SCENE_KEY in properties.scene_of(context) else "Plan the shots first"
+
+
+def _no_shot(context: Any) -> str:
+    if properties.scene_of(context).sequence_editor is None or not properties.session().shots:
+        return "There are no shots yet: plan them first"
+    return "" if shots.active_row(properties.scene_of(context)) else "Choose a shot in the list"
+
+
+def _no_take(context: Any) -> str:
+    row = shots.active_row(properties.scene_of(context))
+    return "" if row and row.take_count else "This shot has no takes yet"
+
+
+def _no_selection(context: Any) -> str:
+    strips = timeline.shot_strips(properties.scene_of(context))
+    return "" if any(strip.select for strip in strips) else "Select the strips of one or more shots"
+
+
+def _active(scene: Any) -> str:
+    """The shot that is chosen in the list.
+
+    Raises:
+        Problem: none is.
+    """
+    row = shots.active_row(scene)
+    if row is None:
+        raise Problem("Choose a shot in the list.")
+    return row.name
+
+
+# The bridge
+
+
+class BEATBOARD_OT_set_up(Base, bpy.types.Operator):
+    """Make the bridge's own Python environment. It can be stopped, and goes on from there next time"""
+
+    bl_idname, bl_label = "beatboard.set_up", "Set Up Bridge"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(
+            cls, _busy("setup"), "" if bpy.app.online_access else "Allow Online Access in the preferences first"
+        )
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        stored = preferences.stored()
+        wanted = preferences.managed(gpu=bool(stored and stored.use_gpu))
+        tasks.start("setup", "Looking for Python", lambda task: environment.set_up(wanted, task.tell), lambda _: None)
+
+
+class BEATBOARD_OT_connect(Base, bpy.types.Operator):
+    """Start the bridge, or find it if it runs, and ask for its engines"""
+
+    bl_idname, bl_label = "beatboard.connect", "Connect"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _not_set_up(), _busy("connect"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        connection.connect()
+
+
+class BEATBOARD_OT_open_log(Base, bpy.types.Operator):
+    """Open the bridge's log"""
+
+    bl_idname, bl_label = "beatboard.open_log", "Open Log"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        stored = preferences.stored()
+        logs = [connection.bridge.log, preferences.managed(gpu=bool(stored and stored.use_gpu)).log]
+        found = next((log for log in logs if log.is_file()), None)
+        if found is None:
+            raise Problem("There is no log yet: the bridge was never started.")
+        bpy.ops.wm.path_open(filepath=str(found))
+
+
+class BEATBOARD_OT_preferences(Base, bpy.types.Operator):
+    """Open the add-on's preferences"""
+
+    bl_idname, bl_label = "beatboard.preferences", "Bridge Settings"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        bpy.ops.preferences.addon_show(module=preferences.ADDON)
+
+
+class BEATBOARD_OT_cancel_task(Base, bpy.types.Operator):
+    """Stop this; what is finished is kept"""
+
+    bl_idname, bl_label = "beatboard.cancel_task", "Cancel"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}
+    kind: StringProperty()
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        tasks.cancel(self.kind)
+
+
+class BEATBOARD_OT_copy_details(Base, bpy.types.Operator):
+    """Copy all that is known about this trouble, to send it to somebody"""
+
+    bl_idname, bl_label = "beatboard.copy_details", "Copy Details"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}
+    kind: StringProperty()
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        trouble = tasks.troubles.get(self.kind)
+        if trouble:
+            context.window_manager.clipboard = f"{trouble.sentence}\n\n{trouble.details}".strip()
+
+
+class BEATBOARD_OT_dismiss(Base, bpy.types.Operator):
+    """Hide this message"""
+
+    bl_idname, bl_label = "beatboard.dismiss", "Dismiss"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}
+    kind: StringProperty()
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        tasks.troubles.pop(self.kind, None)
+
+
+# Song and cover
+
+
+class Choose(Base, ImportHelper):
+    """A file browser for one of the scene's paths."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
+    target = ""
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        path = Path(self.filepath)
+        if not path.is_file():
+            raise Problem(f"There is no file {path}: choose another.")
+        setattr(properties.of(scene), self.target, str(path))
+        return f"{self.target.title()}: {path.name}"
+
+
+class BEATBOARD_OT_choose_song(Choose, bpy.types.Operator):
+    """Choose the song"""
+
+    bl_idname, bl_label = "beatboard.choose_song", "Choose Song"
+    target = "song"
+    filter_glob: StringProperty(default="*.mp3;*.wav;*.flac;*.ogg;*.opus;*.m4a;*.aac", options={"HIDDEN"})
+
+
+class BEATBOARD_OT_choose_cover(Choose, bpy.types.Operator):
+    """Choose the album cover"""
+
+    bl_idname, bl_label = "beatboard.choose_cover", "Choose Album Cover"
+    target = "cover"
+    filter_glob: StringProperty(default="*.png;*.jpg;*.jpeg;*.webp", options={"HIDDEN"})
+
+
+class BEATBOARD_OT_analyze(Base, bpy.types.Operator):
+    """Listen to the song and look at the cover: tempo, bars, sections, the drop; palette and grade"""
+
+    bl_idname, bl_label = "beatboard.analyze", "Analyze Song and Cover"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context):
+            return _can(cls, reason)
+        return _can(cls, _not_chosen(context), _not_set_up(), _busy("analyze"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        song.analyze(scene)
+
+
+class BEATBOARD_OT_regrid(Base, bpy.types.Operator):
+    """Read the song's bars differently; the shots stay where they are"""
+
+    bl_idname, bl_label = "beatboard.regrid", "Read Bars Differently"
+    reading: EnumProperty(name="Reading", items=READINGS)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_heard(context))
+
+    @classmethod
+    def description(cls, context: Any, given: Any) -> str:
+        return next(text for name, _, text in READINGS if name == given.reading)
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        changes: dict[str, Callable[[Any], Any]] = {
+            "EARLIER": lambda analysis: analysis.with_downbeat_shift(-1),
+            "LATER": lambda analysis: analysis.with_downbeat_shift(1),
+            "HALF": lambda analysis: analysis.half_tempo(),
+            "DOUBLE": lambda analysis: analysis.double_tempo(),
+        }
+        song.regrid(scene, changes[self.reading])
+
+
+class BEATBOARD_OT_downbeat_here(Base, bpy.types.Operator):
+    """Read the song with the first beat of a bar at the playhead"""
+
+    bl_idname, bl_label = "beatboard.downbeat_here", "Downbeat Here"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_heard(context) or _not_planned(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        song.downbeat_here(scene)
+
+
+# Shots
+
+
+class BEATBOARD_OT_plan(Base, bpy.types.Operator):
+    """Cut the song into shots on its downbeats and lay them out. Locked shots keep their settings; takes are kept"""
+
+    bl_idname, bl_label = "beatboard.plan", "Plan Shots"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context) or _not_heard(context):
+            return _can(cls, reason)
+        stale = "" if song.is_current(properties.scene_of(context)) else "Song or cover changed: analyze again first"
+        return _can(cls, stale, _not_set_up(), _busy("plan"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        song.plan(scene)
+
+
+class BEATBOARD_OT_restore_fps(Base, bpy.types.Operator):
+    """Set the scene's frame rate back to the one that the shots were planned for"""
+
+    bl_idname, bl_label = "beatboard.restore_fps", "Restore Frame Rate"
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        song.restore_fps(scene)
+
+
+class BEATBOARD_OT_split(Base, bpy.types.Operator):
+    """Split the shot under the playhead on the nearest downbeat"""
+
+    bl_idname, bl_label = "beatboard.split", "Split Shot on Downbeat"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context) or _not_heard(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        return f"New shot {shots.split(scene, scene.frame_current)}"
+
+
+class BEATBOARD_OT_merge(Base, bpy.types.Operator):
+    """Make one shot of the selected neighbors, with the settings of the first"""
+
+    bl_idname, bl_label = "beatboard.merge", "Merge Shots"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context) or _no_selection(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        return f"Merged into {shots.merge(scene, shots.selected_ids(scene))}"
+
+
+class BEATBOARD_OT_snap(Base, bpy.types.Operator):
+    """Move the edges of the selected shots onto the nearest downbeats, and their neighbors' with them"""
+
+    bl_idname, bl_label = "beatboard.snap", "Snap to Downbeats"
+    all_shots: BoolProperty(name="All Shots", description="Not the selected ones only")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context) or _not_heard(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        ids = [row.name for row in properties.session().shots] if self.all_shots else shots.selected_ids(scene)
+        if not ids:
+            raise Problem("Select the strips of one or more shots, or switch on All Shots.")
+        moved = shots.snap(scene, ids)
+        return f"Moved {moved} edges onto downbeats" if moved else "All edges were on downbeats already"
+
+
+class BEATBOARD_OT_lock(Base, bpy.types.Operator):
+    """Lock or unlock this shot: planning and generating leave locked shots alone"""
+
+    bl_idname, bl_label = "beatboard.lock", "Lock Shot"
+    shot: StringProperty(options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        row = properties.session().shots.get(self.shot) if self.shot else shots.active_row(scene)
+        if row is not None:
+            shots.set_locked(scene, [row.name], locked=not row.is_locked)
+
+
+# Generate
+
+
+class BEATBOARD_OT_set_engine(Base, bpy.types.Operator):
+    """Use this engine"""
+
+    bl_idname, bl_label = "beatboard.set_engine", "Engine"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
+    engine: StringProperty()
+
+    @classmethod
+    def description(cls, context: Any, given: Any) -> str:
+        found = next((one for one in connection.bridge.engines if one.name == given.engine), None)
+        if found is None:
+            return "Use this engine"
+        return found.description if found.available else f"Cannot run here: it needs {found.missing}"
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        found = next((one for one in connection.bridge.engines if one.name == self.engine), None)
+        if found is not None and not found.available:
+            raise Problem(f"The engine {self.engine} cannot run here: it needs {found.missing}.")
+        properties.of(scene).engine = self.engine
+        connection.bridge.estimate = None
+
+
+class BEATBOARD_OT_estimate(Base, bpy.types.Operator):
+    """Ask the bridge how long the shots that need a clip will take, and how much memory"""
+
+    bl_idname, bl_label = "beatboard.estimate", "Estimate"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context) or _not_planned(context):
+            return _can(cls, reason)
+        return _can(cls, _not_set_up(), _busy("estimate"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        generate.measure(scene)
+
+
+class BEATBOARD_OT_generate(Base, bpy.types.Operator):
+    """Make clips for shots; they land on the timeline one by one while you go on working"""
+
+    bl_idname, bl_label = "beatboard.generate", "Generate Clips"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    which: EnumProperty(name="Shots", items=WHICH)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context) or _not_planned(context):
+            return _can(cls, reason)
+        return _can(cls, _not_heard(context), _not_chosen(context), _not_set_up(), _busy("generate"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        shots.refresh(scene)
+        if self.which == "NEEDED":
+            ids = generate.needed(scene)
+            if not ids:
+                raise Problem("Every shot has its clip. To make some anew, select them and use Selected.")
+        elif self.which == "SELECTED":
+            ids = shots.selected_ids(scene)
+            if not ids:
+                raise Problem("Select the strips of one or more shots.")
+        else:
+            ids = [_active(scene)]
+        return f"Asked for {generate.generate(scene, ids)} clips"
+
+
+class BEATBOARD_OT_cancel_jobs(Base, bpy.types.Operator):
+    """Cancel what is queued or under way"""
+
+    bl_idname, bl_label = "beatboard.cancel_jobs", "Cancel Clips"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    shot: StringProperty(options={"SKIP_SAVE", "HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context):
+            return _can(cls, reason)
+        waiting = properties.of(properties.scene_of(context)).jobs
+        return _can(cls, "" if waiting else "Nothing is under way", _busy("queue"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        generate.cancel(scene, [self.shot] if self.shot else [])
+
+
+class BEATBOARD_OT_pause(Base, bpy.types.Operator):
+    """Let the bridge's queue wait, or go on"""
+
+    bl_idname, bl_label = "beatboard.pause", "Pause Queue"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _not_set_up(), _busy("queue"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        generate.pause(paused=not connection.bridge.paused)
+
+
+# Takes
+
+
+class BEATBOARD_OT_step_take(Base, bpy.types.Operator):
+    """Show this shot's next or previous take"""
+
+    bl_idname, bl_label = "beatboard.step_take", "Step Through Takes"
+    by: IntProperty(name="By", default=1, min=-1, max=1)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context) or _no_take(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        takes.step(scene, _active(scene), self.by)
+
+
+class BEATBOARD_OT_use_take(Base, bpy.types.Operator):
+    """Show this take on the chosen shot"""
+
+    bl_idname, bl_label = "beatboard.use_take", "Use Take"
+    sha256: StringProperty()
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        takes.use(scene, _active(scene), self.sha256)
+
+
+class BEATBOARD_OT_delete_take(Base, bpy.types.Operator):
+    """Remove the take that this shot shows; its file stays"""
+
+    bl_idname, bl_label = "beatboard.delete_take", "Delete Take"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context) or _no_take(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        takes.delete(scene, _active(scene))
+
+
+class BEATBOARD_OT_reuse_settings(Base, bpy.types.Operator):
+    """Give the shot the prompt, seed, motion and framing that this take was made with"""
+
+    bl_idname, bl_label = "beatboard.reuse_settings", "Reuse Settings"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context) or _no_take(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        takes.reuse_settings(scene, _active(scene))
+
+
+# Deliver
+
+
+class BEATBOARD_OT_render(Base, bpy.types.Operator):
+    """Render the finished video in the background; you can go on working"""
+
+    bl_idname, bl_label = "beatboard.render", "Render Video"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    check: BoolProperty(name="Check Afterwards", description="Measure the finished file", default=False)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context), _busy("render"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        delivery.render(scene, then_check=self.check)
+
+
+class BEATBOARD_OT_check(Base, bpy.types.Operator):
+    """Measure the finished file: cuts on downbeats, sync, colors, codec"""
+
+    bl_idname, bl_label = "beatboard.check", "Check Video"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context), _not_set_up(), _busy("check"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        delivery.check(scene)
+
+
+class BEATBOARD_OT_open(Base, bpy.types.Operator):
+    """Open it in the program that your system has for it"""
+
+    bl_idname, bl_label = "beatboard.open", "Open"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}
+    what: EnumProperty(items=(("VIDEO", "Video", ""), ("REPORT", "Report", ""), ("FOLDER", "Folder", "")))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        video = delivery.output_of(scene)
+        path = {"VIDEO": video, "REPORT": video.with_suffix(".html"), "FOLDER": video.parent}[self.what]
+        if not path.exists():
+            raise Problem(f"{path} is not there yet.")
+        bpy.ops.wm.path_open(filepath=str(path))
+
+
+_CLASSES = [
+    cls for name, cls in list(globals().items()) if name.startswith("BEATBOARD_OT_")
+]  # fmt: skip
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

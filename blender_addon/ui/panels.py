@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Beatboard tab of the sequencer's sidebar, in the order of the work."""
+# pyright: reportInvalidTypeForm=false
+
+from typing import Any, ClassVar
+
+import bpy
+
+from .. import timeline
+from ..protocol import SongAnalysis
+from . import connection, delivery, generate, properties, shots, song, takes, tasks
+from .lists import STATE_ICONS, STATE_NAMES
+from .preferences import draw_trouble, stored, wrapped
+
+MOST_VIOLATIONS = 3
+
+
+class Tab:
+    """What all our panels have in common."""
+
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "Beatboard"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return properties.scene_of(context) is not None
+
+    def start(self, context: Any) -> tuple[Any, Any, Any]:
+        """The layout, the scene and its settings."""
+        layout = self.layout  # type: ignore[attr-defined]
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        scene = properties.scene_of(context)
+        return layout, scene, properties.of(scene)
+
+
+class BEATBOARD_PT_song(Tab, bpy.types.Panel):
+    bl_label = "Song and Cover"
+    bl_order = 0
+
+    def draw(self, context: Any) -> None:
+        layout, scene, settings = self.start(context)
+        _draw_bridge(layout)
+        column = layout.column(align=True)
+        column.prop(settings, "song", icon="SOUND", placeholder="Choose a song")
+        column.prop(settings, "cover", icon="IMAGE_DATA", placeholder="Choose an album cover")
+        if not _draw_progress(layout, "analyze"):
+            again = bool(settings.analysis) and song.is_current(scene)
+            row = layout.row()
+            row.scale_y = 1.0 if again else 1.4
+            row.operator(
+                "beatboard.analyze", text="Analyze Again" if again else "Analyze", icon="OUTLINER_DATA_SPEAKER"
+            )
+        draw_trouble(layout, "analyze")
+        analysis = shots.analysis_of(scene)
+        if analysis is not None:
+            _draw_analysis(layout, scene, settings, analysis)
+
+
+def _draw_bridge(layout: Any) -> None:
+    """Only while something is missing."""
+    if not connection.bridge.is_set_up:
+        box = layout.box()
+        column = box.column(align=True)
+        for number, line in enumerate(
+            wrapped("Beatboard's bridge listens, plans and makes the clips. Set it up once.")
+        ):
+            column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
+        if not _draw_progress(box, "setup"):
+            preferences = stored()
+            if preferences is None or preferences.mode == "MANAGED":
+                box.operator("beatboard.set_up", icon="IMPORT")
+            box.operator("beatboard.preferences", icon="PREFERENCES")
+        draw_trouble(box, "setup")
+    _draw_progress(layout, "connect")
+    draw_trouble(layout, "connect")
+
+
+def _draw_progress(layout: Any, kind: str) -> bool:
+    """A task's bar with a button to stop it; whether it runs."""
+    task = tasks.running.get(kind)
+    if task is None:
+        return False
+    row = layout.row(align=True)
+    text = task.stage[:1].upper() + task.stage[1:]
+    row.progress(factor=task.progress, text=f"{text} {task.progress:.0%}" if task.progress else text)
+    row.operator("beatboard.cancel_task", text="", icon="CANCEL").kind = kind
+    return True
+
+
+def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysis) -> None:
+    if not song.is_current(scene):
+        layout.label(text="This is of another song or cover", icon="ERROR")
+    if not analysis.beats:
+        layout.label(text="No beat was heard in this song", icon="ERROR")
+        return
+    column = layout.column(align=True)
+    _fact(column, "Tempo", f"{analysis.tempo_bpm:.1f} BPM, {analysis.meter} beats a bar")
+    _fact(column, "Length", f"{analysis.duration_s // 60:.0f}:{analysis.duration_s % 60:04.1f}")
+    row = _fact_row(column, "Confidence")
+    row.progress(factor=analysis.confidence, text=f"{analysis.confidence:.0%}")
+    row = layout.row(align=True)
+    row.operator("beatboard.regrid", text="", icon="TRIA_LEFT").reading = "EARLIER"
+    row.operator("beatboard.downbeat_here", icon="MARKER_HLT")
+    row.operator("beatboard.regrid", text="", icon="TRIA_RIGHT").reading = "LATER"
+    row = layout.row(align=True)
+    row.operator("beatboard.regrid", text="Half Tempo").reading = "HALF"
+    row.operator("beatboard.regrid", text="Double Tempo").reading = "DOUBLE"
+    layout.prop(settings, "markers")
+
+
+def _fact(layout: Any, name: str, value: str) -> None:
+    _fact_row(layout, name).label(text=value)
+
+
+def _fact_row(layout: Any, name: str) -> Any:
+    """A name at the left, as a property has it, and a place for the value."""
+    split = layout.split(factor=0.4)
+    left = split.row()
+    left.alignment = "RIGHT"
+    left.label(text=name)
+    return split.row(align=True)
+
+
+class BEATBOARD_PT_shots(Tab, bpy.types.Panel):
+    bl_label = "Shots"
+    bl_order = 1
+
+    def draw(self, context: Any) -> None:
+        layout, scene, settings = self.start(context)
+        planned = timeline.SCENE_KEY in scene
+        _draw_rate(layout, scene, settings)
+        if not _draw_progress(layout, "plan"):
+            row = layout.row()
+            row.scale_y = 1.0 if planned else 1.4
+            row.operator("beatboard.plan", text="Plan Again" if planned else "Plan Shots", icon="SEQ_STRIP_META")
+        draw_trouble(layout, "plan")
+        if not planned:
+            return
+        session = properties.session()
+        row = layout.row()
+        row.template_list(
+            "BEATBOARD_UL_shots", "", session, "shots", session, "active", rows=6, maxrows=12, sort_lock=True
+        )
+        column = row.column(align=True)
+        column.operator("beatboard.split", text="", icon="UV_ISLANDSEL")
+        column.operator("beatboard.merge", text="", icon="AUTOMERGE_ON")
+        column.operator("beatboard.snap", text="", icon="SNAP_ON")
+        column.separator()
+        column.operator("beatboard.lock", text="", icon="LOCKED")
+        _draw_violations(layout, scene)
+
+
+class BEATBOARD_PT_plan(Tab, bpy.types.Panel):
+    bl_label = "Plan Settings"
+    bl_parent_id = "BEATBOARD_PT_shots"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+    bl_order = 0
+
+    def draw(self, context: Any) -> None:
+        layout, _, settings = self.start(context)
+        layout.prop(settings, "length_s")
+        layout.prop(settings, "storyboard", placeholder="Optional")
+        layout.prop(settings, "character", placeholder="Optional")
+
+
+class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
+    bl_label = "Shot"
+    bl_parent_id = "BEATBOARD_PT_shots"
+    bl_order = 1
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        scene = properties.scene_of(context)
+        return scene is not None and shots.active_strip(scene) is not None
+
+    def draw_header(self, context: Any) -> None:
+        row = shots.active_row(properties.scene_of(context))
+        if row is not None:
+            self.layout.label(text="", icon=STATE_ICONS.get(row.state, "QUESTION"))
+
+    def draw(self, context: Any) -> None:
+        layout, scene, _ = self.start(context)
+        row, strip = shots.active_row(scene), shots.active_strip(scene)
+        if row is None or strip is None:
+            return
+        column = layout.column(align=True)
+        column.active = not row.is_locked
+        for name in ("beatboard_prompt", "beatboard_negative_prompt"):
+            column.prop(strip, name)
+        column = layout.column(align=True)
+        column.active = not row.is_locked
+        for name in ("beatboard_seed", "beatboard_motion", "beatboard_framing"):
+            column.prop(strip, name)
+        column = layout.column(align=True)
+        _fact(column, "State", STATE_NAMES[row.state])
+        if row.detail and row.state != "done":
+            for line in wrapped(row.detail):
+                column.label(text=line, icon="BLANK1")
+        _fact(column, "Length", f"{row.frame_count} frames")
+        if row.frames_off:
+            late = "late" if row.frames_off > 0 else "early"
+            _fact(column, "Downbeat", f"{abs(row.frames_off)} frames {late}")
+        if why := shots.reasons(strip):
+            for line in wrapped(f"Cut here: {why}"):
+                column.label(text=line)
+
+
+def _draw_rate(layout: Any, scene: Any, settings: Any) -> None:
+    """The frame rate was changed after planning: the strips no longer lie on the downbeats."""
+    if timeline.SCENE_KEY in scene and settings.planned_fps and settings.planned_fps != str(timeline.scene_fps(scene)):
+        box = layout.box()
+        column = box.column(align=True)
+        column.alert = True
+        text = (
+            f"The shots were planned for {float(eval_rate(settings.planned_fps)):.5g} fps: restore it, or plan again."
+        )
+        for number, line in enumerate(wrapped(text)):
+            column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+        box.operator("beatboard.restore_fps", icon="LOOP_BACK")
+
+
+def eval_rate(text: str) -> float:
+    """A rate that is saved as a fraction."""
+    above, _, below = text.partition("/")
+    return float(above) / float(below or 1)
+
+
+def _draw_violations(layout: Any, scene: Any) -> None:
+    if not shots.violations:
+        return
+    column = layout.column(align=True)
+    for violation in shots.violations[:MOST_VIOLATIONS]:
+        for number, line in enumerate(wrapped(f"Frame {violation.frame + 1}: {violation.sentence}", 44)):
+            column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
+    if len(shots.violations) > MOST_VIOLATIONS:
+        column.label(text=f"and {len(shots.violations) - MOST_VIOLATIONS} more", icon="BLANK1")
+
+
+class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
+    bl_label = "Generate"
+    bl_order = 2
+
+    def draw(self, context: Any) -> None:
+        layout, scene, settings = self.start(context)
+        row = _fact_row(layout, "Engine")
+        row.menu("BEATBOARD_MT_engine", text=settings.engine)
+        needed = generate.needed(scene)
+        _draw_estimate(layout, needed)
+        if not _draw_progress(layout, "generate"):
+            row = layout.row(align=True)
+            row.scale_y = 1.4
+            text = f"Generate {len(needed)} Shots" if len(needed) != 1 else "Generate 1 Shot"
+            row.operator("beatboard.generate", text=text, icon="RENDER_ANIMATION").which = "NEEDED"
+            row.operator("beatboard.generate", text="Selected").which = "SELECTED"
+        draw_trouble(layout, "generate")
+        _draw_queue(layout, settings)
+
+
+def _draw_estimate(layout: Any, needed: list[str]) -> None:
+    if _draw_progress(layout, "estimate"):
+        return
+    found = connection.bridge.estimate
+    row = _fact_row(layout, "Will Take")
+    if not needed:
+        row.label(text="Nothing: every shot is up to date")
+    elif found is None or found.seconds is None:
+        row.label(text="Not measured yet" if found else "")
+        row.operator("beatboard.estimate", text="" if found else "Estimate", icon="TEMP")
+    else:
+        memory = f", {found.peak_memory_bytes / 2**30:.1f} GB" if found.peak_memory_bytes else ""
+        row.label(text=f"about {duration(found.seconds)}{memory}")
+        row.operator("beatboard.estimate", text="", icon="FILE_REFRESH")
+    draw_trouble(layout, "estimate")
+
+
+def duration(seconds: float) -> str:
+    """For people: "40 s", "3 min", "2.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _draw_queue(layout: Any, settings: Any) -> None:
+    rows = properties.session().shots
+    busy = [row for row in rows if row.state in ("queued", "running")]
+    failed = [row for row in rows if row.state == "failed"]
+    if busy:
+        done = sum(row.progress for row in busy)
+        layout.progress(factor=done / len(busy), text=f"{len(busy)} shots under way")
+        row = layout.row(align=True)
+        paused = connection.bridge.paused
+        row.operator(
+            "beatboard.pause", text="Resume Queue" if paused else "Pause Queue", icon="PLAY" if paused else "PAUSE"
+        )
+        row.operator("beatboard.cancel_jobs", text="Cancel All", icon="CANCEL")
+    draw_trouble(layout, "queue")
+    for row in failed[:2]:
+        box = layout.box()
+        column = box.column(align=True)
+        for number, line in enumerate(wrapped(f"{row.name}: {row.detail}")):
+            column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+    if failed:
+        layout.operator("beatboard.generate", text="Retry", icon="FILE_REFRESH").which = "NEEDED"
+
+
+class BEATBOARD_PT_takes(Tab, bpy.types.Panel):
+    bl_label = "Takes"
+    bl_order = 3
+
+    def draw(self, context: Any) -> None:
+        layout, scene, _ = self.start(context)
+        row = shots.active_row(scene)
+        if row is None:
+            layout.label(text="Choose a shot in the list", icon="INFO")
+            return
+        _draw_takes(layout, scene, row)
+        lost = takes.orphans(scene)
+        if lost:
+            layout.separator()
+            layout.label(text="Of shots that are gone", icon="ORPHAN_DATA")
+            column = layout.column(align=True)
+            for take in lost[-5:]:
+                use = column.operator(
+                    "beatboard.use_take", text=f"Use {take.shot_id} for {row.name}", icon="FILE_MOVIE"
+                )
+                use.sha256 = take.sha256
+
+
+def _draw_takes(layout: Any, scene: Any, row: Any) -> None:
+    bar = layout.row(align=True)
+    bar.operator("beatboard.step_take", text="", icon="TRIA_LEFT").by = -1
+    middle = bar.row()
+    middle.alignment = "CENTER"
+    shown = f"take {row.take_index} of {row.take_count}" if row.take_index else f"{row.take_count} takes"
+    middle.label(text=f"{row.name}: {shown}" if row.take_count else f"{row.name}: no takes yet")
+    bar.operator("beatboard.step_take", text="", icon="TRIA_RIGHT").by = 1
+    bar.operator("beatboard.delete_take", text="", icon="TRASH")
+    found = shots.takes_of(scene, row.name)
+    if not row.take_index or not found[row.take_index - 1].request:
+        return
+    take = found[row.take_index - 1]
+    request = shots.request_from(take.request)
+    column = layout.column(align=True)
+    _fact(column, "Engine", request.engine)
+    _fact(column, "Seed", str(request.seed))
+    _fact(column, "Motion", f"{request.motion}, {request.framing.value}")
+    _fact(column, "Made In", duration(take.seconds_taken))
+    for line in wrapped(request.prompt, 44)[:3]:
+        column.label(text=line)
+    layout.operator("beatboard.reuse_settings", icon="LOOP_BACK")
+
+
+class BEATBOARD_PT_look(Tab, bpy.types.Panel):
+    bl_label = "Look"
+    bl_order = 4
+
+    def draw(self, context: Any) -> None:
+        layout, _, settings = self.start(context)
+        if settings.palette:
+            row = layout.row(align=True)
+            row.use_property_split = False
+            row.scale_y = 1.4
+            for swatch in settings.palette:
+                row.prop(swatch, "color", text="")
+        column = layout.column(heading="Grade")
+        column.prop(settings, "use_grade", text="From the Cover")
+        sub = column.column()
+        sub.active = settings.use_grade
+        sub.prop(settings, "grade_strength", slider=True)
+        column = layout.column(heading="Opening")
+        column.prop(settings, "hero_hold")
+        column = layout.column(heading="Ending")
+        column.prop(settings, "end_on_cover")
+
+
+class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
+    bl_label = "Deliver"
+    bl_order = 5
+
+    def draw(self, context: Any) -> None:
+        layout, scene, settings = self.start(context)
+        column = layout.column(align=True)
+        column.prop(settings, "shape")
+        column.prop(settings, "height")
+        column.prop(settings, "fps")
+        if timeline.SCENE_KEY in scene and not _is_planned_for(scene, settings):
+            layout.label(text="Plan again to use these", icon="INFO")
+        layout.prop(settings, "output")
+        if not _draw_progress(layout, "render"):
+            row = layout.row()
+            row.scale_y = 1.4
+            row.operator("beatboard.render", icon="RENDER_ANIMATION")
+        draw_trouble(layout, "render")
+        if not _draw_progress(layout, "check"):
+            layout.operator("beatboard.check", icon="VIEWZOOM")
+        draw_trouble(layout, "check")
+        _draw_verdict(layout, scene)
+
+
+def _is_planned_for(scene: Any, settings: Any) -> bool:
+    size = (scene.render.resolution_x, scene.render.resolution_y)
+    return song.size_px(settings.shape, settings.height) == size and settings.fps == settings.planned_fps
+
+
+def _draw_verdict(layout: Any, scene: Any) -> None:
+    found = delivery.measured.get(scene.session_uid)
+    if found is None:
+        return
+    box = layout.box()
+    if not found.failures:
+        box.label(text=f"All {found.passed} measures hold", icon="CHECKMARK")
+    for failure in found.failures[:4]:
+        column = box.column(align=True)
+        for number, line in enumerate(wrapped(failure, 44)):
+            column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
+    row = box.row(align=True)
+    row.operator("beatboard.open", text="Report", icon="URL").what = "REPORT"
+    row.operator("beatboard.open", text="Video", icon="FILE_MOVIE").what = "VIDEO"
+    row.operator("beatboard.open", text="", icon="FILE_FOLDER").what = "FOLDER"
+
+
+_CLASSES = (
+    BEATBOARD_PT_song,
+    BEATBOARD_PT_shots,
+    BEATBOARD_PT_plan,
+    BEATBOARD_PT_shot,
+    BEATBOARD_PT_generate,
+    BEATBOARD_PT_takes,
+    BEATBOARD_PT_look,
+    BEATBOARD_PT_deliver,
+)
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

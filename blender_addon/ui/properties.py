@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is saved with the scene, what lasts as long as the session, and a shot's settings on its strip."""
+# pyright: reportInvalidTypeForm=false
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ..protocol import Framing
+from ..timing import FRAME_RATES
+
+FORMATS = (
+    ("16:9", "16:9 Landscape", "For television, cinema and desktop players", "IMAGE_PLANE", 0),
+    ("9:16", "9:16 Portrait", "For phones held upright", "IMAGE_PLANE", 1),
+)
+HEIGHTS = (
+    ("1080", "1080p", "1920 by 1080 pixels, or 1080 by 1920"),
+    ("720", "720p", "1280 by 720 pixels, or 720 by 1280"),
+    ("360", "360p Draft", "640 by 360 pixels, or 360 by 640: a quick look at the cut"),
+)
+RATES = tuple((str(rate), f"{float(rate):.5g} fps", f"{float(rate):.5g} frames per second") for rate in FRAME_RATES)
+MARKERS = (
+    ("NONE", "None", "No markers"),
+    ("DOWNBEATS", "Downbeats", "A marker on each bar's first beat, where sections start, and on the drop"),
+    ("BEATS", "All Beats", "A marker on every beat too"),
+)
+FRAMINGS = tuple(
+    (framing.value, framing.value.title(), f"How close the camera is: {framing.value}") for framing in Framing
+)
+
+
+class BeatboardTake(bpy.types.PropertyGroup):
+    """A generated clip of a shot. Takes are kept; the editor picks."""
+
+    sha256: StringProperty()
+    shot_id: StringProperty()
+    path: StringProperty(subtype="FILE_PATH")
+    request: StringProperty(description="What it was made from, as JSON")
+    seconds_taken: FloatProperty(subtype="TIME_ABSOLUTE", unit="TIME_ABSOLUTE")
+
+
+class BeatboardJob(bpy.types.PropertyGroup):
+    """A clip that was asked for and has not landed yet; its `name` is the job's id."""
+
+    shot_id: StringProperty()
+
+
+class BeatboardSwatch(bpy.types.PropertyGroup):
+    """One colour of the cover; its `name` is the colour's."""
+
+    value: FloatVectorProperty(subtype="COLOR_GAMMA", size=3, min=0.0, max=1.0)
+    weight: FloatProperty()
+    color: FloatVectorProperty(
+        name="Cover Color",
+        description="One of the cover's colors, in order of their share of it",
+        subtype="COLOR_GAMMA",
+        size=3,
+        min=0.0,
+        max=1.0,
+        get=lambda self: self.value,
+    )
+
+
+def _markers_changed(settings: Any, context: Any) -> None:
+    from . import song
+
+    song.show_markers(settings.id_data)
+
+
+def _grade_changed(settings: Any, context: Any) -> None:
+    from . import look
+
+    look.apply_grade(settings.id_data)
+
+
+def _strength_changed(settings: Any, context: Any) -> None:
+    from . import look
+
+    look.set_strength(settings.id_data)
+
+
+def _hold_changed(settings: Any, context: Any) -> None:
+    from . import look
+
+    look.apply_holds(settings.id_data)
+
+
+class BeatboardScene(bpy.types.PropertyGroup):
+    """Saved with the scene."""
+
+    song: StringProperty(name="Song", description="mp3, wav, flac, ogg, opus or m4a", subtype="FILE_PATH")
+    cover: StringProperty(name="Cover", description="The album cover: png, jpg or webp", subtype="FILE_PATH")
+    storyboard: StringProperty(
+        name="Storyboard", description="Optional: what the shots show, a TOML file", subtype="FILE_PATH"
+    )
+    character: StringProperty(
+        name="Character",
+        description="Optional: a picture of the hero, which every keyframe has to resemble",
+        subtype="FILE_PATH",
+    )
+    analysis: StringProperty(description="The song's analysis, as JSON")
+    heard: StringProperty(description="The song that was analysed, and its size and time of change")
+    wav: StringProperty(description="The song as WAV", subtype="FILE_PATH")
+    look: StringProperty(description="The cover's look, as JSON")
+    seen: StringProperty(description="The cover that was looked at, and its size and time of change")
+    palette: CollectionProperty(type=BeatboardSwatch)
+    markers: EnumProperty(
+        name="Markers",
+        description="Which of the song's markers to show; your own markers are never touched",
+        items=MARKERS,
+        default="DOWNBEATS",
+        update=_markers_changed,
+    )
+    length_s: FloatProperty(
+        name="Length",
+        description="At most this long; the best part of a longer song is chosen",
+        default=30.0,
+        min=1.0,
+        soft_min=10.0,
+        soft_max=120.0,
+        max=3600.0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+        precision=1,
+        step=100,
+    )
+    shape: EnumProperty(name="Format", description="The shape of the video", items=FORMATS)
+    height: EnumProperty(name="Size", description="The size of the video", items=HEIGHTS)
+    fps: EnumProperty(name="Frame Rate", description="The frame rate of the video", items=RATES, default="24")
+    planned_fps: StringProperty(description="The frame rate that the timeline was planned for")
+    engine: StringProperty(name="Engine", description="What makes the clips", default="animatic")
+    use_grade: BoolProperty(
+        name="Grade from the Cover",
+        description="Give the whole edit the cover's colors, in Blender's compositor",
+        default=True,
+        update=_grade_changed,
+    )
+    grade_strength: FloatProperty(
+        name="Strength",
+        description="0 leaves the clips as they are, 1 is the whole grade",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+        update=_strength_changed,
+    )
+    hero_hold: BoolProperty(
+        name="Hero Hold",
+        description="Open on a frozen frame that starts to move on the second beat",
+        default=True,
+        update=_hold_changed,
+    )
+    end_on_cover: BoolProperty(
+        name="End on Cover",
+        description="Let the last shot turn into the album cover and rest there",
+        default=True,
+        update=_hold_changed,
+    )
+    takes: CollectionProperty(type=BeatboardTake)
+    jobs: CollectionProperty(type=BeatboardJob)
+    output: StringProperty(
+        name="Output",
+        description="Where the finished video goes, an MP4 file",
+        subtype="FILE_PATH",
+        default="//video.mp4",
+    )
+
+
+class BeatboardShot(bpy.types.PropertyGroup):
+    """A row of the list of shots: what the timeline shows. Its `name` is the shot's id."""
+
+    strip: StringProperty()
+    start: IntProperty()
+    frame_count: IntProperty()
+    bars: StringProperty()
+    act: IntProperty()
+    state: StringProperty()
+    progress: FloatProperty()
+    detail: StringProperty()
+    frames_off: IntProperty()
+    is_locked: BoolProperty()
+    take_count: IntProperty()
+    take_index: IntProperty()
+
+
+def _shot_chosen(session: Any, context: Any) -> None:
+    from . import shots
+
+    shots.select_active(context)
+
+
+class BeatboardSession(bpy.types.PropertyGroup):
+    """Lasts as long as Blender runs; never saved, and not part of undo."""
+
+    shots: CollectionProperty(type=BeatboardShot)
+    active: IntProperty(name="Shot", description="The shot that the settings below are for", update=_shot_chosen)
+
+
+def _text(key: str) -> dict[str, Any]:
+    def write(strip: Any, value: str) -> None:
+        strip[key] = value
+
+    return {"get": lambda strip: str(strip.get(key, "")), "set": write}
+
+
+def _whole(key: str, default: int) -> dict[str, Any]:
+    def write(strip: Any, value: int) -> None:
+        strip[key] = value
+
+    return {"get": lambda strip: int(strip.get(key, default)), "set": write}
+
+
+def _choice(key: str, names: list[str], default: int) -> dict[str, Any]:
+    def read(strip: Any) -> int:
+        value = strip.get(key)
+        return names.index(value) if value in names else default
+
+    def write(strip: Any, index: int) -> None:
+        strip[key] = names[index]
+
+    return {"get": read, "set": write}
+
+
+STRIP_PROPERTIES = {
+    "beatboard_prompt": StringProperty(name="Prompt", description="What the shot shows", **_text("prompt")),
+    "beatboard_negative_prompt": StringProperty(
+        name="Negative", description="What the shot must not show", **_text("negative_prompt")
+    ),
+    "beatboard_seed": IntProperty(
+        name="Seed",
+        description="The same seed gives the same clip",
+        min=0,
+        max=2**31 - 1,
+        **_whole("seed", 0),
+    ),
+    "beatboard_motion": IntProperty(
+        name="Motion",
+        description="How much moves, 1 to 255: about 80 in calm parts, about 180 in choruses",
+        min=1,
+        max=255,
+        **_whole("motion", 127),
+    ),
+    "beatboard_framing": EnumProperty(
+        name="Framing",
+        description="How close the camera is",
+        items=FRAMINGS,
+        **_choice("framing", [framing.value for framing in Framing], 1),
+    ),
+}
+"""a shot's settings, under the keys that `strip_layout` reads, with names, ranges and tooltips"""
+
+_CLASSES = (BeatboardTake, BeatboardJob, BeatboardSwatch, BeatboardScene, BeatboardShot, BeatboardSession)
+
+
+def of(scene: Any) -> Any:
+    """The scene's settings."""
+    return scene.beatboard
+
+
+def session() -> Any:
+    """The session's."""
+    return bpy.context.window_manager.beatboard
+
+
+def scene_of(context: Any) -> Any:
+    """The scene that the sequencer shows."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def find_scene(session_uid: int) -> Any | None:
+    """A scene by the number that it keeps over renaming and undo, if it is still there."""
+    return next((scene for scene in bpy.data.scenes if scene.session_uid == session_uid), None)
+
+
+def path_of(text: str) -> Path | None:
+    """A path property's path; None if it is empty."""
+    return Path(bpy.path.abspath(text)) if text.strip() else None
+
+
+def register() -> None:
+    for cls in _CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.beatboard = PointerProperty(type=BeatboardScene)
+    bpy.types.WindowManager.beatboard = PointerProperty(type=BeatboardSession, options={"SKIP_SAVE"})
+    for name, definition in STRIP_PROPERTIES.items():
+        setattr(bpy.types.Strip, name, definition)
+
+
+def unregister() -> None:
+    for name in STRIP_PROPERTIES:
+        delattr(bpy.types.Strip, name)
+    del bpy.types.WindowManager.beatboard
+    del bpy.types.Scene.beatboard
+    for cls in reversed(_CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,28 @@
+"""A make_clip for the bridge that takes no time: moving gradients, by the request's seed. Knows no engine."""
+
+import time
+
+from blender_addon.protocol import Clip
+from bridge.errors import GenerationFailed
+from tests.blender import edit_world
+
+
+def make_clip(request, store, work):
+    if "please fail" in request.prompt:
+        raise GenerationFailed("It was asked to fail. Write another prompt.")
+    if "slowly" in request.prompt:
+        for step in range(100):
+            work.report(step / 100, "painting slowly")
+            time.sleep(0.05)
+    work.report(0.5, "painting")
+    path = edit_world.make_clip(
+        work.folder / "clip.mp4",
+        request.frame_count,
+        request.seed % 7,
+        fps=request.fps,
+        width_px=request.width_px,
+        height_px=request.height_px,
+    )
+    return Clip(
+        store.put(path), request, request.frame_count, request.fps, request.width_px, request.height_px, 0.1, 10.0
+    )  # fmt: skip
