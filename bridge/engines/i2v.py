@@ -31,20 +31,36 @@ class Family:
     """frame counts are a multiple of this, plus one"""
     most_frames: int
     size_px: tuple[int, int]
-    """long and short side that it was trained for"""
+    """long and short side that it was trained for; other shapes get as many pixels"""
     multiple_px: int
     steps: int
     guidance: float
     footprint: Footprint
     ends: Callable[[Any, Any], dict[str, Any]]
     """the options for the first picture and, where it is given, the last"""
-    takes_last: bool
+    takes_last: Callable[[Any], bool]
+    """whether a model of the family can be given a last picture, from its transformer's configuration"""
+    dropped_frames: int = 0
+    """of the clip's start, which the pipeline leaves out"""
     extra: Callable[[int], dict[str, Any]] = lambda fps: {}  # noqa: ARG005
     """more options, from the frame rate"""
 
 
 def _first_only(first: Any, last: Any) -> dict[str, Any]:  # noqa: ARG001 - the families share one shape
     return {"image": first}
+
+
+def _always(config: Any) -> bool:  # noqa: ARG001
+    return True
+
+
+def _never(config: Any) -> bool:  # noqa: ARG001
+    return False
+
+
+def _wan_takes_last(config: Any) -> bool:
+    """Wan 2.2 reads its pictures from the latents; 2.1 through an image encoder, for two only in its FLF2V version."""
+    return config.image_dim is None or config.pos_embed_seq_len is not None
 
 
 def _wan(first: Any, last: Any) -> dict[str, Any]:
@@ -82,7 +98,7 @@ FAMILIES = (
         guidance=5.0,
         footprint=footprints.WAN,
         ends=_wan,
-        takes_last=True,
+        takes_last=_wan_takes_last,
     ),
     Family(
         prefix="LTX2",
@@ -96,7 +112,7 @@ FAMILIES = (
         guidance=3.0,
         footprint=footprints.LTX2,
         ends=_ltx2,
-        takes_last=True,
+        takes_last=_always,
         extra=lambda fps: {"frame_rate": float(fps)},
     ),
     Family(
@@ -111,14 +127,15 @@ FAMILIES = (
         guidance=3.0,
         footprint=footprints.LTX,
         ends=_ltx,
-        takes_last=True,
-        extra=lambda fps: {"frame_rate": fps},
+        takes_last=_always,
+        # the decoder's own noise: what its makers recommend for versions that know a decoding time step
+        extra=lambda fps: {"frame_rate": fps, "decode_timestep": 0.05, "decode_noise_scale": 0.025},
     ),
     Family(
         prefix="CogVideoX",
         pipeline="CogVideoXImageToVideoPipeline",
         fps=8,
-        frame_step=4,
+        frame_step=8,  # its decoder works on pairs of latent frames after the first
         most_frames=49,
         size_px=(720, 480),
         multiple_px=16,
@@ -126,7 +143,7 @@ FAMILIES = (
         guidance=6.0,
         footprint=footprints.COGVIDEOX,
         ends=_first_only,
-        takes_last=False,
+        takes_last=_never,
     ),
     Family(
         prefix="HunyuanVideo",
@@ -140,7 +157,7 @@ FAMILIES = (
         guidance=1.0,
         footprint=footprints.HUNYUAN,
         ends=_first_only,
-        takes_last=False,
+        takes_last=_never,
     ),
 )
 
@@ -159,8 +176,8 @@ class ImageToVideoAnimator:
         model = models.Model.named(dict(request.settings).get("model"), DEFAULT)
         work.report(0.0, f"loading {model.source}")
         pipeline, family = load(model, devices.policy_setting(request), work.memory_level)
-        frame_count, fps = timing(family, request)
-        frames = run(pipeline, family, request, still, work, frame_count)
+        frames = run(pipeline, family, request, still, work)
+        fps = Fraction(len(frames)) * request.fps / moving_frames(request)
         return Footage(iter_frames(frames), len(frames), fps, holds=False)
 
 
@@ -197,22 +214,26 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> 
     return kept.pipeline, family
 
 
-def timing(family: Family, request: ClipRequest) -> tuple[int, Fraction]:
-    """Frame count and rate: the model's own rate if the shot fits, else its longest clip, slowed down."""
-    moving = max(2, request.frame_count - request.hold_frames)
-    wanted = Fraction(moving) / request.fps * family.fps
+def moving_frames(request: ClipRequest) -> int:
+    """How many of the shot's frames move; at least two, so that a rate exists."""
+    return max(2, request.frame_count - request.hold_frames)
+
+
+def frame_count(family: Family, request: ClipRequest) -> int:
+    """As many as the shot's moving part has at the model's own rate; the model's longest clip if that is too long."""
+    wanted = Fraction(moving_frames(request)) / request.fps * family.fps
     steps = max(1, round((wanted - 1) / family.frame_step))
-    frame_count = min(steps * family.frame_step + 1, family.most_frames)
-    return frame_count, Fraction(frame_count) * request.fps / moving
+    return min(steps * family.frame_step + 1, family.most_frames)
 
 
-def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work: Work, frame_count: int) -> Frame:
+def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work: Work) -> Frame:
     """Shape (frames, height, width, 3): the model's own output."""
     from PIL import Image
 
-    width_px, height_px = model_size(family, request)
+    width_px, height_px = model_size(pipeline, family, request)
     first = Image.fromarray(diffusion.resized(still.rgb, width_px, height_px))
-    last = cover_end(request, work, width_px, height_px) if family.takes_last else None
+    takes_last = family.takes_last(pipeline.transformer.config)
+    last = cover_end(request, work, width_px, height_px) if takes_last else None
     steps = int(diffusion.number_setting(request, "steps", family.steps, 1, 200))
     output = pipeline(
         **family.ends(first, last),
@@ -221,7 +242,7 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
         negative_prompt=request.negative_prompt,
         width=width_px,
         height=height_px,
-        num_frames=frame_count,
+        num_frames=frame_count(family, request) + family.dropped_frames,
         num_inference_steps=steps,
         guidance_scale=diffusion.number_setting(request, "guidance", family.guidance, 0.0, 30.0),
         generator=diffusion.generator(request.seed),
@@ -243,14 +264,29 @@ def cover_end(request: ClipRequest, work: Work, width_px: int, height_px: int) -
     return Image.fromarray(cover.recompose(picture, width_px, height_px))
 
 
-def model_size(family: Family, request: ClipRequest) -> tuple[int, int]:
-    """Width and height for the shot's shape; option `scale` makes both smaller or larger."""
+def model_size(pipeline: Any, family: Family, request: ClipRequest) -> tuple[int, int]:
+    """Width and height: the shot's shape, with as many pixels as the model knows; option `scale` makes both smaller.
+
+    Raises:
+        BadInput: the model can make one shape only, and the shot has another orientation.
+    """
+    config = pipeline.transformer.config
+    if config.get("use_learned_positional_embeddings"):  # one table entry per place: no other size can be had
+        return fixed_size(config.sample_width * 8, config.sample_height * 8, request)
     scale = diffusion.number_setting(request, "scale", 1.0, 0.05, 2.0)
-    long_px, short_px = (
-        max(family.multiple_px * 2, round(side * scale / family.multiple_px) * family.multiple_px)
-        for side in family.size_px
-    )
-    return (long_px, short_px) if request.width_px >= request.height_px else (short_px, long_px)
+    area = family.size_px[0] * family.size_px[1] * scale**2
+    width = (area * request.width_px / request.height_px) ** 0.5
+    multiple = family.multiple_px
+    width_px, height_px = (max(2, round(side / multiple)) * multiple for side in (width, area / width))
+    return width_px, height_px
+
+
+def fixed_size(width_px: int, height_px: int, request: ClipRequest) -> tuple[int, int]:
+    """The model's only size, if the shot is as upright."""
+    if (width_px < height_px) != (request.width_px < request.height_px):
+        shape = "landscape" if width_px >= height_px else "portrait"
+        raise BadInput(f"This model makes {shape} clips only. Choose another with --set model=ID, or another format.")
+    return width_px, height_px
 
 
 def iter_frames(frames: Frame) -> Iterator[Frame]:

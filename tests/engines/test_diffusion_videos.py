@@ -1,0 +1,120 @@
+"""Every family of image-to-video transformers, on tiny random models of its true classes."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
+
+import tiny_video_models
+from diffusion_world import FakeWork, request_for, save_picture
+
+from blender_addon.protocol import ShotKind
+from bridge.engines import i2v
+from bridge.engines.i2v import ImageToVideoAnimator
+from bridge.errors import BadInput, Cancelled
+
+pytestmark = pytest.mark.torch
+
+SMALL = {"scale": 0.15, "steps": 1}
+NATIVE_FPS = {"wan": 16, "ltx": 25, "ltx2": 24, "cogvideox": 8}
+STEP = {"wan": 4, "ltx": 8, "ltx2": 8, "cogvideox": 8}
+MULTIPLE = {"wan": 16, "ltx": 32, "ltx2": 32, "cogvideox": 16}
+
+
+@pytest.fixture(scope="session", params=list(NATIVE_FPS))
+def family(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / request.param
+    return request.param, getattr(tiny_video_models, f"save_{request.param}")(folder)
+
+
+@pytest.fixture(scope="session")
+def wan(tmp_path_factory):
+    return tiny_video_models.save_wan(tmp_path_factory.mktemp("models") / "wan")
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return FakeWork(tmp_path, {"c" * 64: save_picture(tmp_path / "cover.png")})
+
+
+def film(request, still, work):
+    footage = ImageToVideoAnimator().animate(request, still, work)
+    frames = np.stack(list(footage.frames))
+    assert len(frames) == footage.frame_count
+    return footage, frames
+
+
+def test_frame_counts_rates_and_sizes_are_the_families(family, still, desk):
+    name, folder = family
+    footage, frames = film(request_for(model=folder, frame_count=12, hold_frames=2, **SMALL), still, desk)
+    assert (len(frames) - 1) % STEP[name] == 0
+    lasts_s = Fraction(len(frames)) / footage.fps
+    assert lasts_s == Fraction(10, 24), "the moving part, to the frame"
+    assert abs(len(frames) - NATIVE_FPS[name] * Fraction(10, 24)) <= max(STEP[name] / 2 + 1, STEP[name])
+    assert frames.shape[1] % MULTIPLE[name] == 0
+    assert frames.shape[2] % MULTIPLE[name] == 0
+    assert abs(frames.shape[2] / frames.shape[1] - 16 / 9) < 0.4
+    assert np.ptp(frames) > 0
+
+
+def test_the_seed_decides_and_a_cancel_stops_within_a_step(family, still, tmp_path):
+    _, folder = family
+    request = request_for(model=folder, frame_count=5, **SMALL)
+    desk = FakeWork(tmp_path, {})
+    first, again = (film(request, still, desk)[1] for _ in range(2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, film(replace(request, seed=2), still, desk)[1])
+    stopped = FakeWork(tmp_path, {}, cancel_after=2)
+    with pytest.raises(Cancelled):
+        film(request_for(model=folder, frame_count=5, scale=0.15, steps=9), still, stopped)
+    assert len(stopped.reports) == 3
+
+
+@pytest.mark.parametrize("name", ["wan_flf", "ltx", "ltx2"])
+def test_the_last_shot_is_made_into_the_cover(name, still, desk, tmp_path_factory, monkeypatch):
+    """The cover reaches the model as its last frame: another cover, another film."""
+    folder = getattr(tiny_video_models, f"save_{name}")(tmp_path_factory.mktemp("models") / name)
+    request = request_for(model=folder, frame_count=10, kind=ShotKind.COVER_END, **SMALL)
+    one = film(request, still, desk)[1]
+    desk.files["c" * 64] = save_picture(desk.folder / "other.png", seed=9)
+    assert not np.array_equal(one, film(request, still, desk)[1])
+    plain = replace(request, kind=ShotKind.MOTION)
+    assert not np.array_equal(one, film(plain, still, desk)[1])
+
+
+def test_a_model_for_a_first_frame_only_leaves_the_ending_to_the_dissolve(wan, still, desk):
+    request = request_for(model=wan, frame_count=10, kind=ShotKind.COVER_END, **SMALL)
+    ending, plain = (film(replace(request, kind=kind), still, desk)[1] for kind in (request.kind, ShotKind.MOTION))
+    assert np.array_equal(ending, plain)
+
+
+def test_long_shots_get_the_models_longest_clip(still):
+    wan = next(family for family in i2v.FAMILIES if family.prefix == "Wan")
+    assert i2v.frame_count(wan, request_for(frame_count=240)) == 81
+    assert i2v.frame_count(wan, request_for(frame_count=48)) == 33, "two seconds at 16 frames each"
+
+
+def test_a_model_of_one_shape_says_so(still, desk, tmp_path):
+    folder = tiny_video_models.save_cogvideox(tmp_path / "cog", learned=True)
+    request = request_for(model=folder, frame_count=12, **SMALL)
+    assert film(request, still, desk)[1].shape[1:3] == (64, 96)
+    with pytest.raises(BadInput, match="landscape clips only"):
+        film(replace(request, width_px=180, height_px=320), still, desk)
+
+
+def test_a_model_of_no_known_family_is_refused(sdxl, still, desk):
+    with pytest.raises(BadInput, match="StableDiffusionXLPipeline, which the engine i2v does not know. It knows Wan"):
+        film(request_for(model=sdxl), still, desk)
+
+
+def test_a_damaged_transformer_is_refused(wan, still, desk, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(wan, tmp_path / "broken")
+    weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:900])
+    with pytest.raises(BadInput, match="Check that the download is whole"):
+        film(request_for(model=folder), still, desk)
