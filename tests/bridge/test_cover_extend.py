@@ -17,7 +17,8 @@ def scene(size_px=200):
 
 
 def gravel(size_px=200):
-    return cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (size_px, size_px, 3), np.uint8), (0, 0), 2)
+    stones = np.random.default_rng(1).integers(0, 255, (size_px, size_px, 3), np.uint8)
+    return np.asarray(cv2.GaussianBlur(stones, (0, 0), 2), np.uint8)
 
 
 def beyond(frame, box):
@@ -30,7 +31,7 @@ def beyond(frame, box):
 @pytest.mark.parametrize("size", SHAPES)
 @pytest.mark.parametrize("cover_size", [(200, 200), (300, 200), (90, 400), (64, 64)])
 def test_the_cover_is_whole_undistorted_and_centred(size, cover_size):
-    picture = cv2.resize(scene(), cover_size, interpolation=cv2.INTER_AREA)
+    picture = np.asarray(cv2.resize(scene(), cover_size, interpolation=cv2.INTER_AREA), np.uint8)
     frame, box = cover.recompose(picture, *size), cover.recomposed_box(cover_size, *size)
     assert frame.shape == (size[1], size[0], 3)
     assert box.width_px / box.height_px == pytest.approx(cover_size[0] / cover_size[1], rel=0.03)
@@ -42,7 +43,7 @@ def test_the_cover_is_whole_undistorted_and_centred(size, cover_size):
 
 
 def test_a_cover_of_the_frames_shape_stays_as_it_is():
-    picture = cv2.resize(scene(), (320, 180))
+    picture = np.asarray(cv2.resize(scene(), (320, 180)), np.uint8)
     assert np.array_equal(cover.recompose(picture, 320, 180), picture)
 
 
