@@ -31,6 +31,11 @@ def right(strip: Any) -> int:
     return int(_get(strip, "frame_final_end"))
 
 
+def content_start(strip: Any) -> int:
+    """The scene frame on which the source's first frame lies."""
+    return round(_get(strip, "frame_start"))
+
+
 def content_length(strip: Any) -> int:
     """How many frames the strip's source has."""
     return int(_get(strip, "frame_duration"))
@@ -42,3 +47,13 @@ def place(strip: Any, content_start: int, left_frame: int, right_frame: int) -> 
     _set(strip, "frame_final_end", right_frame)
     _set(strip, "frame_final_start", left_frame)
     _set(strip, "frame_final_end", right_frame)  # the left handle cannot pass the right one: whichever way it moved
+
+
+def set_left(strip: Any, frame: int) -> None:
+    """Moves the left handle; what is shown stays where it is."""
+    _set(strip, "frame_final_start", frame)
+
+
+def set_right(strip: Any, frame: int) -> None:
+    """Moves the right handle, one past the last frame; what is shown stays where it is."""
+    _set(strip, "frame_final_end", frame)

@@ -27,6 +27,7 @@ PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12,
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
 FAR_FRAME = 500_000
 """no edit reaches it; half way to Blender's last frame"""
+MAX_CHANNEL = 128
 FADE_S = 2.0
 """how long the song fades before the end of an excerpt that stops before the song does"""
 
@@ -93,15 +94,33 @@ def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
 def place_clip(scene: Any, shot_id: str, clip: Path) -> Any:
     """Puts a movie where the shot's strip is, on the same frames, and gives the movie's strip.
 
-    A placeholder is replaced; a movie gets the new file and keeps its transform, modifiers and animation.
+    The movie's first frame is the strip's. A placeholder is replaced; a movie gets the new file and keeps its
+    transform, modifiers and animation.
 
     Raises:
         LookupError: no strip has this id.
     """
     for strip in shot_strips(scene):
         if strip["id"] == shot_id:
-            return _with_clip(scene, strip, clip)
+            return _from_its_start(_with_clip(scene, strip, clip))
     raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
+
+
+def remove_clip(scene: Any, shot_id: str) -> Any:
+    """Puts a placeholder where the shot's movie is, on the same frames, and gives the placeholder's strip.
+
+    Raises:
+        LookupError: no strip has this id.
+    """
+    for strip in shot_strips(scene):
+        if strip["id"] == shot_id:
+            return strip if strip.type == "COLOR" else _without_clip(scene, strip)
+    raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
+
+
+def show_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool = False) -> None:
+    """Sets our markers anew, where the analysis says; without one there are none."""
+    _write_header(scene, plan, _set_markers(scene, plan, analysis, beats=beats))
 
 
 def prepare(scene: Any) -> None:
@@ -299,17 +318,43 @@ def _with_clip(scene: Any, strip: Any, clip: Path) -> Any:
     strips = scene.sequence_editor.strips
     name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
     movie = strips.new_movie(name, str(clip), channel, left, fit_method="FILL")
-    for key, value in strip.items():
-        movie[key] = value
-    movie.color_tag = strip.color_tag
-    for other in scene.sequence_editor.strips_all:
-        for slot in ("input_1", "input_2"):
-            if getattr(other, slot, None) == strip:
-                setattr(other, slot, movie)
-    strips.remove(strip)
-    movie.name = name
+    _take_over(scene, movie, strip)
     compat.place(movie, left, left, right)
     return movie
+
+
+def _take_over(scene: Any, new: Any, old: Any) -> None:
+    """Gives a new strip all that the editor knows the old one by, and removes that one."""
+    strips, name = scene.sequence_editor.strips, old.name
+    for key, value in old.items():
+        new[key] = value
+    new.color_tag, new.select, new.mute, new.lock = old.color_tag, old.select, old.mute, old.lock
+    for other in scene.sequence_editor.strips_all:
+        for slot in ("input_1", "input_2"):
+            if getattr(other, slot, None) == old:
+                setattr(other, slot, new)
+    if scene.sequence_editor.active_strip == old:
+        scene.sequence_editor.active_strip = new
+    strips.remove(old)
+    new.name = name
+
+
+def _without_clip(scene: Any, movie: Any) -> Any:
+    name, left, right, channel = movie.name, compat.left(movie), compat.right(movie), movie.channel
+    movie.channel = MAX_CHANNEL
+    strip = scene.sequence_editor.strips.new_effect(name, "COLOR", channel, left, length=right - left)
+    strip.color = PLACEHOLDER_RGB.get(movie.get("act"), PLACEHOLDER_RGB[2])
+    _take_over(scene, strip, movie)
+    return strip
+
+
+def _from_its_start(strip: Any) -> Any:
+    """Undoes a trim at the left: the new clip was made for what the strip shows."""
+    left, right, channel = compat.left(strip), compat.right(strip), strip.channel
+    strip.channel = MAX_CHANNEL  # alone, since a strip that lands on another, even for a moment, is pushed aside
+    compat.place(strip, left, left, right)
+    strip.channel = channel
+    return strip
 
 
 def _free_channel(scene: Any, first: int, left: int, right: int) -> int:
