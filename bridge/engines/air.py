@@ -14,10 +14,10 @@ from bridge.engines.camera import Pose
 _LIGHT_SIDE_PX = 480
 """light is soft: it's computed at this longer side and enlarged"""
 _TILE_PX = 256
-_MOTES = 70
-_HAZE = 20.0
-_LEAK = 34.0
-_DUST = 46.0
+_MOTES = 90
+_HAZE = 26.0
+_LEAK = 44.0
+_DUST = 64.0
 _DITHER = 0.9
 
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from blender_addon.protocol import ClipRequest, Framing, ShotKind
 from bridge.engines.base import Frame, Still, Work
 from bridge.engines.camera import ROOM
-from bridge.engines.depth import Map, estimate, reduced
+from bridge.engines.depth import Map, estimate
+from bridge.engines.matte import reduced
 
 _WIDTHS = {Framing.WIDE: 1.08, Framing.MEDIUM: 0.76, Framing.CLOSE: 0.52, Framing.DETAIL: 0.36}
 """what a shot sees at rest, in widths of the largest frame that fits into the cover"""
@@ -30,7 +31,7 @@ class CoverPainter:
     """Frames the cover."""
 
     name = "cover"
-    version = "1"
+    version = "2"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""

@@ -6,12 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bridge.engines.base import Frame
+from bridge.engines.matte import reduced, refined
 
 Map = npt.NDArray[np.float32]
 
 WORK_SIDE_PX = 512
 """depth is estimated on a picture of this longer side"""
 
+_MATTE_BAND_PX = 5
+"""the rough outline is at most this far off"""
 _BACKGROUND_DEPTH = (0.05, 0.5)
 _SUBJECT_DEPTH = (0.72, 0.95)
 _SUBJECT_SHARE = (0.015, 0.6)
@@ -43,30 +46,8 @@ def estimate(picture: Frame) -> Map:
     if not _is_believable(small, mask):
         dome = _soft(np.maximum(salient, 0.7 * mask), 0.08)
         return np.clip(ground + 0.4 * dome, 0, 1).astype(np.float32)
-    matte = guided(mask, cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255, 6, 1e-3)
-    matte = np.clip((matte - 0.3) / 0.4, 0, 1)
+    matte = refined(small, mask > 0.5, _MATTE_BAND_PX)
     return (ground * (1 - matte) + _dome(mask) * matte).astype(np.float32)
-
-
-def reduced(picture: npt.NDArray, side_px: int) -> npt.NDArray:
-    """The picture with its longer side at most `side_px`."""
-    scale = side_px / max(picture.shape[:2])
-    if scale >= 1:
-        return picture
-    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
-def guided(values: Map, guide: Map, radius_px: int, epsilon: float) -> Map:
-    """The values with the guide's edges: the guided filter (He et al., ECCV 2010) for a grey guide of 0-1."""
-    window = (2 * radius_px + 1, 2 * radius_px + 1)
-
-    def mean(a: Map) -> Map:
-        return np.asarray(cv2.blur(a, window, borderType=cv2.BORDER_REFLECT), np.float32)
-
-    mean_guide, mean_values = mean(guide), mean(values)
-    slope = (mean(guide * values) - mean_guide * mean_values) / (mean(guide * guide) - mean_guide**2 + epsilon)
-    return mean(slope) * guide + mean(mean_values - slope * mean_guide)
 
 
 def _background(small: Frame, salient: Map) -> Map:

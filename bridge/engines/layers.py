@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bridge.engines.base import Frame, Still
-from bridge.engines.depth import WORK_SIDE_PX, estimate, guided, reduced
+from bridge.engines.depth import WORK_SIDE_PX, estimate
+from bridge.engines.matte import pulled, reduced, refined
 
 Map = npt.NDArray[np.float32]
 
 _JUMP = 0.14
 """a step in depth this high is an occlusion, and needs a layer of its own"""
 _MATTE_SIDE_PX = 1280
+_MATTE_BAND_PX = 9
 """mattes are refined at this longer side; finer than that is the picture's own softness"""
 _FILL_SIDE_PX = 640
 """what lies behind is planned at this longer side: it's smooth, and its texture is fetched at full size"""
@@ -53,7 +55,7 @@ def split(still: Still) -> Layers:
     solid = _subject(depth)
     if solid is None:
         return Layers(Layer(still.rgb, _smooth(depth, 0.03)), None)
-    matte = _matte(still.rgb, solid)
+    matte = _like(refined(reduced(still.rgb, _MATTE_SIDE_PX), solid, _MATTE_BAND_PX), still.rgb)
     background = Layer(_filled(still.rgb, matte), _smooth(_spread(depth, ~_grown(solid, 5)), 0.03))
     subject = Layer(_cut_out(still.rgb, matte), _smooth(_spread(depth, _shrunk(solid, 5)), 0.02))
     return Layers(background, subject)
@@ -70,22 +72,10 @@ def _subject(depth: Map) -> npt.NDArray[np.bool_] | None:
     return solid if 0.01 < solid.mean() < 0.9 else None
 
 
-def _matte(rgb: Frame, solid: npt.NDArray[np.bool_]) -> Map:
-    """The subject's opacity, 0-1 at the picture's size, its edge drawn to the picture's own."""
-    small = reduced(rgb, _MATTE_SIDE_PX)
-    size = (small.shape[1], small.shape[0])
-    rough = cv2.resize(solid.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    radius_px = max(2, max(size) // 160)
-    matte = guided(np.asarray(rough, np.float32), grey, radius_px, 2e-3)
-    matte = cv2.GaussianBlur(np.clip((matte - 0.25) / 0.5, 0, 1), (0, 0), max(0.6, max(size) / 1200))
-    return np.asarray(cv2.resize(matte, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
 def _cut_out(rgb: Frame, matte: Map) -> npt.NDArray[np.uint8]:
     """The subject alone, premultiplied; at its edge its own colours, so that no rim of the background goes along."""
     small_matte = reduced(matte, _FILL_SIDE_PX)
-    own = _like(_pulled(reduced(rgb, _FILL_SIDE_PX), (small_matte > 0.95).astype(np.float32)), rgb)
+    own = _like(pulled(reduced(rgb, _FILL_SIDE_PX), (small_matte > 0.95).astype(np.float32)), rgb)
     rgba = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
     rgba[..., 3] = cv2.convertScaleAbs(matte, alpha=255)
     rim = (matte < 0.99) & (matte > 0)
@@ -103,7 +93,7 @@ def _filled(rgb: Frame, matte: Map) -> Frame:
     """
     small, small_matte = reduced(rgb, _FILL_SIDE_PX), reduced(matte, _FILL_SIDE_PX)
     hidden = _grown(small_matte > 0.02, 2).astype(np.uint8)
-    flowed = _pulled(small, (1 - hidden).astype(np.float32))
+    flowed = pulled(small, (1 - hidden).astype(np.float32))
     depth_px, mirrored_x, mirrored_y = _mirror_map(hidden)
     valid = cv2.remap(1.0 - hidden.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)
     reach_px = _REFLECT_SHARE * max(hidden.shape)
@@ -142,28 +132,8 @@ def _mirror_map(hidden: npt.NDArray[np.uint8]) -> tuple[Map, Map, Map]:
     return np.asarray(depth_px, np.float32), (x + 2 * away_x).astype(np.float32), (y + 2 * away_y).astype(np.float32)
 
 
-def _pulled(values: npt.NDArray, known: Map) -> npt.NDArray[np.float32]:
-    """Unknown places filled smoothly from known ones, coarse to fine (push-pull: Gortler et al., SIGGRAPH 1996)."""
-    weight = known[..., None] if values.ndim == 3 else known
-    return _pull(values.astype(np.float32) * weight, known)
-
-
-def _pull(weighted: npt.NDArray[np.float32], weight: Map) -> npt.NDArray[np.float32]:
-    expand = (lambda a: a[..., None]) if weighted.ndim == 3 else (lambda a: a)
-    own = weighted / np.maximum(expand(weight), 1e-6)
-    if min(weight.shape) <= 2 or float(weight.min()) >= 1.0:
-        return own
-    size = ((weight.shape[1] + 1) // 2, (weight.shape[0] + 1) // 2)
-    half, half_weight = (cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (weighted, weight))
-    scale = np.where(half_weight > 0, np.clip(half_weight * 4, 0, 1) / np.maximum(half_weight, 1e-6), 0)
-    coarse = _pull(half * expand(scale), (half_weight * scale).astype(np.float32))
-    below = cv2.resize(coarse, weight.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    share = np.clip(expand(weight), 0, 1)
-    return (own * share + below * (1 - share)).astype(np.float32)
-
-
 def _spread(depth: Map, known: npt.NDArray[np.bool_]) -> Map:
-    return _pulled(depth, known.astype(np.float32)) if known.any() else depth
+    return pulled(depth, known.astype(np.float32)) if known.any() else depth
 
 
 def _smooth(depth: Map, share: float) -> Map:

@@ -33,6 +33,8 @@ _ROUNDS = 4
 _CLOSE_ENOUGH = 0.02
 _GOOD_ENOUGH = 0.06
 _TYPICAL_SPEED = 0.6
+_AIR_SHARE = 0.8
+"""the air and the accents alone may make this part of the flow"""
 _ACCENT_PUSH = 0.010
 _ACCENT_LIGHT = 0.35
 _LAYER_DETAIL = 1.45
@@ -51,7 +53,7 @@ class ParallaxAnimator:
     """Moves a camera through a still."""
 
     name = "parallax"
-    version = "1"
+    version = "2"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Footage of exactly the request's frames, size and rate."""
@@ -82,6 +84,8 @@ class _Shot:
     ending: Frame | None
     ending_from: float
     """the share of the way after which the ending shows through"""
+    air: float = 1.0
+    """how much of the air's light is seen"""
 
     @classmethod
     def of(cls, request: ClipRequest, still: Still, work: Work) -> "_Shot":
@@ -134,10 +138,10 @@ class _Shot:
         lively = 0.35 + 0.65 * self.request.motion / 255
         pose = replace(pose, dolly=pose.dolly + _ACCENT_PUSH * lively * pacing.accent[i])
         picture, matte = stage.scene.render(pose)
-        strength = 0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i]
+        strength = self.air * (0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i])
         if stage.ending is not None:
             strength *= 1 - _smooth((way - 0.55) / 0.4)
-        picture = stage.air.lay_over(picture, matte, pose, float(pacing.clock_s[i]), float(strength))
+        picture = stage.air.lay_over(picture, matte, pose, float(pacing.clock_s[i]) * lively, float(strength))
         if stage.ending is not None and way > self.ending_from:
             share = _smooth((way - self.ending_from) / (0.995 - self.ending_from))
             ending = _zoomed(stage.ending, pose)
@@ -151,6 +155,7 @@ class _Shot:
         width_px = min(_PREVIEW_WIDTH_PX, self.request.width_px)
         stage = self._stage(width_px, max(16, round(width_px * self.request.height_px / self.request.width_px)))
         nearest, best = math.inf, partial(self.moves[0], _TYPICAL_SPEED)
+        self.air = self._clear_enough(stage)
         for move in self.moves:
             speed, miss = self._speed(stage, move)
             if miss < nearest:
@@ -158,6 +163,14 @@ class _Shot:
             if miss < _GOOD_ENOUGH:
                 break
         return best
+
+    def _clear_enough(self, stage: _Stage) -> float:
+        """How much light the picture bears: over an empty one, light alone would move more than the shot should."""
+        target = target_flow_px_s(self.request.motion)
+        for self.air in (1.0, 0.5, 0.2):
+            if self._flow(stage, partial(self.moves[0], 0.0)) < _AIR_SHARE * target:
+                return self.air
+        return 0.0
 
     def _speed(self, stage: _Stage, move: Way) -> tuple[float, float]:
         """The speed of a move that gives the flow which the motion stands for, and by which share it misses that."""
