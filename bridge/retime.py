@@ -86,6 +86,10 @@ def retime(
         BadInput: a file cannot be read or written, or no bars are heard in the song.
     """
     tell: Report = report or _say_nothing
+    if out.suffix.lower() != ".mp4":
+        raise BadInput(f"The output is an MP4 file: give it a name that ends in .mp4, not {out.name!r}.")
+    if any(out.exists() and given.exists() and out.samefile(given) for given in (video, song)):
+        raise BadInput(f"The output {out} is one of the inputs; name another file with -o.")
     container = probe(video)
     grid = analysis or songs.analyze(song)
     if not rules.has_bars(grid):

@@ -8,11 +8,14 @@ from blender_addon.protocol import EditPlan, SongAnalysis
 from bridge.check.report import CheckReport, Group, Measure, Verdict, VisibleCut
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
+    from bridge.check.takes import ShotTakes
     from bridge.console import Report
 
-__all__ = ["CheckReport", "Group", "Measure", "Verdict", "VisibleCut", "check", "table", "write_page"]
+__all__ = ["CheckReport", "Group", "Measure", "Verdict", "VisibleCut", "check", "table", "takes_page", "write_page"]
 
 
 def check(
@@ -58,6 +61,17 @@ def write_page(report: CheckReport, path: Path) -> None:
     from bridge.check import page
 
     page.write_page(report, Path(path))
+
+
+def takes_page(shots: "Sequence[ShotTakes]", song: Path, path: Path) -> None:
+    """Writes a page with the takes of each shot side by side, playing in sync with the song.
+
+    Raises:
+        BadInput: the page cannot be written.
+    """
+    from bridge.check import takes
+
+    takes.takes_page(shots, Path(song), Path(path))
 
 
 def _say_nothing(progress: float, stage: str) -> None:

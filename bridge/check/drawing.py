@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bridge.check.picture_measures import MOST_FRAMES_OFF
 from bridge.check.report import CheckReport, VisibleCut
 
 NARROWEST_PX = 1100
@@ -97,7 +98,7 @@ def quality(cut: VisibleCut) -> str:
     if cut.distance_frames is None:
         return "unknown"
     distance = abs(cut.distance_frames)
-    return "good" if distance <= 0.5 else "near" if distance <= 1 else "off"
+    return "good" if distance <= 0.55 else "near" if distance <= MOST_FRAMES_OFF else "off"
 
 
 def words(cut: VisibleCut) -> str:

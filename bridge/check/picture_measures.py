@@ -14,7 +14,8 @@ from bridge.check.report import Group, Measure, ShotMotion, VisibleCut
 from bridge.check.watching import Watched
 from bridge.engines.base import Frame
 
-MOST_FRAMES_OFF = 1.0
+MOST_FRAMES_OFF = 1.05
+"""one frame, and a twentieth for what the sound's place is uncertain by"""
 LEAST_SSIM = 0.9
 MOST_DIFFERENCE = 4.0
 MOST_PALETTE_DISTANCE = 0.1
