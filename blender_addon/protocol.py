@@ -96,6 +96,10 @@ class SongAnalysis:
     """0-1: how likely a downbeat of this grid is a downbeat of the song"""
     tracker: str
     """the tracker's name and version, as in "bars-1" """
+    second_shift_beats: int = 0
+    """the second-best phase, for `with_downbeat_shift`; 0 if unknown"""
+    second_tempo: float = 1.0
+    """the second-best tempo octave: 0.5 for `half_tempo`, 2.0 for `double_tempo`; 1.0 if unknown"""
 
     @property
     def downbeats_s(self) -> tuple[float, ...]:

@@ -22,7 +22,8 @@ def with_downbeat_shift(analysis: SongAnalysis, beats: int) -> SongAnalysis:
     beats = beats if beats > 0 else beats % meter
     lead_in = [(positions[0] - 1 - back) % meter + 1 for back in range(beats, 0, -1)]
     shifted = (lead_in + positions)[: len(positions)]
-    return _rebuilt(analysis, [replace(b, position=p) for b, p in zip(analysis.beats, shifted, strict=True)])
+    other = replace(analysis, second_shift_beats=-beats % meter)
+    return _rebuilt(other, [replace(b, position=p) for b, p in zip(analysis.beats, shifted, strict=True)])
 
 
 def half_tempo(analysis: SongAnalysis) -> SongAnalysis:
@@ -44,7 +45,7 @@ def half_tempo(analysis: SongAnalysis) -> SongAnalysis:
     for i in range(first, len(bars), 2):
         pair = [beat for bar in bars[i : i + 2] for beat in bar]
         kept += [replace(beat, position=n + 1) for n, beat in enumerate(pair[::2])]
-    return _rebuilt(analysis, kept)
+    return _rebuilt(replace(analysis, second_tempo=2.0), kept)
 
 
 def double_tempo(analysis: SongAnalysis) -> SongAnalysis:
@@ -62,7 +63,8 @@ def double_tempo(analysis: SongAnalysis) -> SongAnalysis:
     times_s = [beat.time_s for beat in analysis.beats]
     times_s.append(2 * times_s[-1] - times_s[-2])
     times_s = [time_s for a, b in pairwise(times_s) for time_s in (a, (a + b) / 2)]
-    return _rebuilt(analysis, [replace(b, time_s=t) for b, t in zip(doubled, times_s, strict=True)])
+    other = replace(analysis, second_tempo=0.5)
+    return _rebuilt(other, [replace(b, time_s=t) for b, t in zip(doubled, times_s, strict=True)])
 
 
 def with_downbeat_at(analysis: SongAnalysis, time_s: float) -> SongAnalysis:

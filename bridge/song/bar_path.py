@@ -17,37 +17,71 @@ from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
 
 _SLOWEST_BPM, _FASTEST_BPM = 50.0, 215.0
 _PERIOD_RATIO = 1.0115
+_ARC_REACH = 7
+"""steps of the period from bar to bar that cost by their size; beyond, it is a jump"""
+_JUMP_FIT = 0.3
+"""a jump leads only to a period that fits the onsets so well"""
 _IMPOSSIBLE = -1e9
+_BEAM = 20.0
+"""how far behind the best bar that starts at the same moment another may be"""
 
 Array = npt.NDArray[np.float64]
+
+
+PLACES = ("downbeat", "middle", "other", "between")
+"""where a cue can fall: on beat 1, on beat 3 of 4, on any other beat, between two beats"""
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A kind of bar."""
+
+    beats: int
+    parts: int
+    """of a beat: 2 is simple (4/4), 3 compound or swung (6/8, shuffle)"""
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """For each part of the bar, its index in `PLACES`."""
+        on_beat = {4: (0, 2, 1, 2), 3: (0, 2, 2), 2: (0, 2)}[self.beats]
+        return tuple(place for beat in on_beat for place in (beat, *(3,) * (self.parts - 1)))
+
+
+METERS = (Meter(4, 2), Meter(3, 2), Meter(2, 2), Meter(4, 3), Meter(2, 3))
 
 
 @dataclass(frozen=True)
 class BarModel:
     """The few weights of the model; the defaults were found on songs with known truth (docs/accuracy.md)."""
 
-    beat: float = 2.5
-    """reward of an onset on a beat"""
-    beat_threshold: float = 0.42
-    """the onset strength that neither speaks for nor against a beat"""
-    chord: float = 1.5
-    bass: float = 1.5
-    novelty: float = 0.74
-    off_beat_harmony: float = 0.7
-    """how much a chord change between beats 1-2 and 3-4 speaks against the bar"""
-    kick: float = 0.4
-    backbeat: float = 0.73
-    tempo: float = 1.0
-    tempo_prior: float = 2.5
-    usual_bpm: float = 128.0
-    tempo_spread_octaves: float = 0.75
-    tempo_change: float = 97.0
+    cues: dict[str, tuple[float, float, float, float]] = field(
+        default_factory=lambda: {
+            "onset": (2.42, 2.42, 2.45, 0.0),
+            "kick": (1.13, 0.84, -0.74, -0.47),
+            "snare": (-0.6, -0.68, 0.94, -0.2),
+            "air": (-0.27, -0.01, 0.12, 0.92),
+            "chord": (2.04, -0.18, -0.64, -0.84),
+            "bass": (1.72, -0.28, -0.1, -0.75),
+            "novelty": (1.05, 0.01, -0.54, -0.87),
+        }
+    )
+    """what a cue of strength 1 is worth, by its place"""
+    beat: float = -2.18
+    """score of a beat on which nothing falls"""
+    bar: tuple[float, ...] = (-0.31, -1.43, -6.68, -1.89, -2.86)
+    """score of a bar, by its meter in `METERS`"""
+    tempo: float = 1.06
+    """score per second of a beat period that fits the onsets' periodicity"""
+    bar_length: float = 0.47
+    """the same for the bar's length"""
+    tempo_prior: float = -2.22
+    """score per second and squared octave from the usual tempo"""
+    usual_bpm: float = 123.0
+    tempo_change: float = 98.0
     """cost per unit of log period, from bar to bar"""
     tempo_jump: float = 13.8
     """cost of any other change of tempo"""
-    meter_change: float = 9.0
-    meter_cost: dict[int, float] = field(default_factory=lambda: {4: 0.0, 3: 1.0, 2: 6.7})
-    """cost of each bar of this meter"""
+    meter_change: float = 9.3
     skip: float = 6.0
     """cost per second of music before the first bar"""
 
@@ -58,133 +92,144 @@ class Bar:
 
     start: int
     end: int
-    meter: int
+    meter: Meter
 
-
-def _templates(model: BarModel) -> tuple[npt.NDArray[np.int64], Array]:
-    """The meters, and their weights, shape (meters, 8 half beats, cues)."""
-    meters = sorted(model.meter_cost, reverse=True)
-    weights = np.zeros((len(meters), 8, len(CUES)))
-    harmonic = {4: (1.0, -0.4, -0.15, -0.4), 3: (0.8, -0.4, -0.4), 2: (0.4, -0.4)}
-    kick = {4: (1.0, -0.7, 0.4, -0.7), 3: (1.0, -0.5, -0.5), 2: (0.5, -0.5)}
-    backbeat = {4: (-1.0, 1.0, -1.0, 1.0), 3: (-0.5, 0.25, 0.25), 2: (-0.5, 0.5)}
-    at = {name: i for i, name in enumerate(CUES)}
-    for row, meter in zip(weights, meters, strict=True):
-        on = slice(0, 2 * meter, 2)
-        row[on, at["onset"]] = model.beat
-        for cue, weight in (("chord", model.chord), ("bass", model.bass), ("novelty", model.novelty)):
-            row[on, at[cue]] = weight * np.array(harmonic[meter])
-        for cue, weight in (("chord", model.chord), ("bass", model.bass)):
-            row[1 : 2 * meter : 4, at[cue]] = -model.off_beat_harmony * weight
-        row[on, at["kick"]] = model.kick * np.array(kick[meter])
-        row[on, at["snare"]] = model.backbeat * np.array(backbeat[meter])
-        if meter == 4:
-            row[on, at["kick"]] += -0.7 * model.backbeat * np.array(backbeat[meter])
-    return np.array(meters), weights
+    @property
+    def beats(self) -> int:
+        return self.meter.beats
 
 
 def best_path(evidence: Evidence, model: BarModel) -> list[Bar]:
     """Decodes the most likely bars, in order, without gaps; empty where the song is shorter than a bar."""
-    meters, weights = _templates(model)
     count = int(np.log(_FASTEST_BPM / _SLOWEST_BPM) / np.log(_PERIOD_RATIO)) + 1
     periods = 60 * CUE_RATE_HZ / _FASTEST_BPM * _PERIOD_RATIO ** np.arange(count)
-    first, last = evidence.first_sound_s * CUE_RATE_HZ, evidence.last_sound_s * CUE_RATE_HZ
-    steps = 7
-    arcs = -model.tempo_change * np.log(_PERIOD_RATIO) * np.abs(np.arange(-steps, steps + 1))
-    switch = np.where(np.eye(len(meters), dtype=bool), 0.0, -model.meter_change)
-    constant = np.array([-model.beat * model.beat_threshold * m - model.meter_cost[m] for m in meters])
+    beats = np.array([meter.beats for meter in METERS])
+    beat_fit, scores = _tempo_scores(evidence, periods, model)
     rows = _decode(
-        np.ascontiguousarray(evidence.cues, dtype=np.float64),
-        weights,
-        constant,
-        _tempo_scores(evidence, periods, model),
-        meters,
+        np.ascontiguousarray(evidence.cues, dtype=np.float32),
+        _templates(model).astype(np.float32),
+        np.array([meter.parts for meter in METERS]),
+        beats,
         periods,
-        arcs,
-        switch,
-        -model.tempo_jump,
+        (model.beat * beats + np.array(model.bar)).astype(np.float32),
+        scores.astype(np.float32),
+        np.where(beat_fit > _JUMP_FIT, -model.tempo_jump, _IMPOSSIBLE).astype(np.float32),
+        (-model.tempo_change * np.log(_PERIOD_RATIO) * np.abs(np.arange(-_ARC_REACH, _ARC_REACH + 1))).astype(
+            np.float32
+        ),
+        np.where(np.eye(len(METERS), dtype=bool), 0.0, -model.meter_change).astype(np.float32),
         model.skip / CUE_RATE_HZ,
-        first,
-        last,
+        evidence.first_sound_s * CUE_RATE_HZ,
+        evidence.last_sound_s * CUE_RATE_HZ,
     )
-    return [Bar(int(start), int(end), int(meter)) for start, end, meter in rows]
+    return [Bar(int(start), int(end), METERS[meter]) for start, end, meter in rows]
 
 
-def _tempo_scores(evidence: Evidence, periods: Array, model: BarModel) -> Array:
-    """Score per frame of a bar with this period, shape (seconds, periods)."""
-    lags = evidence.lags_s * CUE_RATE_HZ
-    fit = np.stack([np.interp(periods, lags, row) for row in evidence.periodicity])
-    octaves = np.log2(60 * CUE_RATE_HZ / periods / model.usual_bpm) / model.tempo_spread_octaves
-    return (model.tempo * np.log(fit + 0.05) - 0.5 * model.tempo_prior * octaves**2) / CUE_RATE_HZ
+def _templates(model: BarModel) -> Array:
+    """What each cue is worth at each part of each meter's bar, shape (meters, 12, cues)."""
+    by_place = np.array([model.cues[name] for name in CUES]).T
+    weights = np.zeros((len(METERS), max(len(meter.places) for meter in METERS), len(CUES)))
+    for row, meter in zip(weights, METERS, strict=True):
+        row[: len(meter.places)] = by_place[list(meter.places)]
+        row[[i for i, place in enumerate(meter.places) if PLACES[place] == "between"]] /= meter.parts - 1
+    return weights
+
+
+def _tempo_scores(evidence: Evidence, periods: Array, model: BarModel) -> tuple[Array, Array]:
+    """The fit of each beat period, (seconds, periods); the score per frame of a bar, (seconds, meters, periods).
+
+    The usual tempo is one of simple meters: compound ones are compared by their parts.
+    """
+    periods_s = periods / CUE_RATE_HZ
+    beat_fit = np.stack([np.interp(periods_s, evidence.beat_lags_s, row) for row in evidence.beat_fit])
+    beats, parts = (np.array([getattr(meter, name) for meter in METERS])[:, None] for name in ("beats", "parts"))
+    octaves = np.log2(60 / periods_s * parts / 2 / model.usual_bpm)
+    bar_fit = np.stack([np.interp(beats * periods_s, evidence.bar_lags_s, row) for row in evidence.bar_fit])
+    scores = model.tempo * np.log(beat_fit + 0.05)[:, None] + model.bar_length * np.log(bar_fit + 0.05)
+    return beat_fit, (scores + model.tempo_prior * octaves**2) / CUE_RATE_HZ
 
 
 @numba.njit(cache=True, fastmath=True)
-def _bar_score(cues, weights, start, period, halves):
-    score = 0.0
-    for half in range(halves):
-        at = min(int(start + half * period / 2 + 0.5), len(cues) - 1)
+def _bar_score(cues, weights, start, step, count):
+    score = np.float32(0.0)
+    for part in range(count):
+        at = min(int(start + part * step + 0.5), len(cues) - 1)
         for cue in range(cues.shape[1]):
-            score += weights[half, cue] * cues[at, cue]
+            score += weights[part, cue] * cues[at, cue]
     return score
 
 
 @numba.njit(cache=True, fastmath=True)
-def _decode(cues, weights, constant, tempo, meters, periods, arcs, switch, jump, skip, first, last):
-    n, k_count, m_count, reach = len(cues), len(periods), len(meters), len(arcs) // 2
-    ends = np.full((n, m_count, k_count), _IMPOSSIBLE)  # best score of a path whose bar (m, k) ends here
-    starts = np.full((n, m_count, k_count), _IMPOSSIBLE)  # ... of a path that goes on with bar (m, k) here
-    from_k = np.full((n, m_count, k_count), -1, np.int16)
-    from_m = np.full((n, m_count, k_count), -1, np.int8)
-    best = np.empty((m_count, k_count))
-    best_k = np.empty((m_count, k_count), np.int16)
+def _best_arcs(ends, jump, arcs, best, best_k):
+    """For each meter and period, the best score and period of a bar that may come before, by its change of tempo."""
+    m_count, k_count = ends.shape
+    reach = len(arcs) // 2
+    for m in range(m_count):
+        top_k = ends[m].argmax()
+        for k in range(k_count):
+            best[m, k], best_k[m, k] = ends[m, top_k] + jump[k], top_k
+            for arc in range(max(0, reach - k), min(2 * reach + 1, k_count - k + reach)):
+                value = ends[m, k + arc - reach] + arcs[arc]
+                if value > best[m, k]:
+                    best[m, k], best_k[m, k] = value, k + arc - reach
+
+
+@numba.njit(cache=True)
+def _prune(starts):
+    """Forgets what is hopelessly behind: a third of the states remain."""
+    least = starts.max() - _BEAM
+    for m in range(len(starts)):
+        for k in range(starts.shape[1]):
+            if starts[m, k] < least:
+                starts[m, k] = _IMPOSSIBLE
+
+
+@numba.njit(cache=True, fastmath=True)
+def _decode(cues, weights, parts, beats, periods, constant, tempo, jump, arcs, switch, skip, first, last):
+    """Viterbi over bars; `starts` and `ends` are rings over time, as long as the longest bar."""
+    n, k_count, m_count = len(cues), len(periods), len(beats)
+    ring = int(beats.max() * periods[-1]) + 2
+    starts = np.full((ring, m_count, k_count), np.float32(_IMPOSSIBLE))  # best path that goes on with this bar here
+    origin = np.full((n, m_count, k_count), np.int16(-1))  # the bar before it, as m * k_count + k
+    ends = np.empty((m_count, k_count), np.float32)  # best path whose last bar ends here
+    best, best_k = np.empty((m_count, k_count), np.float32), np.empty((m_count, k_count), np.int16)
+    final, final_t, final_state = np.float32(_IMPOSSIBLE), -1, 0
     for t in range(n):
         for m in range(m_count):
-            top, top_k = _IMPOSSIBLE, 0
             for k in range(k_count):
-                length = int(meters[m] * periods[k] + 0.5)
+                length = int(beats[m] * periods[k] + 0.5)
                 s = t - length
-                if s >= 0 and starts[s, m, k] > _IMPOSSIBLE / 2:
-                    second = min(s // CUE_RATE_HZ, len(tempo) - 1)
-                    ends[t, m, k] = (
-                        starts[s, m, k]
-                        + _bar_score(cues, weights[m], s, periods[k], 2 * meters[m])
-                        + constant[m]
-                        + tempo[second, k] * length
-                    )
-                if ends[t, m, k] > top:
-                    top, top_k = ends[t, m, k], k
-            for k in range(k_count):
-                best[m, k], best_k[m, k] = top + jump, top_k
-                for arc in range(max(0, reach - k), min(2 * reach + 1, k_count - k + reach)):
-                    value = ends[t, m, k + arc - reach] + arcs[arc]
-                    if value > best[m, k]:
-                        best[m, k], best_k[m, k] = value, k + arc - reach
+                ends[m, k] = _IMPOSSIBLE
+                if s < 0 or starts[s % ring, m, k] <= _IMPOSSIBLE / 2:
+                    continue
+                second = min(s // CUE_RATE_HZ, len(tempo) - 1)
+                ends[m, k] = starts[s % ring, m, k] + constant[m] + tempo[second, m, k] * length
+                ends[m, k] += _bar_score(cues, weights[m], s, periods[k] / parts[m], parts[m] * beats[m])
+        if t >= last - 4 * periods[-1]:
+            value = ends.max() - 0.5 * skip * abs(last - t)
+            if value > final:
+                final, final_t, final_state = value, t, ends.argmax()
+        _best_arcs(ends, jump[min(t // CUE_RATE_HZ, len(jump) - 1)], arcs, best, best_k)
         late = max(0.0, t - first)
         for k in range(k_count):
             opening = -skip * late * (0.3 if late < 4 * periods[k] else 1.0)
             for m in range(m_count):
-                starts[t, m, k] = opening
+                value, source = np.float32(opening), -1
                 for p in range(m_count):
-                    value = best[p, k] + switch[p, m]
-                    if value > starts[t, m, k]:
-                        starts[t, m, k], from_k[t, m, k], from_m[t, m, k] = value, best_k[p, k], p
-    return _trace(ends, from_k, from_m, meters, periods, skip, last)
+                    if best[p, k] + switch[p, m] > value:
+                        value, source = best[p, k] + switch[p, m], p * k_count + best_k[p, k]
+                starts[t % ring, m, k], origin[t, m, k] = value, source
+        _prune(starts[t % ring])
+    return _trace(origin, beats, periods, final_t, final_state)
 
 
 @numba.njit(cache=True)
-def _trace(ends, from_k, from_m, meters, periods, skip, last):
-    """Walks back from the best end; music left over after it costs."""
-    n, m_count, k_count = ends.shape
-    top, t, m, k = _IMPOSSIBLE / 2, -1, 0, 0
-    for end in range(max(0, int(last - 4 * periods[-1])), n):
-        for meter in range(m_count):
-            for period in range(k_count):
-                value = ends[end, meter, period] - 0.5 * skip * abs(last - end)
-                if value > top:
-                    top, t, m, k = value, end, meter, period
+def _trace(origin, beats, periods, t, state):
+    """Walks back from the end: rows of start, end, meter."""
     bars = [(0, 0, 0) for _ in range(0)]
-    while t > 0:
-        s = t - int(meters[m] * periods[k] + 0.5)
-        bars.append((s, t, meters[m]))
-        t, m, k = (s if from_m[s, m, k] >= 0 else -1), from_m[s, m, k], from_k[s, m, k]
+    while t > 0 and state >= 0:
+        m, k = state // len(periods), state % len(periods)
+        s = t - int(beats[m] * periods[k] + 0.5)
+        bars.append((s, t, m))
+        t, state = s, origin[s, m, k]
     return bars[::-1]

@@ -10,6 +10,9 @@ import platformdirs
 from blender_addon import codec
 from blender_addon.protocol import PROTOCOL_VERSION, SongAnalysis
 
+_SUMMARY_VERSION = 2
+"""changes whenever the same grid would give other sections, gaps, energy or drop"""
+
 
 def sha256(path: Path) -> str:
     """Of the file's bytes, in hexadecimal."""
@@ -44,4 +47,4 @@ def save(analysis: SongAnalysis) -> None:
 
 
 def _entry(song_sha256: str, tracker: str) -> Path:
-    return folder() / f"{song_sha256}-{tracker}-{PROTOCOL_VERSION}.json"
+    return folder() / f"{song_sha256}-{tracker}-{PROTOCOL_VERSION}.{_SUMMARY_VERSION}.json"

@@ -4,15 +4,15 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.ndimage
 
 from bridge.song.hearing import HARMONY_RATE_HZ, RATE_HZ, Hearing, Series
 
 CUE_RATE_HZ = 50
-CUES = ("onset", "kick", "snare", "chord", "bass", "novelty")
+CUES = ("onset", "kick", "snare", "air", "chord", "bass", "novelty")
 
 _BAND_WEIGHTS = np.array([1.2, 0.7, 0.9, 1.0, 0.7], np.float32)
-_TEMPO_WINDOW_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,12 @@ class Evidence:
 
     cues: Series
     """(n, len(CUES)): the first three 0 to about 1, the changes in standard deviations"""
-    periodicity: Series
-    """(seconds, lags): how well a beat period of `lags_s` fits around that second, 0-1"""
-    lags_s: Series
+    beat_fit: Series
+    """(seconds, beat lags): how well a beat period fits around that second, 0-1"""
+    beat_lags_s: Series
+    bar_fit: Series
+    """(seconds, bar lags): the same for a bar's length"""
+    bar_lags_s: Series
     first_sound_s: float
     last_sound_s: float
 
@@ -36,11 +39,22 @@ def gather(hearing: Hearing) -> Evidence:
     count = (hearing.frame_count + 1) // 2
     chord, bass = harmonic_change(hearing, count)
     novelty = _section_novelty(hearing, chord, count)
-    cues = np.stack([_halve(activation), _halve(kick), _halve(snare), _standard(chord), _standard(bass), novelty], 1)
-    periodicity, lags_s = _periodicity(activation)
+    air = _relative(_smooth(hearing.onsets[:, 4]), 97)
+    struck = [_halve(series) for series in (activation, kick, snare, air)]
+    cues = np.stack([*struck, _standard(chord), _standard(bass), novelty], axis=1)
+    beat_lags = np.arange(int(RATE_HZ * 60 / 220), int(RATE_HZ * 60 / 48) + 1)
+    bar_lags = np.arange(int(RATE_HZ * 0.5), int(RATE_HZ * 5.0))
     loud = np.flatnonzero(hearing.power > hearing.power.max() * 1e-4)
     first, last = (loud[0], loud[-1]) if len(loud) else (0, hearing.frame_count - 1)
-    return Evidence(cues.astype(np.float32), periodicity, lags_s, first / RATE_HZ, last / RATE_HZ)
+    return Evidence(
+        cues.astype(np.float32),
+        _beat_fit(activation, beat_lags),
+        beat_lags / RATE_HZ,
+        _bar_fit([kick, snare, air], bar_lags),
+        bar_lags / RATE_HZ,
+        first / RATE_HZ,
+        last / RATE_HZ,
+    )
 
 
 def local_quantile(series: Series, window_s: float, percent: float, rate_hz: float = RATE_HZ) -> Series:
@@ -143,20 +157,30 @@ def _section_novelty(hearing: Hearing, chord: Series, count: int) -> Series:
     return (6 * np.clip(novelty / (np.percentile(novelty, 99) + 1e-9), 0, 1.5)).astype(np.float32)
 
 
-def _periodicity(activation: Series) -> tuple[Series, Series]:
-    """Local autocorrelation around each second, supported by the multiples of the lag."""
-    window = int(_TEMPO_WINDOW_S * RATE_HZ)
-    lags = np.arange(int(RATE_HZ * 60 / 220), int(RATE_HZ * 60 / 48) + 1)
-    longest = 4 * lags[-1] + 1
-    centred = activation - scipy.ndimage.uniform_filter1d(activation, int(1.5 * RATE_HZ))
+def _autocorrelation(series: Series, window_s: float, longest: int) -> Series:
+    """Around each second, shape (seconds, longest), 1 at lag 0; negative correlation counts as none."""
+    window = int(window_s * RATE_HZ)
+    centred = series - scipy.ndimage.uniform_filter1d(series, int(1.5 * RATE_HZ))
     padded = np.pad(centred, (window // 2, window // 2 + 1))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::RATE_HZ] * np.hanning(window)
     size = 1 << int(np.ceil(np.log2(window + longest)))
     correlation = np.fft.irfft(np.abs(np.fft.rfft(frames, size, axis=1)) ** 2, axis=1)[:, :longest]
     correlation = scipy.ndimage.maximum_filter1d(correlation / (correlation[:, :1] + 1e-9), 3, axis=1)
-    correlation = np.maximum(correlation, 0)
-    support = sum(
+    return np.maximum(correlation, 0).astype(np.float32)
+
+
+def _beat_fit(activation: Series, lags: npt.NDArray[np.int64]) -> Series:
+    """How well a beat period fits: the autocorrelation at the lag, supported by its multiples."""
+    correlation = _autocorrelation(activation, 8.0, 4 * lags[-1] + 1)
+    fit = sum(
         weight * correlation[:, multiple * lags] for multiple, weight in ((1, 1.0), (2, 0.7), (3, 0.35), (4, 0.7))
     )
-    support = scipy.ndimage.gaussian_filter1d(support, 2.0, axis=0)
-    return (support / (support.max(axis=1, keepdims=True) + 1e-9)).astype(np.float32), lags / RATE_HZ
+    fit = scipy.ndimage.gaussian_filter1d(fit, 2.0, axis=0)
+    return (fit / (fit.max(axis=1, keepdims=True) + 1e-9)).astype(np.float32)
+
+
+def _bar_fit(drums: list[Series], lags: npt.NDArray[np.int64]) -> Series:
+    """How well a bar's length fits: whether low, middle and high onsets come again after it."""
+    correlation = np.sum([_autocorrelation(series, 12.0, lags[-1] + 1) for series in drums], axis=0)[:, lags]
+    correlation = scipy.ndimage.gaussian_filter1d(correlation, 2.0, axis=0)
+    return (correlation / (correlation.max(axis=1, keepdims=True) + 1e-9)).astype(np.float32)

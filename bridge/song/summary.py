@@ -14,6 +14,8 @@ from bridge.song.structure import find_sections
 from bridge.song.trackers import Grid
 
 _SILENT_POWER = 1e-9
+_USUAL_BPM = 115.0
+"""the middle of the octave in which most songs are counted"""
 
 
 def summarize(audio: Audio, hearing: Hearing, grid: Grid, song_sha256: str, tracker: str) -> SongAnalysis:
@@ -37,7 +39,16 @@ def summarize(audio: Audio, hearing: Hearing, grid: Grid, song_sha256: str, trac
         drum_gaps=() if silent else drum_gaps(hearing, beat_s or 0.5),
         confidence=0.0 if silent else round(grid.confidence, 4),
         tracker=tracker,
+        second_shift_beats=grid.second_shift_beats,
+        second_tempo=_other_octave(beat_s),
     )
+
+
+def _other_octave(beat_s: float) -> float:
+    """Half of a fast tempo, twice a slow one: what stays nearer to the usual."""
+    if not beat_s:
+        return 1.0
+    return 0.5 if 60 / beat_s > _USUAL_BPM else 2.0
 
 
 def _beats(grid: Grid, duration_s: float) -> tuple[Beat, ...]:

@@ -87,6 +87,12 @@ def test_shift_there_and_back():
     assert grid(pickup=1).with_downbeat_shift(1).with_downbeat_shift(-1).beats == grid(pickup=1).beats
 
 
+def test_the_way_back_is_the_second_best_reading():
+    assert grid().with_downbeat_shift(1).second_shift_beats == 3
+    assert grid().half_tempo().second_tempo == 2.0
+    assert grid().double_tempo().second_tempo == 0.5
+
+
 def test_half_tempo_makes_one_bar_of_two():
     half = grid().half_tempo()
     assert half.tempo_bpm == pytest.approx(60)

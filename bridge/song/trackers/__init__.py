@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    Values = npt.NDArray[np.float64]
+
     from bridge.song.audio import Audio
     from bridge.song.hearing import Hearing
 
@@ -22,13 +24,15 @@ DEFAULT = "bars"
 class Grid:
     """What a tracker hears: beats in order of time."""
 
-    times_s: "npt.NDArray[np.float64]"
+    times_s: "Values"
     positions: "npt.NDArray[np.int64]"
     """in the bar, 1 is the downbeat"""
-    confidences: "npt.NDArray[np.float64]"
+    confidences: "Values"
     """0-1 for each beat: how likely its time and position are both right"""
     confidence: float
     """0-1: how likely a downbeat of this grid is a downbeat of the song"""
+    second_shift_beats: int = 0
+    """the second-best phase: how many beats later "the one" would be; 0 if unknown"""
 
 
 class Tracker(Protocol):

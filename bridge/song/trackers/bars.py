@@ -16,7 +16,7 @@ class BarsTracker:
     """See `bridge.song.bar_path` for the model."""
 
     name = "bars"
-    version = "1"
+    version = "2"
 
     def __init__(self, model: BarModel | None = None) -> None:
         self._model = model or BarModel()
@@ -25,8 +25,9 @@ class BarsTracker:
         evidence = gather(hearing)
         bars = best_path(evidence, self._model)
         times_s, positions = _beats(bars, evidence)
-        confidences, confidence = rate(times_s, positions, evidence)
-        return Grid(refine(times_s, hearing), positions, confidences, confidence)
+        rating = rate(times_s, positions, evidence, self._model)
+        times_s = refine(times_s, hearing)
+        return Grid(times_s, positions, rating.confidences, rating.confidence, rating.second_shift_beats)
 
 
 def create() -> BarsTracker:
@@ -41,17 +42,17 @@ def _beats(bars: list[Bar], evidence: Evidence) -> tuple[Times, np.ndarray]:
     first, last = bars[0], bars[-1]
     times: list[float] = []
     positions: list[int] = []
-    beat = (first.end - first.start) / first.meter
+    beat = (first.end - first.start) / first.beats
     pickup = int((first.start - evidence.first_sound_s * CUE_RATE_HZ) / beat + 0.3)
     for back in range(max(0, pickup), 0, -1):
         times.append(first.start - back * beat)
-        positions.append((-back) % first.meter + 1)
+        positions.append((-back) % first.beats + 1)
     for bar in bars:
-        times += [bar.start + (bar.end - bar.start) * i / bar.meter for i in range(bar.meter)]
-        positions += range(1, bar.meter + 1)
-    beat = (last.end - last.start) / last.meter
+        times += [bar.start + (bar.end - bar.start) * i / bar.beats for i in range(bar.beats)]
+        positions += range(1, bar.beats + 1)
+    beat = (last.end - last.start) / last.beats
     rest = int((evidence.last_sound_s * CUE_RATE_HZ - last.end) / beat + 1.1)
     for forth in range(max(0, rest)):
         times.append(last.end + forth * beat)
-        positions.append(forth % last.meter + 1)
+        positions.append(forth % last.beats + 1)
     return np.array(times) / CUE_RATE_HZ, np.array(positions)
