@@ -370,7 +370,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(codec.DecodeError)
     def bad_json(_: Request, error: codec.DecodeError) -> JSONResponse:
-        return JSONResponse(error_json(printable(error), printable(error).partition(":")[0]), 422)
+        where = printable(error).partition(":")[0]  # as in "NewJobs.jobs[0].request.fps"
+        return JSONResponse(error_json(printable(error), where.partition(".")[2]), 422)
 
     @app.exception_handler(RequestValidationError)
     def bad_parameter(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -119,8 +119,10 @@ def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: 
             if certificate:
                 say(f"Its certificate's SHA-256 fingerprint: {connection.fingerprint}")
             log.info("listening on %s", connection.url)
-            server.run([listener])
-            log.info("ended")
+            try:
+                server.run([listener])
+            finally:
+                log.info("ended")
 
 
 def _server(

@@ -290,6 +290,16 @@ def test_a_bridge_ends_with_the_program_that_started_it(tmp_path):
     assert not (tmp_path / "bridge.json").exists(), "it ended cleanly"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_a_signal_ends_the_bridge_cleanly(tmp_path):
+    bridge = BridgeProcess(Installation(Path(sys.executable), ROOT, tmp_path), make_clip=FAKE)
+    bridge.ensure()
+    os.kill(json.loads((tmp_path / "bridge.json").read_text())["pid"], signal.SIGTERM)
+    wait_until(lambda: not (tmp_path / "bridge.json").exists())
+    wait_until(lambda: '"ended"' in bridge.log.read_text())
+    bridge.stop()
+
+
 def test_answers_in_another_language_are_said(client, monkeypatch):
     monkeypatch.setattr(codec, "loads", lambda kind, text: (_ for _ in ()).throw(codec.DecodeError("field missing")))
     with pytest.raises(LinkError, match="update both"):

@@ -2,6 +2,8 @@ import base64
 import dataclasses
 import errno
 import hashlib
+import json
+import logging
 import ssl
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from starlette.testclient import TestClient
 
 from blender_addon import codec
 from blender_addon.link.client import Client, LinkError
-from bridge import server, service, tls
+from bridge import logs, server, service, tls
 from bridge.api import Changes, build
 from bridge.errors import BadInput
 from bridge.guard import JSON_LIMIT_BYTES, Guard
@@ -148,10 +150,10 @@ def test_sizes_are_bounded_announced_or_not(http):
         ({"width_px": 65}, "jobs[0].request.width_px"),
         ({"height_px": 100_000}, "jobs[0].request.height_px"),
         ({"fps": "0"}, "jobs[0].request.fps"),
-        ({"fps": "1e999999999"}, "NewJobs.jobs[0].request.fps"),
-        ({"fps": "1/0"}, "NewJobs.jobs[0].request.fps"),
-        ({"kind": "explosion"}, "NewJobs.jobs[0].request.kind"),
-        ({"colour": "red"}, "NewJobs.jobs[0].request"),
+        ({"fps": "1e999999999"}, "jobs[0].request.fps"),
+        ({"fps": "1/0"}, "jobs[0].request.fps"),
+        ({"kind": "explosion"}, "jobs[0].request.kind"),
+        ({"colour": "red"}, "jobs[0].request"),
         ({"prompt": "x" * 20_001}, "jobs[0].request.prompt"),
         ({"prompt": "\ud800"}, "jobs[0].request.prompt"),
         ({"energy": [float("nan")]}, "jobs[0].request.energy"),
@@ -321,6 +323,23 @@ def test_the_own_certificate_stays_the_same(tmp_path):
 )
 def test_only_loopback_goes_without_tls(host, local):
     assert Listening(host).is_local is local
+
+
+def test_the_log_is_json_lines_in_files_that_rotate(tmp_path, monkeypatch):
+    monkeypatch.setattr(logs, "LIMIT_BYTES", 2000)
+    handler = logs.to_file(tmp_path / "bridge.log")
+    try:
+        for i in range(100):
+            logging.getLogger("test").warning("message %d\nin two lines", i)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+    kept = sorted(tmp_path.iterdir())
+    assert len(kept) == 1 + logs.KEPT_FILES
+    assert all(path.stat().st_size <= 2000 for path in kept)
+    last = json.loads((tmp_path / "bridge.log").read_text().splitlines()[-1])
+    assert last["message"] == "message 99\nin two lines"
+    assert last["level"] == "WARNING"
 
 
 def test_an_address_in_use_is_said(tmp_path):
