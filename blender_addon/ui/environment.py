@@ -83,7 +83,7 @@ def set_up(environment: Environment, tell: Callable[[float, str], None]) -> None
         if not environment.python.exists():
             run(_make_command(environment.folder, uv), 0.02, 0.08)
         packages = environment.folder / "requirements.txt"
-        packages.write_text(_without_bpy(environment.requirements.read_text(encoding="utf-8")), encoding="utf-8")
+        packages.write_text(without_bpy(environment.requirements.read_text(encoding="utf-8")), encoding="utf-8")
         command = _install_command(environment.python, packages, uv)
         total = len(re.findall(r"^[a-zA-Z]", packages.read_text(encoding="utf-8"), re.MULTILINE))
         run(command, 0.1, 0.95, count=lambda: _installed(environment.folder) / max(1, total))
@@ -131,7 +131,7 @@ def _install_command(python: Path, packages: Path, uv: str | None) -> list[str]:
     return [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(packages)]
 
 
-def _without_bpy(lock: str) -> str:
+def without_bpy(lock: str) -> str:
     """The lock file without Blender as a package: this is Blender already."""
     return re.sub(r"^bpy==.*(\n[ \t]+.*)*\n", "", lock, flags=re.MULTILINE)
 

@@ -247,11 +247,12 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
         row = _fact_row(layout, "Engine")
         row.menu("BEATBOARD_MT_engine", text=settings.engine)
         needed = generate.needed(scene)
-        _draw_estimate(layout, needed)
+        if properties.session().shots:
+            _draw_estimate(layout, needed)
         if not _draw_progress(layout, "generate"):
             row = layout.row(align=True)
             row.scale_y = 1.4
-            text = f"Generate {len(needed)} Shots" if len(needed) != 1 else "Generate 1 Shot"
+            text = {0: "Generate", 1: "Generate 1 Shot"}.get(len(needed), f"Generate {len(needed)} Shots")
             row.operator("beatboard.generate", text=text, icon="RENDER_ANIMATION").which = "NEEDED"
             row.operator("beatboard.generate", text="Selected").which = "SELECTED"
         draw_trouble(layout, "generate")

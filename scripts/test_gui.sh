@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Goes through the whole work in a real Blender with a window (on a virtual display): install, song, plan, clips, edit,
+# undo, render, check; keeps screenshots in out/gui/. Exit code 0 if all of it worked.
+#   scripts/test_gui.sh                       Debian sid's Blender, installed into a folder of its own the first time (root)
+#   BLENDER=/path/to/blender scripts/test_gui.sh    a Blender 5 of yours
+# BEATBOARD_SID: that folder (default /opt/blender-sid). BEATBOARD_GUI_HEIGHT: 360, 720 or 1080. BEATBOARD_GUI_LENGTH: seconds.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+use_environment dev
+sid=${BEATBOARD_SID:-/opt/blender-sid} display=${BLENDER_DISPLAY:-:78} out=$root/out/gui
+for tool in Xvfb:xvfb xdotool:xdotool import:imagemagick; do
+  command -v "${tool%%:*}" >/dev/null || install_debian_packages "${tool##*:}"
+done
+
+mirror() { awk '/^URIs:/ {print $2; exit} /^deb / && $3 !~ /security/ {print $2; exit}' /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null; }
+
+set_up_sid() { # about six minutes and 1.3 GB
+  [ -x "$sid/usr/bin/blender" ] && return
+  command -v debootstrap >/dev/null || install_debian_packages debootstrap
+  say "Installing Debian sid's Blender into $sid ..."
+  as_root debootstrap --variant=minbase sid "$sid" "$(mirror)" >/dev/null
+  as_root chroot "$sid" sh -c 'apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -yqq --no-install-recommends \
+    blender python3-cattr python3-requests libgl1-mesa-dri libegl1 libgl1 libglx-mesa0 libxkbcommon0 fonts-dejavu-core >/dev/null'
+}
+
+mount_into_sid() { # the same folders under the same names
+  mountpoint -q "$sid/proc" || as_root mount -t proc proc "$sid/proc"
+  local folder
+  for folder in /dev /sys /tmp "$HOME" "$root"; do
+    case "$root/" in "$folder"/?*) [ "$folder" = "$root" ] || continue ;; esac
+    findmnt -rn --target "$sid$folder" -o TARGET 2>/dev/null | grep -qxF "$sid$folder" && continue
+    [ -e "$sid$folder/pyproject.toml" ] && continue # a folder above is there already
+    as_root mkdir -p "$sid$folder"
+    as_root mount --rbind "$folder" "$sid$folder"
+  done
+}
+
+blender() {
+  if [ -n "${BLENDER:-}" ]; then "$BLENDER" "$@"
+  else as_root chroot "$sid" env HOME="$HOME" PATH="$PATH" $(env | grep -E '^(BEATBOARD|BLENDER_USER)' | tr '\n' ' ') \
+    DISPLAY="${DISPLAY:-}" LIBGL_ALWAYS_SOFTWARE=1 sh -c 'cd "$0" && exec blender "$@"' "$root" "$@"
+  fi
+}
+
+if [ -z "${BLENDER:-}" ]; then set_up_sid; mount_into_sid; fi
+rm -rf "$out"; mkdir -p "$out"
+work=$(mktemp -d /tmp/beatboard-gui.XXXXXX)
+export BLENDER_USER_RESOURCES=$work/blender BEATBOARD_HOME=$work/home BEATBOARD_GUI=$work
+export BEATBOARD_GUI_SONG=$root/examples/song.opus BEATBOARD_GUI_COVER=$root/examples/cover.jpg
+export BEATBOARD_GUI_PYTHON=$root/.venv/bin/python
+mkdir -p "$BLENDER_USER_RESOURCES"; : >"$work/hands"
+python "$root/scripts/build_extension.py" -o "$work/beatboard.zip"
+blender --command extension install-file -r user_default --enable "$work/beatboard.zip"
+
+Xvfb "$display" -screen 0 "${BEATBOARD_GUI_SIZE:-1920x1080}x24" -nolisten tcp >/dev/null 2>&1 & xvfb=$!
+trap 'kill $xvfb 2>/dev/null; [ -n "${BEATBOARD_GUI_KEEP:-}" ] || rm -rf "$work"' EXIT
+sleep 2
+export DISPLAY=$display
+size=${BEATBOARD_GUI_SIZE:-1920x1080}
+blender --window-geometry 0 0 "${size%x*}" "${size#*x}" --python "${BEATBOARD_GUI_DRIVER:-$root/scripts/gui/driver.py}" >"$out/blender.log" 2>&1 & window=$!
+
+hand() { # does what the driver inside Blender asks for
+  case $1 in
+    shot) sleep 1; import -window root -quality 92 "$out/$2.png" ;;
+    type) shift; xdotool type --delay 60 "$*" ;;
+    *) xdotool "$@" ;;
+  esac
+}
+while read -r -a words; do
+  [ "${words[0]}" = end ] && break
+  hand "${words[@]}"
+done < <(tail -n +1 -f "$work/hands" --pid="$window")
+wait "$window" || true
+cat "$work/verdict" 2>/dev/null || say "Blender ended early; see $out/blender.log"
+if grep -nE 'Traceback|Error:' "$out/blender.log"; then say "Blender's console has errors: $out/blender.log"; exit 1; fi
+grep -qx ok "$work/verdict"
