@@ -69,6 +69,7 @@ def render(
     frame_end: int | None = None,
     *,
     audio: bool = True,
+    lossless: bool = False,
     on_frame: Callable[[int], None] | None = None,
 ) -> None:
     """Renders [frame_start, frame_end) to an MP4 with its index first. The file appears whole or not at all.
@@ -79,6 +80,7 @@ def render(
         frame_start: the first scene frame; the scene's own by default.
         frame_end: one past the last.
         audio: with the sequencer's sound.
+        lossless: as the encoder gets the picture, for measuring and for repeating.
         on_frame: told the number of frames written so far, after each.
 
     Raises:
@@ -87,10 +89,14 @@ def render(
     first = scene.frame_start if frame_start is None else frame_start
     end = scene.frame_end + 1 if frame_end is None else frame_end
     beside = path.with_name(f".{path.stem}~{os.getpid()}.mp4")
-    saved = (scene.frame_start, scene.frame_end, scene.render.filepath, scene.render.ffmpeg.audio_codec)
+    video = scene.render.ffmpeg
+    saved = (scene.frame_start, scene.frame_end, scene.render.filepath)
+    encoding = (video.audio_codec, video.constant_rate_factor)
     scene.frame_start, scene.frame_end, scene.render.filepath = first, end - 1, str(beside)
     if not audio:
-        scene.render.ffmpeg.audio_codec = "NONE"
+        video.audio_codec = "NONE"
+    if lossless:
+        video.constant_rate_factor = "LOSSLESS"
     try:
         with _told_of_frames(on_frame), passthrough.colors(scene, first, end):
             bpy.ops.render.render(animation=True, scene=scene.name)
@@ -101,7 +107,8 @@ def render(
         raise RenderError(f"Blender could not render {path}: {_reason(error)}") from error
     finally:
         beside.unlink(missing_ok=True)
-        (scene.frame_start, scene.frame_end, scene.render.filepath, scene.render.ffmpeg.audio_codec) = saved
+        scene.frame_start, scene.frame_end, scene.render.filepath = saved
+        video.audio_codec, video.constant_rate_factor = encoding
 
 
 @contextmanager

@@ -6,6 +6,8 @@ multiplies by the matrix, bends the curves, mixes by the strength, and converts 
 an adjustment strip: at the clips' own size it costs the least, and a pure colour transform gives the same picture.
 """
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -20,6 +22,8 @@ CURVES = "Curves"
 MIX = "Mix by strength"
 ENCODE, DECODE = "To sRGB", "From sRGB"
 LINEAR = "Linear Rec.709"
+TABLE_SIZE = 52
+"""steps of 5/255 each: the table's colours are whole bytes"""
 _UNIT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 _LINKS = sorted(
     [
@@ -81,6 +85,13 @@ def spread(scene: Any, group: Any | None = None) -> None:
             modifier.node_group = group
 
 
+def is_worn(scene: Any) -> bool:
+    """Whether any strip has the grade."""
+    group = find(scene)
+    strips = timeline.all_strips(scene)
+    return group is not None and any(_wears(modifier, group) for strip in strips for modifier in strip.modifiers)
+
+
 def find(scene: Any) -> Any | None:
     """The grade's node group: the one that the strips wear, else the one of that name."""
     for strip in timeline.all_strips(scene):
@@ -126,6 +137,63 @@ def lean(group: Any) -> Any:
     for name in [ENCODE, DECODE, *([MIX, STRENGTH] if whole else [])]:
         nodes.remove(nodes[name])
     return copy
+
+
+def table(scene: Any) -> list[list[float]]:
+    """The scene's grade as a 3D table: what Blender makes of `TABLE_SIZE`**3 colours, red varying fastest.
+
+    Rendered, as pictures are, in a scene of its own.
+
+    Raises:
+        ValueError: the scene has no grade.
+    """
+    import numpy as np  # some distributions' Blender comes without it: the rest of the add-on works there
+
+    group = find(scene)
+    if group is None:
+        raise ValueError("The edit has no grade to make a table of.")
+    with tempfile.TemporaryDirectory() as folder:
+        colors, graded = Path(folder) / "colors.png", Path(folder) / "graded.png"
+        _write_colors(colors)
+        own = bpy.data.scenes.new("Grade table")
+        try:
+            _render_colors(own, group, colors, graded)
+        finally:
+            bpy.data.scenes.remove(own)
+        image = bpy.data.images.load(str(graded))
+        image.colorspace_settings.name = "Non-Color"  # the numbers as they are in the file
+        pixels = np.array(image.pixels, np.float32).reshape(TABLE_SIZE, -1, image.channels)[::-1, :, :3]
+        bpy.data.images.remove(image)
+    return pixels.reshape(-1, 3).tolist()
+
+
+def _write_colors(path: Path) -> None:
+    """One row per blue, in it green after green, in each all reds."""
+    import numpy as np
+
+    steps = np.linspace(0, 1, TABLE_SIZE, dtype=np.float32)
+    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
+    pixels = np.stack([red, green, blue, np.ones_like(red)], axis=-1).reshape(TABLE_SIZE, -1, 4)
+    image = bpy.data.images.new("Grade table", pixels.shape[1], pixels.shape[0])
+    image.pixels.foreach_set(pixels[::-1].ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+
+
+def _render_colors(scene: Any, group: Any, colors: Path, graded: Path) -> None:
+    strip = scene.sequence_editor_create().strips.new_image("Colors", str(colors), 1, 1, fit_method="ORIGINAL")
+    strip.modifiers.new(name=NAME, type="COMPOSITOR").node_group = group
+    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
+    scene.sequencer_colorspace_settings.name = "sRGB"
+    render = scene.render
+    render.resolution_x, render.resolution_y, render.resolution_percentage = TABLE_SIZE**2, TABLE_SIZE, 100
+    render.dither_intensity, render.compositor_device = 0.0, "CPU"
+    render.image_settings.media_type, render.image_settings.file_format = "IMAGE", "PNG"
+    render.image_settings.color_mode, render.image_settings.color_depth = "RGB", "16"
+    render.filepath = str(graded)
+    scene.frame_start = scene.frame_end = 1
+    bpy.ops.render.render(write_still=True, scene=scene.name)
 
 
 def forget(group: Any) -> None:

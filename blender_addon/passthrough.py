@@ -22,10 +22,10 @@ WORKING_SPACE = grade.LINEAR
 @contextmanager
 def colors(scene: Any, start: int, end: int) -> Iterator[bool]:
     """While the block renders scene frames [start, end), colours pass through unconverted; gives whether they can."""
-    group = grade.find(scene)
     strips = [strip for strip in timeline.all_strips(scene) if compat.left(strip) < end and compat.right(strip) > start]
     movies = [strip for strip in strips if strip.type != "SOUND"]
-    if not _is_plain_view(scene) or not all(_is_plain(strip, group) for strip in movies) or not movies:
+    group = grade.find(scene)
+    if group is None or not is_plain(scene, movies) or not movies[0].modifiers:
         yield False
         return
     lean = grade.lean(group)
@@ -35,6 +35,13 @@ def colors(scene: Any, start: int, end: int) -> Iterator[bool]:
     finally:
         _declare(scene, movies, "sRGB", "Standard", group)
         grade.forget(lean)
+
+
+def is_plain(scene: Any, strips: list[Any]) -> bool:
+    """Whether these are sRGB movies, shown as they are but for the grade, which all of them or none wear."""
+    group = grade.find(scene)
+    worn = {len(strip.modifiers) for strip in strips}
+    return _is_plain_view(scene) and len(worn) == 1 and all(_is_plain(strip, group) for strip in strips)
 
 
 def _declare(scene: Any, movies: list[Any], space: str, view: str, group: Any) -> None:
@@ -54,7 +61,7 @@ def _is_plain_view(scene: Any) -> bool:
 def _is_plain(strip: Any, group: Any | None) -> bool:
     if strip.type != "MOVIE" or strip.use_float or strip.colorspace_settings.name != "sRGB":
         return False
-    return len(strip.modifiers) == 1 and _is_plain_grade(strip.modifiers[0], group)
+    return len(strip.modifiers) <= 1 and all(_is_plain_grade(modifier, group) for modifier in strip.modifiers)
 
 
 def _is_plain_grade(modifier: Any, group: Any | None) -> bool:

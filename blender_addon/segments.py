@@ -16,9 +16,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from . import compat, grade, timeline
+from . import compat, grade, passthrough, timeline
+from .protocol import ShotKind
 
-VERSION = 1
+SHORTEST_REST = 12
+"""frames: a shorter rest is not worth a segment of its own"""
+VERSION = 2
 """changes whenever the same scene would render to other pixels, or the same frames to other bytes"""
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",
@@ -36,29 +39,98 @@ _FRAMES = {
 
 
 @dataclass(frozen=True, slots=True)
+class Movie:
+    """A movie that alone fills the frame: from which frame on, and how large it is."""
+
+    path: str
+    first_frame: int
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Scene frames [start, end), and the name that its pixels give it."""
 
     start: int
     end: int
     name: str
+    movie: Movie | None
+    """if nothing but this movie and our grade is seen"""
+    rests: bool
+    """the shot says that the picture rests here"""
 
 
 def segments(scene: Any) -> list[Segment]:
-    """The scene's frame range, cut where a shot of ours starts."""
+    """The scene's frame range, cut where a shot of ours starts, and where a long rest of it starts or ends."""
     first, end = scene.frame_start, scene.frame_end + 1
-    cuts = {compat.left(strip) for strip in timeline.shot_strips(scene)}
+    shots = timeline.shot_strips(scene)
+    rests = [rest for strip in shots if (rest := _rest(strip))]
+    cuts = {compat.left(strip) for strip in shots} | {frame for rest in rests for frame in rest}
     edges = [first, *sorted(cut for cut in cuts if first < cut < end), end]
-    return [Segment(a, b, _name(scene, a, b)) for a, b in pairwise(edges)]
+    return [
+        Segment(
+            a, b, _name(scene, a, b), _sole_movie(scene, a, b), any(left <= a and b <= right for left, right in rests)
+        )
+        for a, b in pairwise(edges)
+    ]
 
 
-def _name(scene: Any, start: int, end: int) -> str:
+def _rest(strip: Any) -> tuple[int, int] | None:
+    """The scene frames on which the shot rests: its first ones, the ending's last ones."""
+    left, right = compat.left(strip), compat.right(strip)
+    length = min(int(strip.get("hold_frames", 0)), right - left)
+    if length < SHORTEST_REST:
+        return None
+    return (right - length, right) if strip["kind"] == ShotKind.COVER_END else (left, left + length)
+
+
+def _seen(scene: Any, start: int, end: int) -> list[Any]:
+    """The strips with a picture in [start, end), lowest first."""
     strips = [
         strip
         for strip in scene.sequence_editor.strips
         if strip.type != "SOUND" and compat.left(strip) < end and compat.right(strip) > start
     ]
-    strips.sort(key=lambda strip: (strip.channel, compat.left(strip)))
+    return sorted(strips, key=lambda strip: (strip.channel, compat.left(strip)))
+
+
+def _sole_movie(scene: Any, start: int, end: int) -> Movie | None:
+    strips = _seen(scene, start, end)
+    if len(strips) != 1 or not passthrough.is_plain(scene, strips) or not _is_untouched(scene, strips[0]):
+        return None
+    (strip,) = strips
+    first = start - compat.content_start(strip)
+    if compat.left(strip) > start or compat.right(strip) < end or first < 0:
+        return None
+    if first + end - start > compat.content_length(strip):
+        return None
+    source = strip.elements[0]
+    return Movie(str(timeline.absolute(strip.filepath)), first, source.orig_width, source.orig_height)
+
+
+def _is_untouched(scene: Any, strip: Any) -> bool:
+    """Whether the movie fills the frame as `timeline` laid it, and nothing else is done to it."""
+    source, place, crop = strip.elements[0], strip.transform, strip.crop
+    if not source.orig_width or abs(strip.fps - float(timeline.scene_fps(scene))) > 0.01:
+        return False
+    fill = max(
+        scene.render.resolution_x / source.orig_width,
+        scene.render.resolution_y / source.orig_height,
+    )
+    moved = [place.offset_x, place.offset_y, place.rotation, place.scale_x - fill, place.scale_y - fill]
+    colored = [strip.blend_alpha - 1, strip.color_multiply - 1, strip.color_saturation - 1]
+    if any(abs(value) > 1e-4 for value in moved + colored) or any((crop.min_x, crop.max_x, crop.min_y, crop.max_y)):
+        return False
+    if strip.use_flip_x or strip.use_flip_y or strip.use_reverse_frames or strip.use_deinterlace or strip.mute:
+        return False
+    path = strip.path_from_id()
+    animated = any(curve.data_path.startswith(path) for curve in timeline.animation(scene))
+    return strip.strobe <= 1 and not len(strip.retiming_keys) and not animated and strip.blend_type == "ALPHA_OVER"
+
+
+def _name(scene: Any, start: int, end: int) -> str:
+    strips = _seen(scene, start, end)
     data = {
         "version": [VERSION, *timeline.BLENDER],
         "length": end - start,

@@ -158,8 +158,9 @@ def serve() -> None:
     """Takes one job per line from standard input until it ends, and answers each with one line that begins with `MARK`.
 
     Jobs: `{"do": "build", plan, analysis, look, song, clips, blend}`, `{"do": "open", blend, draft}`, which gives the
-    segments, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too, and
-    `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away, this process ends at once.
+    segments, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too,
+    `{"do": "has_grade"}`, and `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away,
+    this process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -230,7 +231,12 @@ def do_bake(job: dict[str, Any]) -> None:
     beside.replace(job["path"])
 
 
-DO = {"bake": do_bake, "build": do_build, "open": do_open, "render": do_render}
+def do_has_grade(_job: dict[str, Any]) -> bool:
+    """Whether the strips wear a grade."""
+    return grade.is_worn(bpy.context.scene)
+
+
+DO = {"has_grade": do_has_grade, "bake": do_bake, "build": do_build, "open": do_open, "render": do_render}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -69,14 +69,11 @@ def render(
         RenderFailed: Blender could not do it; what it finished is kept.
         Cancelled: as `report` raised it; what is finished is kept.
     """
-    from bridge.errors import BadInput
     from bridge.render.blender import Farm
     from bridge.render.edit import build_edit
     from bridge.render.join import join
-    from bridge.render.segments import render_segments
+    from bridge.render.segments import Output, render_segments
 
-    if bake_grade:
-        raise BadInput("The baked grade is not there yet; render without --bake-grade.")
     blend_path = out_path.with_suffix(".blend")
     told = report or _silent
     timings_s = {}
@@ -86,7 +83,8 @@ def render(
         build_edit(farm, plan, analysis, look, clips, song_path, blend_path)
         timings_s["build"] = time.monotonic() - started
         started = time.monotonic()
-        parts, rendered = render_segments(farm, blend_path, work_dir, workers=workers, draft=draft, report=told)
+        output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
+        parts, rendered = render_segments(farm, blend_path, work_dir, output, workers=workers, report=told)
         timings_s["render"] = time.monotonic() - started
     started = time.monotonic()
     told(0.97, "joining picture and sound")

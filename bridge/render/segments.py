@@ -7,12 +7,17 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bridge import files
 from bridge.console import Report
 from bridge.render.blender import Blender, Died, Farm
+from bridge.render.footage import Baked, encode_rest, is_at_rest
 
 ATTEMPTS = 3
 """how often a segment is begun before its failure is the render's"""
@@ -20,6 +25,8 @@ KEEP_BYTES = 8 * 2**30
 """how much of older renders stays in the working folder"""
 WORKER_BYTES = 1_000_000_000
 """what one process needs at 1080p"""
+CHECKED_SEGMENTS = 3
+"""how many baked segments are compared with Blender's own picture"""
 _TICK_S = 0.2
 
 
@@ -30,14 +37,29 @@ class Segment:
     start: int
     end: int
     path: Path
+    movie: dict[str, Any] | None = None
+    """the clip that alone is seen, if one is: `path`, `first_frame`, `width_px`, `height_px`"""
+    rests: bool = False
+    """the shot says that the picture rests here"""
 
     @property
     def frame_count(self) -> int:
         return self.end - self.start
 
 
+@dataclass(frozen=True)
+class Output:
+    """What is to be made of the edit."""
+
+    width_px: int
+    height_px: int
+    fps: Fraction
+    draft: bool = False
+    bake_grade: bool = False
+
+
 def render_segments(
-    farm: Farm, blend: Path, work_dir: Path, *, workers: int | None, draft: bool, report: Report
+    farm: Farm, blend: Path, work_dir: Path, output: Output, *, workers: int | None, report: Report
 ) -> tuple[list[Segment], int]:
     """Renders what is not there yet.
 
@@ -50,19 +72,28 @@ def render_segments(
     """
     folder = work_dir / "segments"
     files.check_writable(folder / "segment.mp4")
-    opening = {"do": "open", "blend": str(blend.absolute()), "draft": draft}
+    opening = {"do": "open", "blend": str(blend.absolute()), "draft": output.draft}
     blender = farm.take()
-    found = blender.ask(opening)
-    segments = [Segment(each["start"], each["end"], folder / f"{each['name']}.mp4") for each in found]
-    missing = list({each.path: each for each in segments if not each.path.exists()}.values())
+    segments = [_segment(found, folder, output) for found in blender.ask(opening)]
+    missing = list({segment.path: segment for segment in segments if not segment.path.exists()}.values())
     for segment in segments:
         if segment.path.exists():
             os.utime(segment.path)
     if missing:
-        crew = _Crew(farm, opening, missing)
-        crew.run(blender, min(workers or worker_count(), len(missing)), report)
+        crew = _Crew(farm, opening, missing, output, report)
+        baked = [segment for segment in missing if output.bake_grade and segment.movie]
+        if baked:
+            crew.bake(blender, baked, folder)
+        crew.run(blender, workers or worker_count())
     _forget_old(folder, {segment.path for segment in segments})
     return segments, len(missing)
+
+
+def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
+    movie = None if output.draft else found["movie"]
+    mark = "-baked" if output.bake_grade and movie else ""
+    path = folder / f"{found['name']}{mark}.mp4"
+    return Segment(found["start"], found["end"], path, movie, movie is not None and found["rests"])
 
 
 def worker_count() -> int:
@@ -76,32 +107,70 @@ def worker_count() -> int:
 class _Crew:
     """Threads that each lead one Blender process through the queue of segments."""
 
-    def __init__(self, farm: Farm, opening: dict[str, object], segments: list[Segment]) -> None:
+    def __init__(
+        self, farm: Farm, opening: dict[str, object], segments: list[Segment], output: Output, report: Report
+    ) -> None:
         self._farm = farm
         self._opening = opening
+        self._output = output
+        self._report = report
         self._todo: queue.SimpleQueue[tuple[Segment, int]] = queue.SimpleQueue()
-        for segment in sorted(segments, key=lambda segment: -segment.frame_count):
-            self._todo.put((segment, 1))
         self._frames = {segment.path: 0 for segment in segments}
+        self._open = {segment.path: segment for segment in segments}
         self._total = sum(segment.frame_count for segment in segments)
-        self._open = len(segments)
         self._failure: Exception | None = None
         self._changed = threading.Condition()
+        self._started = time.monotonic()
 
-    def run(self, first: Blender, count: int, report: Report) -> None:
-        """Returns when every segment is there; raises the first failure, or what `report` raises."""
-        started = time.monotonic()
-        for index in range(count):
+    def bake(self, blender: Blender, segments: list[Segment], folder: Path) -> None:
+        """Makes these segments without Blender, but for the grade's table and one frame of each, to compare.
+
+        Raises:
+            RenderFailed: the table does not give what Blender gives.
+        """
+        size = self._output
+        cube = None
+        if blender.ask({"do": "has_grade"}):
+            cube = folder / f".grade~{os.getpid()}.cube"
+            blender.ask({"do": "bake", "path": str(cube)})
+        baked = Baked(cube, size.width_px, size.height_px, size.fps)
+        try:
+            for segment in segments[:: max(1, len(segments) // CHECKED_SEGMENTS)]:
+                self._compare(blender, baked, segment)
+            for segment in segments:
+                baked.encode(segment.movie or {}, segment.frame_count, segment.path, partial(self._note, segment))
+                self._finish(segment)
+                self._tell()
+        finally:
+            if cube:
+                cube.unlink(missing_ok=True)
+
+    def _compare(self, blender: Blender, baked: Baked, segment: Segment) -> None:
+        at = segment.frame_count // 2
+        still = self._still(blender, segment, segment.start + at)
+        baked.must_match(segment.movie or {}, at, still)
+        still.unlink()
+
+    def run(self, first: Blender, count: int) -> None:
+        """Returns when every segment is there; raises the first failure, or what the report raises."""
+        for segment in sorted(self._open.values(), key=lambda segment: -segment.frame_count):
+            self._todo.put((segment, 1))
+        for index in range(min(count, len(self._open))):
             threading.Thread(target=self._lead, args=(first if index == 0 else None,), daemon=True).start()
         while True:
             with self._changed:
                 self._changed.wait(_TICK_S)
-                failure, is_open, done = self._failure, self._open, sum(self._frames.values())
+                failure, is_open = self._failure, bool(self._open)
             if failure:
                 raise failure
             if not is_open:
                 return
-            report(0.03 + 0.94 * done / self._total, _stage(done, self._total, time.monotonic() - started))
+            self._tell()
+
+    def _tell(self) -> None:
+        with self._changed:
+            done = sum(self._frames.values())
+        self._report(0.03 + 0.94 * done / self._total, _stage(done, self._total, time.monotonic() - self._started))
 
     def _lead(self, blender: Blender | None) -> None:
         try:
@@ -124,8 +193,12 @@ class _Crew:
             if blender is None:
                 blender = self._farm.take()
                 blender.ask(self._opening)
-            job = {"do": "render", "start": segment.start, "end": segment.end, "path": str(segment.path)}
-            blender.ask(job, lambda frames: self._note(segment, frames))
+            if segment.rests and self._is_at_rest(segment):
+                still = self._still(blender, segment, segment.end - 1)
+                encode_rest(still, segment.path, segment.frame_count, self._output.fps)
+                still.unlink()
+            else:
+                self._ask(blender, segment.start, segment.end, segment.path, partial(self._note, segment))
         except Died:
             if blender:
                 self._farm.drop(blender)
@@ -134,15 +207,41 @@ class _Crew:
             self._note(segment, 0)
             self._todo.put((segment, attempt + 1))
             return None
-        with self._changed:
-            self._open -= 1
-            self._frames[segment.path] = segment.frame_count
-            self._changed.notify()
+        self._finish(segment)
         return blender
+
+    def _is_at_rest(self, segment: Segment) -> bool:
+        movie = segment.movie or {}
+        return is_at_rest(Path(movie["path"]), movie["first_frame"], segment.frame_count)
+
+    def _still(self, blender: Blender, segment: Segment, frame: int) -> Path:
+        """One frame as Blender hands it to the encoder."""
+        still = segment.path.with_name(f".{segment.path.stem}-still~{os.getpid()}.mp4")
+        self._ask(blender, frame, frame + 1, still, lossless=True)
+        return still
+
+    def _ask(
+        self,
+        blender: Blender,
+        start: int,
+        end: int,
+        path: Path,
+        on_frame: Callable[[int], None] | None = None,
+        *,
+        lossless: bool = False,
+    ) -> None:
+        job = {"do": "render", "start": start, "end": end, "path": str(path), "lossless": lossless}
+        blender.ask(job, on_frame)
 
     def _note(self, segment: Segment, frames: int) -> None:
         with self._changed:
             self._frames[segment.path] = frames
+
+    def _finish(self, segment: Segment) -> None:
+        with self._changed:
+            del self._open[segment.path]
+            self._frames[segment.path] = segment.frame_count
+            self._changed.notify()
 
 
 def _stage(done: int, total: int, elapsed_s: float) -> str:

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Encodes pictures exactly as Blender does with `deliver.settings`, so that segments of both kinds join into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.codec.context import ThreadType
+from av.video.frame import PictureType, VideoFrame
+
+from bridge import files
+
+X264 = {"preset": "medium", "crf": "20", "bf": "0"}
+_BT709, _LIMITED = 1, 1
+
+
+def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction) -> None:
+    """Writes yuv420p frames as H.264; the file appears whole or not at all."""
+    with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
+        stream = None
+        for index, frame in enumerate(frames):
+            if stream is None:
+                stream = _stream(out, frame, fps)
+            frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE
+            out.mux(stream.encode(frame))
+        if stream:
+            out.mux(stream.encode(None))
+
+
+def _stream(out: av.container.OutputContainer, frame: VideoFrame, fps: Fraction) -> av.VideoStream:
+    stream = out.add_stream("libx264", rate=fps, options={**X264, "g": str(round(fps))})
+    context = stream.codec_context
+    context.width, context.height, context.pix_fmt = frame.width, frame.height, "yuv420p"
+    context.color_primaries = context.color_trc = context.colorspace = _BT709
+    context.color_range = _LIMITED
+    context.sample_aspect_ratio = Fraction(1)
+    context.time_base = 1 / fps
+    context.thread_type = ThreadType.FRAME  # slices would be smaller pictures to the encoder, and other bytes
+    return stream

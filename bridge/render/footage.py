@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The segments that need no Blender for each frame: those on which the picture rests, and those with a baked grade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import av
+import av.filter
+import numpy as np
+from av.video.frame import VideoFrame
+
+from bridge.errors import RenderFailed
+from bridge.render.encode import encode
+
+REST_LEVELS = 0.5
+"""out of 255, on average over the picture: what an encoder makes of a still, and nobody sees"""
+BAKED_LEVELS = 2.0
+"""out of 255: how far a baked picture may be from Blender's own, averaged over `BLOCK_PX` squares"""
+BLOCK_PX = 8
+
+
+def decoded(path: Path, first: int, count: int) -> Iterator[VideoFrame]:
+    """Frames [first, first + count) of a video."""
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        for index, frame in enumerate(container.decode(video=0)):
+            if index >= first + count:
+                return
+            if index >= first:
+                yield frame
+
+
+def is_at_rest(path: Path, first: int, count: int) -> bool:
+    """Whether the frames differ from the first of them by no more than their encoding."""
+    still = None
+    for frame in decoded(path, first, count):
+        luma = _luma(frame)
+        if still is None:
+            still = luma
+        elif np.abs(luma - still).mean() > REST_LEVELS:
+            return False
+    return still is not None
+
+
+def encode_rest(still: Path, path: Path, count: int, fps: Fraction) -> None:
+    """Repeats the one frame of `still`, which Blender rendered without loss."""
+    (frame,) = decoded(still, 0, 1)
+    encode(repeat(frame.reformat(format="yuv420p"), count), path, fps)
+
+
+class Baked:
+    """Clips scaled to the frame, through a table that holds the grade."""
+
+    def __init__(self, cube: Path | None, width_px: int, height_px: int, fps: Fraction) -> None:
+        self._cube = cube
+        self._size = (width_px, height_px)
+        self._fps = fps
+
+    def encode(self, movie: dict[str, Any], count: int, path: Path, on_frame: Callable[[int], None]) -> None:
+        """Encodes `count` frames of the movie, from its `first_frame` on."""
+        encode(self._told(self.frames(movie, count), on_frame), path, self._fps)
+
+    def frames(self, movie: dict[str, Any], count: int) -> Iterator[VideoFrame]:
+        """The finished pictures, before they are encoded."""
+        graph = None
+        for frame in decoded(Path(movie["path"]), movie["first_frame"], count):
+            if graph is None:
+                graph = self._graph(frame)
+            frame.pts = None
+            graph.push(frame)
+            yield graph.vpull()
+
+    def must_match(self, movie: dict[str, Any], at: int, rendered: Path) -> None:
+        """Compares one frame with Blender's own.
+
+        Raises:
+            RenderFailed: they differ by more than `BAKED_LEVELS`.
+        """
+        (own,) = decoded(rendered, 0, 1)
+        (baked,) = self.frames({**movie, "first_frame": movie["first_frame"] + at}, 1)
+        levels = float(np.abs(_blocks(own) - _blocks(baked)).max())
+        if levels > BAKED_LEVELS:
+            raise RenderFailed(
+                f"The baked grade is {levels:.1f}/255 away from Blender's own picture; render without --bake-grade."
+            )
+
+    @staticmethod
+    def _told(frames: Iterator[VideoFrame], on_frame: Callable[[int], None]) -> Iterator[VideoFrame]:
+        for index, frame in enumerate(frames):
+            yield frame
+            on_frame(index + 1)
+
+    def _graph(self, frame: VideoFrame) -> av.filter.Graph:
+        """Grade at the clip's own size, then fill the frame: as the strips do."""
+        width, height = self._size
+        fill = max(Fraction(width, frame.width), Fraction(height, frame.height))
+        scaled = (round(frame.width * fill), round(frame.height * fill))
+        graph = av.filter.Graph()
+        nodes = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=1 / self._fps)]
+        matrix = {"in_color_matrix": "bt709", "in_range": "tv", "flags": "bilinear+accurate_rnd"}
+        if self._cube:
+            nodes.append(graph.add("scale", **matrix, out_range="pc"))
+            nodes.append(graph.add("format", pix_fmts="gbrp"))
+            nodes.append(graph.add("lut3d", file=str(self._cube)))
+            matrix = {"in_range": "pc", "flags": "bilinear+accurate_rnd"}
+        size = {"w": str(scaled[0]), "h": str(scaled[1])}
+        nodes.append(graph.add("scale", **size, **matrix, out_color_matrix="bt709", out_range="tv"))
+        nodes.append(graph.add("format", pix_fmts="yuv420p"))
+        if scaled != self._size:
+            nodes.append(graph.add("crop", f"{width}:{height}"))
+        graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+        return graph
+
+
+def _luma(frame: VideoFrame) -> Any:
+    """The first plane as it is: a conversion would round, and differently for each format."""
+    plane = frame.planes[0]
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : frame.width].astype(np.float32)
+
+
+def _blocks(frame: VideoFrame) -> Any:
+    """The mean luma of each square: what is left when two scalers' different edges are set aside."""
+    luma = _luma(frame)
+    height, width = (length // BLOCK_PX * BLOCK_PX for length in luma.shape)
+    return luma[:height, :width].reshape(height // BLOCK_PX, BLOCK_PX, width // BLOCK_PX, BLOCK_PX).mean(axis=(1, 3))
