@@ -49,10 +49,41 @@ def to_frames(values: npt.NDArray[np.floating], what: str) -> npt.NDArray[np.uin
         GenerationFailed: there are numbers that are no numbers, as half precision can give.
     """
     if not np.isfinite(values).all():
-        raise GenerationFailed(
-            f"{what} gave pictures that are no numbers, which half precision can cause. Try --set precision=float32."
-        )
+        raise no_numbers(what)
     return (values * 255.0 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def no_numbers(what: str) -> GenerationFailed:
+    """What to say of pictures that are no numbers."""
+    return GenerationFailed(
+        f"{what} gave pictures that are no numbers. Try another seed;"
+        " if that does not help, its weights don't suit half precision."
+    )
+
+
+def to_bytes(pictures: Any, what: str) -> npt.NDArray[np.uint8]:
+    """Pictures from a tensor of 0-1 floats to bytes, on the tensor's own device: a quarter of the data to move.
+
+    Raises:
+        GenerationFailed: see `to_frames`.
+    """
+    import torch
+
+    if not torch.isfinite(pictures).all():
+        raise no_numbers(what)
+    return (pictures * 255.0 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def yes_setting(request: ClipRequest, name: str) -> bool:
+    """An engine's option that is yes or no; no if it isn't given.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    text = dict(request.settings).get(name, "no")
+    if text not in ("yes", "no"):
+        raise BadInput(f"The option {name} of {request.engine} is yes or no, not {text!r}.")
+    return text == "yes"
 
 
 def number_setting(request: ClipRequest, name: str, default: float, low: float, high: float) -> float:
@@ -75,12 +106,6 @@ def number_setting(request: ClipRequest, name: str, default: float, low: float, 
 
 def resized(picture: Frame, width_px: int, height_px: int) -> Frame:
     """The picture at another size, cropped evenly where the shapes differ."""
-    import cv2
+    from PIL import Image, ImageOps
 
-    height, width = picture.shape[:2]
-    scale = max(width_px / width, height_px / height)
-    size = (max(width_px, round(width * scale)), max(height_px, round(height * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
-    whole = cv2.resize(picture, size, interpolation=method)
-    left, top = (size[0] - width_px) // 2, (size[1] - height_px) // 2
-    return np.ascontiguousarray(whole[top : top + height_px, left : left + width_px], dtype=np.uint8)
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), (width_px, height_px), Image.Resampling.LANCZOS))

@@ -20,7 +20,8 @@ LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
 class SvdAnimator:
     """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`.
 
-    Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-3).
+    Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-3), compile (yes or no: the first shot
+    waits some minutes, once for a machine, and the others take two thirds of the time).
     """
 
     name = "svd"
@@ -30,7 +31,8 @@ class SvdAnimator:
         """One clip of as many frames as the model was trained for, spread over the shot's moving part."""
         model = models.Model.named(dict(request.settings).get("model"), XT)
         work.report(0.0, "loading stable-video-diffusion")
-        loaded = load(model, devices.policy_setting(request), work.memory_level)
+        compiled = diffusion.yes_setting(request, "compile")
+        loaded = load(model, devices.policy_setting(request), work.memory_level, compiled)
         frame_count = loaded.pipeline.unet.config.num_frames
         fps = Fraction(frame_count) * request.fps / moving_frames(request)
         frames = run(loaded, request, still, work, frame_count, fps)
@@ -42,7 +44,7 @@ def moving_frames(request: ClipRequest) -> int:
     return max(2, request.frame_count - request.hold_frames)
 
 
-def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> Kept:
+def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int, compiled: bool = False) -> Kept:
     """The pipeline on the best device, under a memory policy."""
     import diffusers
 
@@ -50,16 +52,20 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> 
         dtype = devices.precision(devices.best_device())
         pipeline = models.load(diffusers.StableVideoDiffusionPipeline, model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
+        if compiled:
+            from bridge.engines import fast
+
+            fast.prepare_video(pipeline)
         return pipeline
 
-    return SHELF.take(("svd", model), models.sized(footprints.SVD, model), asked, memory_level, build)
+    return SHELF.take(("svd", model, compiled), models.sized(footprints.SVD, model), asked, memory_level, build)
 
 
 def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_count: int, fps: Fraction) -> Frame:
     """Shape (frames, height, width, 3): the model's own output."""
     steps = int(diffusion.number_setting(request, "steps", 25, 1, 100))
     width_px, height_px = model_size(request)
-    output = loaded.pipeline(
+    latents = loaded.pipeline(
         image=_pil(diffusion.resized(still.rgb, width_px, height_px)),
         width=width_px,
         height=height_px,
@@ -69,12 +75,25 @@ def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_coun
         fps=min(30, max(5, round(fps))),
         motion_bucket_id=request.motion,
         noise_aug_strength=diffusion.number_setting(request, "noise", 0.02, 0.0, 1.0),
-        decode_chunk_size=frame_count if loaded.policy is MemoryPolicy.RESIDENT else 4,
         generator=diffusion.generator(request.seed),
         callback_on_step_end=diffusion.StepReport(work, "animating", steps, 0.05, 0.9),
-        output_type="np",
-    )
-    return diffusion.to_frames(output.frames[0], "stable-video-diffusion")
+        output_type="latent",
+    ).frames
+    work.report(0.9, "decoding")
+    return decode(loaded.pipeline, latents, frame_count if loaded.policy is MemoryPolicy.RESIDENT else 4)
+
+
+def decode(pipeline: Any, latents: Any, chunk: int) -> Frame:
+    """The pictures of one clip's latents, `chunk` frames at a time; they leave the device as bytes.
+
+    Raises:
+        GenerationFailed: there are numbers that are no numbers.
+    """
+    import torch
+
+    with torch.no_grad():
+        pictures = pipeline.decode_latents(latents.to(pipeline.vae.dtype), latents.shape[1], chunk)[0]
+        return diffusion.to_bytes(pictures.movedim(0, -1) / 2 + 0.5, "stable-video-diffusion")
 
 
 def model_size(request: ClipRequest) -> tuple[int, int]:

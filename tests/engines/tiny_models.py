@@ -50,10 +50,8 @@ def clip_tokenizer(folder: Path) -> transformers.CLIPTokenizer:
     return transformers.CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77)
 
 
-def save_svd(folder: Path, frames: int = 5) -> Path:
-    """Stable Video Diffusion, about 0.1 M weights."""
-    torch.manual_seed(0)
-    unet = diffusers.UNetSpatioTemporalConditionModel(
+def svd_unet(frames: int) -> diffusers.UNetSpatioTemporalConditionModel:
+    return diffusers.UNetSpatioTemporalConditionModel(
         block_out_channels=(32, 64),
         layers_per_block=1,
         sample_size=32,
@@ -67,6 +65,12 @@ def save_svd(folder: Path, frames: int = 5) -> Path:
         projection_class_embeddings_input_dim=96,
         addition_time_embed_dim=32,
     )
+
+
+def save_svd(folder: Path, frames: int = 5) -> Path:
+    """Stable Video Diffusion, about 0.1 M weights."""
+    torch.manual_seed(0)
+    unet = svd_unet(frames)
     vae = diffusers.AutoencoderKLTemporalDecoder(
         block_out_channels=(32,) * 4, down_block_types=("DownEncoderBlock2D",) * 4, latent_channels=4
     )
