@@ -7,7 +7,7 @@ stays. Building twice is building once.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -86,9 +86,12 @@ def read(scene: Any) -> EditPlan:
     )
 
 
-def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
-    """The shots that the timeline shows, each with its strip's name, in order of time."""
-    return strip_layout.read_back([_as_layout(strip) for strip in shot_strips(scene)])
+def seen_shots(scene: Any, reserved: Collection[str] = ()) -> tuple[SeenShot, ...]:
+    """The shots that the timeline shows, each with its strip's name, in order of time.
+
+    `reserved` are ids that pieces and copies must not get: those of deleted shots whose takes are kept.
+    """
+    return strip_layout.read_back([_as_layout(strip) for strip in shot_strips(scene)], reserved)
 
 
 def place_clip(scene: Any, shot_id: str, clip: Path) -> Any:
@@ -317,9 +320,10 @@ def _with_clip(scene: Any, strip: Any, clip: Path) -> Any:
         return strip
     strips = scene.sequence_editor.strips
     name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
-    movie = strips.new_movie(name, str(clip), channel, left, fit_method="FILL")
+    movie = strips.new_movie(name, str(clip), MAX_CHANNEL, left, fit_method="FILL")  # alone: it may be too long
     _take_over(scene, movie, strip)
     compat.place(movie, left, left, right)
+    movie.channel = channel
     return movie
 
 

@@ -43,12 +43,11 @@ class BEATBOARD_UL_shots(bpy.types.UIList):
         active_property: str,
         index: int,
     ) -> None:
-        row = layout.row(align=True)
-        name = row.row(align=True)
-        name.ui_units_x = 3.2
-        name.label(text=item.name, icon=ACT_ICONS.get(item.act, "STRIP_COLOR_02"))
-        bars = row.row(align=True)
-        bars.label(text=item.bars if item.bars.endswith("s") else f"{item.bars} bars" if item.bars != "1" else "1 bar")
+        split = layout.split(factor=0.26, align=True)
+        split.label(text=item.name, icon=ACT_ICONS.get(item.act, "STRIP_COLOR_02"))
+        split = split.split(factor=0.34, align=True)
+        split.label(text=item.bars if item.bars.endswith("s") else f"{item.bars} bars" if item.bars != "1" else "1 bar")
+        row = split.row(align=True)
         if item.state == "running":
             row.progress(factor=item.progress, text=f"{item.progress:.0%}")
         off = row.row(align=True)

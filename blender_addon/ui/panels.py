@@ -13,6 +13,7 @@ from .lists import STATE_ICONS, STATE_NAMES
 from .preferences import draw_trouble, stored, wrapped
 
 MOST_VIOLATIONS = 3
+BUSY = ("queued", "running")
 
 
 class Tab:
@@ -203,7 +204,7 @@ class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
             late = "late" if row.frames_off > 0 else "early"
             _fact(column, "Downbeat", f"{abs(row.frames_off)} frames {late}")
         if why := shots.reasons(strip):
-            for line in wrapped(f"Cut here: {why}"):
+            for line in wrapped(f"Cut here: {why}", 44):
                 column.label(text=line)
 
 
@@ -247,7 +248,7 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
         row = _fact_row(layout, "Engine")
         row.menu("BEATBOARD_MT_engine", text=settings.engine)
         needed = generate.needed(scene)
-        if properties.session().shots:
+        if properties.session().shots and not any(row.state in BUSY for row in properties.session().shots):
             _draw_estimate(layout, needed)
         if not _draw_progress(layout, "generate"):
             row = layout.row(align=True)
@@ -285,7 +286,7 @@ def duration(seconds: float) -> str:
 
 def _draw_queue(layout: Any, settings: Any) -> None:
     rows = properties.session().shots
-    busy = [row for row in rows if row.state in ("queued", "running")]
+    busy = [row for row in rows if row.state in BUSY]
     failed = [row for row in rows if row.state == "failed"]
     if busy:
         done = sum(row.progress for row in busy)

@@ -20,6 +20,8 @@ from bpy.props import (
 from ..protocol import Framing
 from ..timing import FRAME_RATES
 
+BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
+"""paths that start with // are meant from the .blend's folder"""
 FORMATS = (
     ("16:9", "16:9 Landscape", "For television, cinema and desktop players", "IMAGE_PLANE", 0),
     ("9:16", "9:16 Portrait", "For phones held upright", "IMAGE_PLANE", 1),
@@ -45,7 +47,7 @@ class BeatboardTake(bpy.types.PropertyGroup):
 
     sha256: StringProperty()
     shot_id: StringProperty()
-    path: StringProperty(subtype="FILE_PATH")
+    path: StringProperty(subtype="FILE_PATH", options=BESIDE)
     request: StringProperty(description="What it was made from, as JSON")
     seconds_taken: FloatProperty(subtype="TIME_ABSOLUTE", unit="TIME_ABSOLUTE")
 
@@ -99,19 +101,24 @@ def _hold_changed(settings: Any, context: Any) -> None:
 class BeatboardScene(bpy.types.PropertyGroup):
     """Saved with the scene."""
 
-    song: StringProperty(name="Song", description="mp3, wav, flac, ogg, opus or m4a", subtype="FILE_PATH")
-    cover: StringProperty(name="Cover", description="The album cover: png, jpg or webp", subtype="FILE_PATH")
+    song: StringProperty(
+        name="Song", description="mp3, wav, flac, ogg, opus or m4a", subtype="FILE_PATH", options=BESIDE
+    )
+    cover: StringProperty(
+        name="Cover", description="The album cover: png, jpg or webp", subtype="FILE_PATH", options=BESIDE
+    )
     storyboard: StringProperty(
-        name="Storyboard", description="Optional: what the shots show, a TOML file", subtype="FILE_PATH"
+        name="Storyboard", description="Optional: what the shots show, a TOML file", subtype="FILE_PATH", options=BESIDE
     )
     character: StringProperty(
         name="Character",
         description="Optional: a picture of the hero, which every keyframe has to resemble",
         subtype="FILE_PATH",
+        options=BESIDE,
     )
     analysis: StringProperty(description="The song's analysis, as JSON")
     heard: StringProperty(description="The song that was analysed, and its size and time of change")
-    wav: StringProperty(description="The song as WAV", subtype="FILE_PATH")
+    wav: StringProperty(description="The song as WAV", subtype="FILE_PATH", options=BESIDE)
     look: StringProperty(description="The cover's look, as JSON")
     seen: StringProperty(description="The cover that was looked at, and its size and time of change")
     palette: CollectionProperty(type=BeatboardSwatch)
@@ -173,6 +180,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
         name="Output",
         description="Where the finished video goes, an MP4 file",
         subtype="FILE_PATH",
+        options=BESIDE,
         default="//video.mp4",
     )
 

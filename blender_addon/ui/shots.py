@@ -6,7 +6,7 @@ Functions take a scene and can be called from scripts; operators only check, cal
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -64,7 +64,16 @@ def analysis_of(scene: Any) -> SongAnalysis | None:
 
 def edit_of(scene: Any) -> EditPlan | None:
     """The edit as the timeline shows it; None if nothing was planned here."""
-    return timeline.read(scene) if timeline.SCENE_KEY in scene else None
+    if timeline.SCENE_KEY not in scene:
+        return None
+    return replace(timeline.read(scene), shots=tuple(seen.shot for seen in seen_shots(scene)))
+
+
+def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
+    """The shots that the timeline shows; none gets the id of a deleted one whose takes are kept."""
+    settings = properties.of(scene)
+    kept = {take.shot_id for take in settings.takes} | {record.shot_id for record in settings.jobs}
+    return timeline.seen_shots(scene, kept)
 
 
 def adopt(scene: Any) -> None:
@@ -74,7 +83,7 @@ def adopt(scene: Any) -> None:
     """
     _cut_covered(scene)
     by_name = {strip.name: strip for strip in timeline.shot_strips(scene)}
-    for seen in timeline.seen_shots(scene):
+    for seen in seen_shots(scene):
         strip = by_name[seen.strip.name]
         if seen.is_new:
             strip.name = seen.shot.id
@@ -84,7 +93,7 @@ def adopt(scene: Any) -> None:
 
 
 def _cut_covered(scene: Any) -> None:
-    seen = timeline.seen_shots(scene)
+    seen = seen_shots(scene)
     for name in {one.strip.name for one in seen}:
         pieces = [one for one in seen if one.strip.name == name]
         strip = scene.sequence_editor.strips[name]
@@ -94,7 +103,7 @@ def _cut_covered(scene: Any) -> None:
 
 def strip_of(scene: Any, shot_id: str) -> Any | None:
     """The strip that shows this shot."""
-    for seen in timeline.seen_shots(scene):
+    for seen in seen_shots(scene):
         if seen.shot.id == shot_id:
             return scene.sequence_editor.strips.get(seen.strip.name)
     return None
@@ -115,7 +124,7 @@ def active_strip(scene: Any) -> Any | None:
 def selected_ids(scene: Any) -> list[str]:
     """The shots whose strips are selected, in order of time."""
     strips = scene.sequence_editor.strips
-    return [seen.shot.id for seen in timeline.seen_shots(scene) if strips[seen.strip.name].select]
+    return [seen.shot.id for seen in seen_shots(scene) if strips[seen.strip.name].select]
 
 
 # The list
@@ -136,7 +145,7 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     _shown["signature"] = now
     session = properties.session()
     plan, analysis = edit_of(scene), analysis_of(scene)
-    seen = timeline.seen_shots(scene) if plan else ()
+    seen = seen_shots(scene) if plan else ()
     while len(session.shots) > len(seen):
         session.shots.remove(len(session.shots) - 1)
     while len(session.shots) < len(seen):
@@ -280,7 +289,7 @@ def split(scene: Any, scene_frame: int) -> str:
     """
     plan, analysis = _planned(scene)
     frame = strip_layout.from_scene(scene_frame)
-    seen = next((s for s in timeline.seen_shots(scene) if s.shot.start_frame <= frame < s.shot.end_frame), None)
+    seen = next((s for s in seen_shots(scene) if s.shot.start_frame <= frame < s.shot.end_frame), None)
     if seen is None:
         raise Problem("There is no shot under the playhead.")
     _must_be_free([seen], scene)
@@ -302,7 +311,7 @@ def merge(scene: Any, shot_ids: Sequence[str]) -> str:
         Problem: fewer than two, they are no neighbours, or one is locked.
     """
     adopt(scene)
-    seen = timeline.seen_shots(scene)
+    seen = seen_shots(scene)
     chosen = [index for index, one in enumerate(seen) if one.shot.id in set(shot_ids)]
     if len(chosen) < 2:
         raise Problem("Select two or more shots that follow each other.")
@@ -333,7 +342,7 @@ def snap(scene: Any, shot_ids: Sequence[str]) -> int:
         raise Problem("No bars were heard in this song, so there are no downbeats to snap to.")
     adopt(scene)
     grid = sorted({strip_layout.to_scene(frame) for frame in rules.downbeat_frames(plan, analysis)})
-    seen = list(timeline.seen_shots(scene))
+    seen = list(seen_shots(scene))
     ids = set(shot_ids)
     _must_be_free([one for one in seen if one.shot.id in ids], scene)
     wanted = _snapped(seen, ids, grid)

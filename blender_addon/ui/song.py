@@ -212,7 +212,10 @@ def lay_out(scene: Any, edit: EditPlan, wav: Path) -> None:
     look.apply_grade(scene)
     takes.reattach(scene)
     for strip in timeline.shot_strips(scene):
-        strip.lock = strip["id"] in locked
+        strip.lock, strip.select = strip["id"] in locked, False
+    song_strip = timeline.song_strip(scene)
+    if song_strip is not None:
+        song_strip.sound.filepath, song_strip.select = files.shown(wav), False
     shots.refresh(scene)
 
 
@@ -220,7 +223,7 @@ def _kept(scene: Any, shot: strip_layout.Shot) -> strip_layout.Shot:
     """A planned shot with the settings of the locked one of the same id."""
     if scene.sequence_editor is None:
         return shot
-    for seen in timeline.seen_shots(scene):
+    for seen in shots.seen_shots(scene):
         if seen.shot.id == shot.id and scene.sequence_editor.strips[seen.strip.name].lock:
             old = seen.shot
             return replace(
@@ -238,7 +241,7 @@ def _in_place(scene: Any, edit: EditPlan) -> set[str]:
     """The shots of a plan that lie on the timeline with the same length already."""
     if scene.sequence_editor is None:
         return set()
-    lengths = {seen.shot.id: seen.shot.frame_count for seen in timeline.seen_shots(scene)}
+    lengths = {seen.shot.id: seen.shot.frame_count for seen in shots.seen_shots(scene)}
     return {shot.id for shot in edit.shots if lengths.get(shot.id) == shot.frame_count}
 
 

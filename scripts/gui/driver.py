@@ -64,10 +64,12 @@ def search(name: str) -> Iterator[Wait]:
 
 
 def session() -> Any:
+    """What Beatboard shows."""
     return bpy.context.window_manager.beatboard
 
 
 def settings() -> Any:
+    """What Beatboard saves with the scene."""
     return bpy.context.scene.beatboard
 
 

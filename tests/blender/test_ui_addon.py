@@ -58,7 +58,8 @@ def test_switching_off_leaves_nothing(scene):
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory):
     path = tmp_path_factory.mktemp("zip") / "beatboard.zip"
-    subprocess.run([sys.executable, ROOT / "scripts/build_extension.py", "-o", path], check=True, capture_output=True)
+    command = [sys.executable, ROOT / "scripts/build_extension.py", "-o", path]
+    subprocess.run(command, check=True, capture_output=True)
     return path
 
 
@@ -78,7 +79,8 @@ def test_the_zip_has_what_the_bridge_needs_and_the_version(archive):
 INSTALL = """
 import sys, bpy, addon_utils
 addon_utils.enable("bl_pkg")
-bpy.ops.extensions.package_install_files(filepath=sys.argv[1], repo="user_default", enable_on_install=True, overwrite=True)
+install = bpy.ops.extensions.package_install_files
+install(filepath=sys.argv[1], repo="user_default", enable_on_install=True, overwrite=True)
 name = "bl_ext.user_default.beatboard"
 assert name in bpy.context.preferences.addons, list(bpy.context.preferences.addons.keys())
 assert bpy.context.preferences.addons[name].preferences.mode == "MANAGED"
@@ -86,7 +88,8 @@ assert bpy.context.scene.beatboard.engine == "animatic"
 assert not bpy.ops.beatboard.analyze.poll()
 addon_utils.disable(name)
 assert not hasattr(bpy.types.Scene, "beatboard")
-bpy.ops.extensions.package_uninstall(repo_index=[r.module for r in bpy.context.preferences.extensions.repos].index("user_default"), pkg_id="beatboard")
+repos = [repo.module for repo in bpy.context.preferences.extensions.repos]
+bpy.ops.extensions.package_uninstall(repo_index=repos.index("user_default"), pkg_id="beatboard")
 print("installed and uninstalled")
 """
 
@@ -155,8 +158,8 @@ def test_a_trouble_of_a_task_is_a_sentence(on, tmp_path):
         song.analyze(on)
     with pytest.raises(tasks.Problem, match="Analyze the song"):
         song.plan(on)
+    ui_world.lay_out(on, tmp_path)
     with pytest.raises(tasks.Problem, match="no shot under the playhead"):
-        ui_world.lay_out(on, tmp_path)
         shots.split(on, 5000)
 
 
