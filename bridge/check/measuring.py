@@ -116,20 +116,18 @@ def _cuts(seen: Watched, track: VideoTrack, start_s: float | None, analysis: Son
 
 def _shots(seen: Watched, track: VideoTrack, start_s: float | None, analysis: SongAnalysis) -> tuple[ShotMotion, ...]:
     edges = [0, *seen.cuts, seen.frame_count]
-    moving = range(seen.hold_frames - 1, seen.frame_count - seen.rest_frames + 1)
     shots = []
     for first, end in pairwise(edges):
         begin_s, end_s = _time_of(first, track), _time_of(end, track)
         energy = None if start_s is None else analysis.energy.mean(start_s + begin_s, start_s + end_s)
-        shots.append(ShotMotion(first, end, begin_s, end_s, _flow(seen.moves, first, end, moving), energy))
+        shots.append(ShotMotion(first, end, begin_s, end_s, _flow(seen.moves, first, end), energy))
     return tuple(shots)
 
 
-def _flow(moves: Sequence[Moved], first: int, end: int, moving: range) -> float:
-    """The mean flow of a shot, without the stills at the video's ends; with them if there is nothing else."""
-    inside = [move for move in moves if first <= move.from_frame and move.to_frame < end]
-    lively = [move for move in inside if moving.start <= move.from_frame and move.to_frame <= moving.stop]
-    return float(np.mean([move.flow_px for move in lively or inside])) if inside else 0.0
+def _flow(moves: Sequence[Moved], first: int, end: int) -> float:
+    """The mean flow of a shot, holds and rests included; pairs of pictures with a cut between them don't count."""
+    inside = [move.flow_px for move in moves if first <= move.from_frame and move.to_frame < end]
+    return float(np.mean(inside)) if inside else 0.0
 
 
 def _time_of(frame: int, track: VideoTrack) -> float:

@@ -91,7 +91,7 @@ def cover_measures(seen: Watched, cover: Frame) -> list[Measure]:
     wanted = recompose(cover, width_px, height_px)
     likeness = _ssim(seen.last, wanted)
     plain = float(cv2.absdiff(seen.last, wanted).mean())
-    matched = float(np.abs(_recolored(seen.last, wanted) - wanted).mean())
+    matched = min(plain, float(np.abs(_recolored(seen.last, wanted) - wanted).mean()))
     advice = "End on the cover itself, recomposed to the frame's shape (beatboard makes it), and let it rest."
     ssim = judged(
         Group.COVER, "last frame's likeness", likeness, f"SSIM {likeness:.3f}", "", f"at least {LEAST_SSIM}",

@@ -29,7 +29,7 @@ from blender_addon.protocol import (
 BEAT_S = 0.25
 BAR_S = 4 * BEAT_S
 BARS = 8
-ENERGIES = (0.1, 0.3, 0.5, 0.9, 0.7, 0.6, 0.8, 0.2)
+ENERGIES = (0.1, 0.4, 0.5, 0.9, 0.7, 0.8, 0.15, 0.2)
 """of the song's bars"""
 RATE_HZ = 48_000
 
