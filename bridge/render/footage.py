@@ -120,7 +120,7 @@ class Baked:
 def _luma(frame: VideoFrame) -> Any:
     """The first plane as it is: a conversion would round, and differently for each format."""
     plane = frame.planes[0]
-    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : frame.width].astype(np.float32)
+    return np.frombuffer(bytes(plane), np.uint8).reshape(-1, plane.line_size)[:, : frame.width].astype(np.float32)
 
 
 def _blocks(frame: VideoFrame) -> Any:

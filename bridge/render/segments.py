@@ -23,6 +23,8 @@ ATTEMPTS = 3
 """how often a segment is begun before its failure is the render's"""
 KEEP_BYTES = 8 * 2**30
 """how much of older renders stays in the working folder"""
+WORKER_FRAMES = 60
+"""how many frames take about as long as it takes to start a process"""
 WORKER_BYTES = 1_000_000_000
 """what one process needs at 1080p"""
 CHECKED_SEGMENTS = 3
@@ -84,7 +86,7 @@ def render_segments(
         baked = [segment for segment in missing if output.bake_grade and segment.movie]
         if baked:
             crew.bake(blender, baked, folder)
-        crew.run(blender, workers or worker_count())
+        crew.run(blender, workers or worker_count(sum(segment.frame_count for segment in missing)))
     _forget_old(folder, {segment.path for segment in segments})
     return segments, len(missing)
 
@@ -96,12 +98,15 @@ def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
     return Segment(found["start"], found["end"], path, movie, movie is not None and found["rests"])
 
 
-def worker_count() -> int:
-    """How many processes pay off here: one per two cores or so, as many as fit into the memory."""
+def worker_count(frames: int) -> int:
+    """How many processes pay off: one per core, if each has work for longer than it takes to start and memory to do it.
+
+    One process keeps 1.8 of two cores busy, since parts of a frame's way are serial; two keep both.
+    """
     import psutil
 
     by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
-    return max(1, min(len(os.sched_getaffinity(0)), by_memory))
+    return max(1, min(len(os.sched_getaffinity(0)), by_memory, frames // WORKER_FRAMES))
 
 
 class _Crew:
