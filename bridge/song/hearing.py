@@ -5,6 +5,7 @@ All series are on a 10 ms grid except `chroma` and `bass` (40 ms) and `attack` (
 `i / rate`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ ATTACK_RATE_HZ = 400
 
 BAND_EDGES_HZ = (40.0, 130.0, 400.0, 2_000.0, 6_000.0, 10_500.0)
 """kick and bass, low mid, mid (snare, voice, chords), high, air (cymbals)"""
+
+_BLOCK = 512
 
 Series = npt.NDArray[np.floating]
 
@@ -54,11 +57,8 @@ def listen(audio: Audio) -> Hearing:
         audio: at `SAMPLE_RATE_HZ`, any number of channels.
     """
     mono = audio.mono
-    magnitude = _stft(mono, 2048, SAMPLE_RATE_HZ // RATE_HZ)
-    envelope, onsets = _onsets(magnitude)
-    power = np.mean(magnitude**2, axis=1)
-    harmony = _stft(mono, 4096, SAMPLE_RATE_HZ // HARMONY_RATE_HZ)
-    chroma, bass = _pitch_profiles(harmony)
+    envelope, onsets, power = _onsets(mono)
+    chroma, bass = _pitch_profiles(mono)
     return Hearing(onsets, envelope, power, chroma, bass, _attack(mono))
 
 
@@ -67,21 +67,22 @@ def envelope_centres_hz() -> Series:
     return _filterbank(2048)[1]
 
 
-def _stft(mono: Series, size: int, hop: int) -> Series:
-    """Magnitudes, shape (len // hop + 1, size // 2 + 1), frame i centred on sample `i * hop`."""
+def _stft_blocks(mono: Series, size: int, hop: int, overlap: int = 0) -> Iterator[Series]:
+    """Magnitudes in blocks of shape (frames, size // 2 + 1), frame i centred on sample `i * hop`.
+
+    Blocks, because a whole song's spectrum takes gigabytes. Each but the first repeats the last `overlap` frames.
+    """
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     padded = np.pad(mono, (size // 2, size // 2 + hop))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop][: len(mono) // hop + 1]
-    magnitude = np.empty((len(frames), size // 2 + 1), np.float32)
-    for start in range(0, len(frames), 512):  # in blocks that stay in the cache
-        block = np.asarray(scipy.fft.rfft(frames[start : start + 512] * window, axis=1))
-        np.abs(block, out=magnitude[start : start + 512])
-    return magnitude
+    for start in range(0, len(frames), _BLOCK):
+        block = frames[max(0, start - overlap) : start + _BLOCK]
+        yield np.abs(np.asarray(scipy.fft.rfft(block * window, axis=1)))
 
 
-def _loudest(magnitude: Series) -> float:
+def _loudest(frame_peaks: Series) -> float:
     """The level that counts as loud in this song; never zero."""
-    return float(np.percentile(magnitude.max(axis=1), 95)) + 1e-6
+    return float(np.percentile(frame_peaks, 95)) + 1e-6
 
 
 def _filterbank(size: int, bands_per_octave: int = 12) -> tuple[Series, Series]:
@@ -97,24 +98,32 @@ def _filterbank(size: int, bands_per_octave: int = 12) -> tuple[Series, Series]:
     return (bank / bank.sum(axis=0)).astype(np.float32), (centre * SAMPLE_RATE_HZ / size).astype(np.float32)
 
 
-def _onsets(magnitude: Series) -> tuple[Series, Series]:
-    """Log envelope, and its rise over 20 ms against the neighbourhood's maximum (Böck and Widmer 2013, SuperFlux)."""
+def _onsets(mono: Series) -> tuple[Series, Series, Series]:
+    """Log envelope; its rise over 20 ms against the bands around (Böck and Widmer 2013, SuperFlux); power."""
     bank, centres_hz = _filterbank(2048)
-    envelope = np.log1p(600 / _loudest(magnitude) * (magnitude @ bank))
+    reduced = [
+        (block @ bank, block.max(axis=1), np.mean(block**2, axis=1))
+        for block in _stft_blocks(mono, 2048, SAMPLE_RATE_HZ // RATE_HZ)
+    ]
+    banded, peaks, power = (np.concatenate(part) for part in zip(*reduced, strict=True))
+    envelope = np.log1p(600 / _loudest(peaks) * banded)
     widest = scipy.ndimage.maximum_filter1d(envelope, 3, axis=1)
     rise = np.zeros_like(envelope)
     rise[2:] = np.maximum(0, envelope[2:] - widest[:-2])
     band = np.digitize(centres_hz, BAND_EDGES_HZ[1:-1])
-    return envelope, np.stack([rise[:, band == i].mean(axis=1) for i in range(len(BAND_EDGES_HZ) - 1)], axis=1)
+    onsets = np.stack([rise[:, band == i].mean(axis=1) for i in range(len(BAND_EDGES_HZ) - 1)], axis=1)
+    return envelope, onsets, power
 
 
-def _pitch_profiles(magnitude: Series) -> tuple[Series, Series]:
+def _pitch_profiles(mono: Series) -> tuple[Series, Series]:
     """Chroma and bass profile of the spectrum's peaks, with short sounds (drums) removed by a median over time."""
     frequencies_hz = np.fft.rfftfreq(4096, 1 / SAMPLE_RATE_HZ)
     keep = (frequencies_hz > 30) & (frequencies_hz < 2_100)
-    frequencies_hz, tonal = frequencies_hz[keep], magnitude[:, keep]
+    frequencies_hz = frequencies_hz[keep]
+    hop = SAMPLE_RATE_HZ // HARMONY_RATE_HZ
+    tonal = np.concatenate([block[:, keep] for block in _stft_blocks(mono, 4096, hop)])
     tonal = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(tonal, ((3, 3), (0, 0)), "edge"), 7, 0), -1)
-    tonal = np.sqrt(np.minimum(tonal, _loudest(tonal)))
+    tonal = np.sqrt(np.minimum(tonal, _loudest(tonal.max(axis=1))))
     tonal = np.maximum(0, tonal - scipy.ndimage.uniform_filter1d(tonal, 15, axis=1))
     pitch = 69 + 12 * np.log2(frequencies_hz / 440)
     to_class = (pitch[:, None] - np.arange(12) + 6) % 12 - 6
@@ -129,11 +138,16 @@ def _unit_rows(profile: Series) -> Series:
 
 
 def _attack(mono: Series) -> Series:
-    magnitude = _stft(mono, 512, SAMPLE_RATE_HZ // ATTACK_RATE_HZ)
-    level = np.log1p(200 / _loudest(magnitude) * magnitude)
-    rise = np.zeros_like(level)
-    rise[3:] = np.maximum(0, level[3:] - level[:-3])
+    """See `Hearing.attack`. The rise is over three frames, so blocks overlap by as many."""
+    hop = SAMPLE_RATE_HZ // ATTACK_RATE_HZ
     frequencies_hz = np.fft.rfftfreq(512, 1 / SAMPLE_RATE_HZ)
     parts = (frequencies_hz < 110, frequencies_hz < 300, frequencies_hz >= 300, frequencies_hz > 7_000)
-    bands = np.stack([rise[:, part].mean(axis=1) for part in parts], axis=1)
-    return bands / (bands.std(axis=0) + 1e-6)
+    sample = np.concatenate([block.max(axis=1) for block in _stft_blocks(mono, 512, 8 * hop)])
+    gain = 200 / _loudest(sample)
+    bands = [np.zeros((3, len(parts)), np.float32)]
+    for block in _stft_blocks(mono, 512, hop, overlap=3):
+        level = np.log1p(gain * block)
+        rise = np.maximum(0, level[3:] - level[:-3])
+        bands.append(np.stack([rise[:, part].mean(axis=1) for part in parts], axis=1))
+    attack = np.concatenate(bands)[: len(mono) // hop + 1]
+    return attack / (attack.std(axis=0) + 1e-6)

@@ -14,8 +14,9 @@ _SHORT_TERM_S = 3.0
 _RANGE_LU = 30.0
 _LEAST_RANGE_LU = 3.0
 _STEP_S = 0.01
+_BLOCK = 1 << 18
 
-Values = npt.NDArray[np.float64]
+Values = npt.NDArray[np.floating]
 
 
 class Loudness:
@@ -24,13 +25,8 @@ class Loudness:
     def __init__(self, audio: Audio) -> None:
         step = int(_STEP_S * audio.sample_rate_hz)
         self.step_s = step / audio.sample_rate_hz
-        shelf = pyloudnorm.IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, audio.sample_rate_hz, "high_shelf")
-        rumble = pyloudnorm.IIRfilter(0.0, 0.5, 38.0, audio.sample_rate_hz, "high_pass")
-        weighted = audio.samples
-        for stage in (shelf, rumble):
-            weighted = np.asarray(scipy.signal.lfilter(stage.b, stage.a, weighted, axis=0))
-        power = (weighted**2).sum(axis=1, dtype=np.float64)
-        whole = np.pad(power, (0, -len(power) % step)).reshape(-1, step).mean(axis=1)
+        power = _weighted_power(audio)
+        whole = np.pad(power, (0, -len(power) % step)).reshape(-1, step).mean(axis=1, dtype=np.float64)
         self._cumulated = np.concatenate([[0.0], np.cumsum(whole)])
 
     def lufs(self, start_s: npt.ArrayLike, end_s: npt.ArrayLike) -> Values:
@@ -40,6 +36,21 @@ class Loudness:
         stop = np.clip(np.round(np.asarray(end_s) / self.step_s).astype(int), 0, last)
         power = (self._cumulated[stop] - self._cumulated[first]) / np.maximum(stop - first, 1)
         return np.maximum(-0.691 + 10 * np.log10(np.maximum(power, 1e-12)), -70.0)
+
+
+def _weighted_power(audio: Audio) -> Values:
+    """Of each sample, summed over the channels. Filtered in blocks, in single precision: a song's doubles are large."""
+    shelf = pyloudnorm.IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, audio.sample_rate_hz, "high_shelf")
+    rumble = pyloudnorm.IIRfilter(0.0, 0.5, 38.0, audio.sample_rate_hz, "high_pass")
+    stages = [(stage.b, stage.a) for stage in (shelf, rumble)]
+    states = [np.zeros((2, audio.samples.shape[1])) for _ in stages]
+    power = np.empty(len(audio.samples), np.float32)
+    for start in range(0, len(power), _BLOCK):
+        block = audio.samples[start : start + _BLOCK]
+        for i, (b, a) in enumerate(stages):
+            block, states[i] = scipy.signal.lfilter(b, a, block, axis=0, zi=states[i])
+        power[start : start + _BLOCK] = np.square(block).sum(axis=1)
+    return power
 
 
 def energy_curve(loudness: Loudness, duration_s: float) -> EnergyCurve:
