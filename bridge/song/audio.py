@@ -131,7 +131,7 @@ def _decode_stream(container: InputContainer, song: Path, sample_rate_hz: int | 
 
 def _frames(container: InputContainer) -> Iterator[AudioFrame]:
     stream = container.streams.audio[0]
-    stream.codec_context.thread_type = "NONE"  # audio decoders gain nothing from threads, and the CPU time would be spread thin
+    stream.codec_context.thread_type = "NONE"  # audio decoders gain nothing from threads
     packets = container.demux(stream)
     while True:
         try:
