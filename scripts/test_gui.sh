@@ -3,6 +3,7 @@
 # undo, render, check; keeps screenshots in out/gui/. Exit code 0 if all of it worked.
 #   scripts/test_gui.sh                       Debian sid's Blender, installed into a folder of its own the first time (root)
 #   BLENDER=/path/to/blender scripts/test_gui.sh    a Blender 5 of yours
+# BEATBOARD_GUI_WORK: a folder for the .blend, the video and the bridge's files, to be kept.
 # BEATBOARD_SID: that folder (default /opt/blender-sid). BEATBOARD_GUI_HEIGHT: 360, 720 or 1080. BEATBOARD_GUI_LENGTH: seconds.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -44,7 +45,7 @@ blender() {
 
 if [ -z "${BLENDER:-}" ]; then set_up_sid; mount_into_sid; fi
 rm -rf "$out"; mkdir -p "$out"
-work=$(mktemp -d /tmp/beatboard-gui.XXXXXX)
+work=${BEATBOARD_GUI_WORK:-$(mktemp -d /tmp/beatboard-gui.XXXXXX)}
 export BLENDER_USER_RESOURCES=$work/blender BEATBOARD_HOME=$work/home BEATBOARD_GUI=$work
 export BEATBOARD_GUI_SONG=$root/examples/song.opus BEATBOARD_GUI_COVER=$root/examples/cover.jpg
 export BEATBOARD_GUI_PYTHON=$root/.venv/bin/python
@@ -53,7 +54,7 @@ python "$root/scripts/build_extension.py" -o "$work/beatboard.zip"
 blender --command extension install-file -r user_default --enable "$work/beatboard.zip"
 
 Xvfb "$display" -screen 0 "${BEATBOARD_GUI_SIZE:-1920x1080}x24" -nolisten tcp >/dev/null 2>&1 & xvfb=$!
-trap 'kill $xvfb 2>/dev/null; [ -n "${BEATBOARD_GUI_KEEP:-}" ] || rm -rf "$work"' EXIT
+trap 'kill $xvfb 2>/dev/null || true; [ -n "${BEATBOARD_GUI_WORK:-}" ] || rm -rf "$work"' EXIT
 sleep 2
 export DISPLAY=$display
 size=${BEATBOARD_GUI_SIZE:-1920x1080}

@@ -126,7 +126,7 @@ def check(scene: Any) -> None:
             _, words = _follow(command, task, _checked, source)
             if not result.is_file():
                 raise Problem(f"The check stopped: {_reason(words)}")
-            return _read(json.loads(result.read_text(encoding="utf-8")), video, page)
+            return read(json.loads(result.read_text(encoding="utf-8")), video, page)
 
     def done(result: Measured) -> None:
         measured[uid] = result
@@ -139,7 +139,7 @@ def _checked(line: str) -> tuple[float, str] | None:
     return (int(found[1]) / 100, found[2]) if found else None
 
 
-def _read(report: dict[str, Any], video: Path, page: Path) -> Measured:
+def read(report: dict[str, Any], video: Path, page: Path) -> Measured:
     """What of a report the panel shows: how many measures hold, and those that fail, with what to do."""
     measures = report["measures"]
     failed = [measure for measure in measures if measure["verdict"] == "fail"]

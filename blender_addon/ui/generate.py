@@ -34,6 +34,8 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
     Raises:
         Problem: nothing was planned, a shot is locked or under way, or the bridge says no.
     """
+    if "generate" in tasks.running:
+        raise Problem(f"Still busy: {tasks.running['generate'].stage}. Wait for it.")
     shots.adopt(scene)
     plan, requests = _requests(scene, shot_ids)
     settings = properties.of(scene)
@@ -60,11 +62,7 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
             takes.forget_job(job_id)
         shots.refresh(scene, force=True)
 
-    try:
-        tasks.start("generate", "Sending the shots", _or(work, give_up), _submitted)
-    except Problem:
-        give_up()
-        raise
+    tasks.start("generate", "Sending the shots", _or(work, give_up), _submitted)
     shots.refresh(scene)
     return len(requests)
 

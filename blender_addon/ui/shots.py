@@ -216,6 +216,13 @@ def takes_of(scene: Any, shot_id: str) -> list[Any]:
     return [take for take in properties.of(scene).takes if take.shot_id == shot_id]
 
 
+def shown_take(settings: Any, strip: Any, shot_id: str) -> Any | None:
+    """The take that a shot shows: its own if two shots have the same clip."""
+    sha256 = strip.get(TAKE_KEY, "")
+    found = [take for take in settings.takes if take.sha256 == sha256]
+    return next((take for take in found if take.shot_id == shot_id), found[0] if found else None)
+
+
 def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
     job = next((record for record in reversed(settings.jobs) if record.shot_id == shot.id), None)
     if job is not None:
@@ -233,8 +240,7 @@ def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
 
 
 def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
-    sha256 = strip.get(TAKE_KEY, "")
-    take = next((take for take in settings.takes if take.sha256 == sha256), None)
+    take = shown_take(settings, strip, shot.id)
     if take is None or not take.request:
         resized = compat.content_length(strip) != shot.frame_count
         return _State("stale", detail="the length changed") if resized else _State("done")

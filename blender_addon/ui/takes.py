@@ -53,7 +53,7 @@ def _apply(scene: Any, landing: Landing) -> None:
     if take is None:
         take = settings.takes.add()
         take.sha256, take.shot_id = landing.clip.sha256, landing.shot_id
-        take.request, take.seconds_taken = codec.dumps(landing.clip.request), landing.clip.seconds_taken
+    take.request, take.seconds_taken = codec.dumps(landing.clip.request), landing.clip.seconds_taken
     take.path = files.shown(landing.path)
     shots.adopt(scene)
     if shots.strip_of(scene, landing.shot_id) is not None:
@@ -125,7 +125,8 @@ def use(scene: Any, shot_id: str, sha256: str) -> None:
         Problem: the shot, the take or its file is not there.
     """
     shots.adopt(scene)
-    take = next((take for take in properties.of(scene).takes if take.sha256 == sha256), None)
+    found = [take for take in properties.of(scene).takes if take.sha256 == sha256]
+    take = next((take for take in found if take.shot_id == shot_id), found[0] if found else None)
     if take is None or shots.strip_of(scene, shot_id) is None:
         raise Problem("That take or its shot is not there any more.")
     if not timeline.absolute(take.path).is_file():
@@ -163,9 +164,8 @@ def reuse_settings(scene: Any, shot_id: str) -> None:
         Problem: it shows no take.
     """
     strip = shots.strip_of(scene, shot_id)
-    shown = strip.get(TAKE_KEY, "") if strip is not None else ""
-    take = next((take for take in properties.of(scene).takes if take.sha256 == shown and take.request), None)
-    if take is None or strip is None:
+    take = shots.shown_take(properties.of(scene), strip, shot_id) if strip is not None else None
+    if take is None or strip is None or not take.request:
         raise Problem(f"Shot {shot_id} shows no take.")
     request = shots.request_from(take.request)
     for key in ("prompt", "negative_prompt", "seed", "motion"):

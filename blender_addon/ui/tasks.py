@@ -5,6 +5,7 @@ No thread here touches bpy. In a window `pump` hands results over from a timer; 
 everything runs at once in the caller.
 """
 
+import math
 import queue
 import threading
 import time
@@ -73,6 +74,7 @@ def start(kind: str, stage: str, work: Callable[[Task], Any], then: Callable[[An
     troubles.pop(kind, None)
     if synchronous:
         _finish(task, *_run(task, work), then)()
+        hand_over(math.inf)
         if kind in troubles:
             raise Problem(troubles[kind].sentence)
         return

@@ -144,6 +144,10 @@ def work() -> Iterator[Wait]:
     yield lambda: is_idle() and (FOLDER / "video.mp4").is_file()
     yield from search("Check Video")
     yield lambda: is_idle() and (FOLDER / "video.html").is_file()
+    hands(over(area_of(), 0.9, 0.5))
+    yield 0.5
+    hands("click --repeat 40 --delay 20 5")  # scrolls the sidebar down to its end
+    yield SETTLE_S
     hands("shot 10-checked")
     yield SETTLE_S
     bpy.ops.wm.save_mainfile()

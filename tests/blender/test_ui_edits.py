@@ -171,7 +171,7 @@ class World:
         from dataclasses import replace
 
         (request,) = clip_requests(
-            replace(plan, shots=(shot,)), shots.analysis_of(self.scene), engine="animatic"
+            replace(plan, shots=(shot,)), ui_world.edit_world.analysis(), engine="animatic"
         )  # fmt: skip
         sha256 = f"{self.random.getrandbits(255):064x}"
         clip = Clip(sha256, request, 12, plan.fps, 160, 90, 1.0, 1.0)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs inside a Blender with a window: measures how long the main thread leaves a 60 Hz timer waiting.
+
+`scripts/bench_ui.py` starts it. First idle, then while the clips of eight shots stream in, in the same Blender. The
+gaps go to the file `gaps.json`, in milliseconds.
+"""
+
+import hashlib
+import json
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+
+from driver import ADDON, COVER, FOLDER, LENGTH_S, PYTHON, Wait, all_are, is_idle, run, session, set_stage  # noqa: E402
+
+SHOTS, BEATS_PER_SHOT, FPS = 8, 4, Fraction(24)
+QUICK = "tests.blender.quick_clips:make_clip"
+PERIOD_S = 1 / 60
+
+
+def part(name: str) -> Any:
+    """A module of the extension."""
+    return sys.modules[f"{ADDON}.blender_addon.{name}"]
+
+
+class Ticks:
+    """A 60 Hz timer that notes when it is called."""
+
+    def __init__(self) -> None:
+        self.at_s: list[float] = []
+        bpy.app.timers.register(self, persistent=True)
+
+    def __call__(self) -> float:
+        self.at_s.append(time.perf_counter())
+        return PERIOD_S
+
+    def take(self) -> list[float]:
+        """The gaps since last asked, in milliseconds."""
+        gaps = [1000 * (b - a) for a, b in zip(self.at_s, self.at_s[1:], strict=False)]
+        self.at_s = self.at_s[-1:]
+        return gaps
+
+
+def lay_out() -> None:
+    """Eight shots of a bar on a silent song at 120 beats a minute."""
+    protocol, codec, song, properties = part("protocol"), part("codec"), part("ui.song"), part("ui.properties")
+    wav, length_s = FOLDER / "song.wav", SHOTS * BEATS_PER_SHOT / 2
+    with wave.open(str(wav), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48000)
+        file.writeframes(bytes(2 * int(48000 * (length_s + 2))))
+    beats = tuple(protocol.Beat(i / 2, 1 + i // 4, 1 + i % 4, 1.0) for i in range(SHOTS * BEATS_PER_SHOT + 1))
+    energy = protocol.EnergyCurve(0.5, (0.5,))
+    analysis = protocol.SongAnalysis("0" * 64, length_s + 2, 120.0, 4, beats, (), energy, None, (), 1.0, "made")
+    frames = int(FPS * BEATS_PER_SHOT / 2)
+    motion, wide = protocol.ShotKind.MOTION, protocol.Framing.WIDE
+    planned = tuple(
+        protocol.Shot(f"s{i:02d}", i * frames, frames, 1 + i % 3, motion, wide, 0, f"shot {i}", "", i, 90)
+        for i in range(SHOTS)
+    )
+    cover = hashlib.sha256(Path(COVER).read_bytes()).hexdigest()
+    excerpt = protocol.Excerpt(0.0, length_s, True)
+    scene = bpy.context.scene
+    settings = properties.of(scene)
+    settings.cover, settings.wav, settings.analysis = COVER, str(wav), codec.dumps(analysis)
+    song.lay_out(scene, protocol.EditPlan("0" * 64, cover, excerpt, FPS, 640, 360, planned), wav)
+
+
+def work() -> Iterator[Wait]:
+    """Idle, then streaming."""
+    yield 3.0
+    yield from set_stage()
+    bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "edit.blend"))
+    connection, process, generate = part("ui.connection"), part("link.process"), part("ui.generate")
+    connection.bridge.installation = process.Installation(Path(PYTHON), ROOT, FOLDER / "home")
+    connection.bridge.make_clip = QUICK
+    lay_out()
+    connection.connect()
+    yield is_idle
+    yield 5.0
+    ticks = Ticks()
+    yield LENGTH_S
+    idle = ticks.take()
+    scene = bpy.context.scene
+    generate.generate(scene, [row.name for row in session().shots])
+    yield all_are("done")
+    yield 2.0
+    streaming = ticks.take()
+    (FOLDER / "gaps.json").write_text(json.dumps({"idle": idle, "streaming": streaming}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(work())
