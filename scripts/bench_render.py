@@ -4,7 +4,8 @@
     python scripts/bench_render.py [--quick] [--size 1024x576] [--rounds 2] [--workers N]
 
 The reference trims, scales, applies the grade by `lut3d`, encodes and muxes: the ffmpeg program where there is one,
-else PyAV with the same filters. Then Blender with the grade, Blender after one of eight shots changed, and the baked grade.
+else PyAV with the same filters. Then Blender with the grade, Blender after one of eight shots changed, and the baked
+grade.
 """
 
 import argparse
