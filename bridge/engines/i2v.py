@@ -165,7 +165,7 @@ FAMILIES = (
 class ImageToVideoAnimator:
     """Image to video by a transformer; the final shot is generated into the cover where the model takes a last frame.
 
-    Options: model, steps, guidance, scale, memory (0-3).
+    Options: model, end_model (for the shot that ends on the cover), steps, guidance, scale, memory (0-3).
     """
 
     name = "i2v"
@@ -173,12 +173,19 @@ class ImageToVideoAnimator:
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """As many frames as the shot's moving part lasts at the model's own rate, within what the model can do."""
-        model = models.Model.named(dict(request.settings).get("model"), DEFAULT)
+        model = model_for(request)
         work.report(0.0, f"loading {model.source}")
         pipeline, family = load(model, devices.policy_setting(request), work.memory_level)
         frames = run(pipeline, family, request, still, work)
         fps = Fraction(len(frames)) * request.fps / moving_frames(request)
         return Footage(iter_frames(frames), len(frames), fps, holds=False)
+
+
+def model_for(request: ClipRequest) -> models.Model:
+    """The model that makes this shot."""
+    settings = dict(request.settings)
+    model = models.Model.named(settings.get("model"), DEFAULT)
+    return models.Model.named(settings.get("end_model"), model) if request.kind is ShotKind.COVER_END else model
 
 
 def family_of(model: models.Model) -> Family:
@@ -232,8 +239,13 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
 
     width_px, height_px = model_size(pipeline, family, request)
     first = Image.fromarray(diffusion.resized(still.rgb, width_px, height_px))
-    takes_last = family.takes_last(pipeline.transformer.config)
-    last = cover_end(request, work, width_px, height_px) if takes_last else None
+    config = pipeline.transformer.config
+    last = cover_end(request, work, width_px, height_px) if family.takes_last(config) else None
+    if last is None and config.get("pos_embed_seq_len"):
+        raise BadInput(
+            "This model needs a last frame for every shot, and only the final shot has one."
+            " Name it with --set end_model=ID, and one for a first frame with --set model=ID."
+        )
     steps = int(diffusion.number_setting(request, "steps", family.steps, 1, 200))
     output = pipeline(
         **family.ends(first, last),

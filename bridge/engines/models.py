@@ -6,6 +6,7 @@
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,56 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
         raise
 
 
+def add_loras(pipeline: Any, loras: Sequence[tuple[str, float]]) -> None:
+    """Loads LoRAs, each from a file, a folder or the hub by id ("owner/name" or "owner/name/file"), with its weight.
+
+    Raises:
+        BadInput: one is missing, or not for this model.
+    """
+    names = [f"lora{i}" for i in range(len(loras))]
+    for name, (source, _) in zip(names, loras, strict=True):
+        place, options = _lora_place(source)
+        try:
+            pipeline.load_lora_weights(place, adapter_name=name, use_safetensors=True, **options)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise BadInput(
+                f"{source} could not be used as a LoRA for this model ({_first_line(error)})."
+                " It is a .safetensors file made for the same base model."
+            ) from error
+    if loras:
+        pipeline.set_adapters(names, [weight for _, weight in loras])
+
+
+def _lora_place(source: str) -> tuple[str, dict[str, str]]:
+    path = Model(source).local()
+    if path and path.is_file():
+        return str(path.parent), {"weight_name": path.name}
+    if path is None and source.endswith(".safetensors") and source.count("/") == 2:
+        repository, _, file = source.rpartition("/")
+        return repository, {"weight_name": file}
+    return str(path or source), {}
+
+
+def add_ip_adapters(pipeline: Any, model: Model, files: Sequence[str]) -> None:
+    """Loads IP-Adapters for SDXL (Ye et al. 2023) and the image encoder that they share.
+
+    Args:
+        model: the hub's `h94/IP-Adapter`, or a folder laid out like it.
+        files: of its `sdxl_models` folder.
+
+    Raises:
+        BadInput: the weights are missing, or not for this pipeline.
+    """
+    folders = {"subfolder": "sdxl_models", "image_encoder_folder": "models/image_encoder"}
+    try:
+        pipeline.load_ip_adapter(str(model.local() or model.source), weight_name=list(files), **folders)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise BadInput(
+            f"The IP-Adapter of {model.source} could not be used ({_first_line(error)})."
+            " Download it into a folder laid out like h94/IP-Adapter and name it with --set adapters=FOLDER."
+        ) from error
+
+
 def size_gib(model: Model) -> float | None:
     """How large the weights on this machine are, each part once; None if they aren't here by path."""
     path = model.local()
@@ -122,7 +173,7 @@ def index_of(kind: Any, model: Model) -> dict[str, Any]:
 
 
 def _sentence(kind: Any, model: Model, path: Path | None, error: Exception) -> str:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = _first_line(error)
     if path is None:
         return (
             f"The weights of {model.source} could not be had ({reason}). Download them into a folder and name it with"
@@ -132,3 +183,7 @@ def _sentence(kind: Any, model: Model, path: Path | None, error: Exception) -> s
         f"The weights in {path} could not be loaded as {kind.__name__} ({reason})."
         " Check that the download is whole and that it is this kind of model."
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

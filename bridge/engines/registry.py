@@ -36,6 +36,8 @@ class Entry:
     """what its models need on the device, one after the other"""
 
 
+_RUNWAY = "bridge.engines.runway:RunwayAnimator"
+_RUNWAY_KEYS = ("RUNWAYML_API_SECRET",)
 _DIFFUSION = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
 _SDXL = "bridge.engines.sdxl:SdxlPainter"
 _COVER = "bridge.engines.cover_painter:CoverPainter"
@@ -76,6 +78,24 @@ TABLE = (
         footprints=(footprints.SVD,),
     ),
     Entry(
+        name="sdxl-animatediff",
+        painter=_SDXL,
+        animator="bridge.engines.animatediff:AnimateDiffAnimator",
+        description="Stable Diffusion XL keyframes, brought to life by AnimateDiff with SDXL or Stable Diffusion 1.5",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.SDXL, footprints.ANIMATEDIFF_SDXL),
+    ),
+    Entry(
+        name="cover-animatediff",
+        painter=_COVER,
+        animator="bridge.engines.animatediff:AnimateDiffAnimator",
+        description="parts of the cover, brought to life by AnimateDiff with SDXL or Stable Diffusion 1.5",
+        packages=_DIFFUSION,
+        extra="gpu",
+        footprints=(footprints.ANIMATEDIFF_SDXL,),
+    ),
+    Entry(
         name="sdxl-i2v",
         painter=_SDXL,
         animator="bridge.engines.i2v:ImageToVideoAnimator",
@@ -92,6 +112,25 @@ TABLE = (
         packages=_DIFFUSION,
         extra="gpu",
         footprints=(footprints.WAN,),
+    ),
+    Entry(
+        name="sdxl-runway",
+        painter=_SDXL,
+        animator=_RUNWAY,
+        description="Stable Diffusion XL keyframes, brought to life by Runway; costs money",
+        packages=(*_DIFFUSION, "runwayml"),
+        extra="gpu,runway",
+        keys=_RUNWAY_KEYS,
+        footprints=(footprints.SDXL,),
+    ),
+    Entry(
+        name="cover-runway",
+        painter=_COVER,
+        animator=_RUNWAY,
+        description="parts of the cover, brought to life by Runway; costs money",
+        packages=("runwayml",),
+        extra="runway",
+        keys=_RUNWAY_KEYS,
     ),
 )
 

@@ -14,6 +14,7 @@ from diffusion_world import FakeWork, request_for, save_picture
 from blender_addon.protocol import ShotKind
 from bridge.engines import i2v
 from bridge.engines.i2v import ImageToVideoAnimator
+from bridge.engines.models import Model
 from bridge.errors import BadInput, Cancelled
 
 pytestmark = pytest.mark.torch
@@ -82,7 +83,17 @@ def test_the_last_shot_is_made_into_the_cover(name, still, desk, tmp_path_factor
     desk.files["c" * 64] = save_picture(desk.folder / "other.png", seed=9)
     assert not np.array_equal(one, film(request, still, desk)[1])
     plain = replace(request, kind=ShotKind.MOTION)
-    assert not np.array_equal(one, film(plain, still, desk)[1])
+    if name == "wan_flf":
+        with pytest.raises(BadInput, match="needs a last frame for every shot"):
+            film(plain, still, desk)
+    else:
+        assert not np.array_equal(one, film(plain, still, desk)[1])
+
+
+def test_the_final_shot_may_have_a_model_of_its_own():
+    request = request_for(model="some/model", end_model="another/model@abc", kind=ShotKind.COVER_END)
+    assert i2v.model_for(request) == Model("another/model", "abc")
+    assert i2v.model_for(replace(request, kind=ShotKind.MOTION)) == Model("some/model")
 
 
 def test_a_model_for_a_first_frame_only_leaves_the_ending_to_the_dissolve(wan, still, desk):
@@ -106,7 +117,7 @@ def test_a_model_of_one_shape_says_so(still, desk, tmp_path):
 
 
 def test_a_model_of_no_known_family_is_refused(sdxl, still, desk):
-    with pytest.raises(BadInput, match="StableDiffusionXLPipeline, which the engine i2v does not know. It knows Wan"):
+    with pytest.raises(BadInput, match="StableDiffusionXLPipeline, which the engine i2v does not know"):
         film(request_for(model=sdxl), still, desk)
 
 
