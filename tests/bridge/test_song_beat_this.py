@@ -39,7 +39,7 @@ def test_a_checkpoint_file_is_loaded_and_run(tmp_path):
     from beat_this.model.beat_tracker import BeatThis
 
     torch.manual_seed(0)
-    shape = {"transformer_dim": 32, "n_layers": 1, "head_dim": 16, "stem_dim": 8}
+    shape = {"transformer_dim": 32, "n_layers": 1, "head_dim": 16, "stem_dim": 16}
     weights = {f"model.{name}": value for name, value in BeatThis(**shape).state_dict().items()}
     checkpoint = tmp_path / "small.ckpt"
     torch.save({"state_dict": weights, "hyper_parameters": shape}, checkpoint)

@@ -5,6 +5,7 @@ Needs the extra "beat-this". Its weights are fetched by the package itself at fi
 `--tracker beat-this:FILE.ckpt`.
 """
 
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class BeatThisTracker:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             network = Audio2Frames(checkpoint_path=self._checkpoint, device=device)
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
+        except (OSError, EOFError, RuntimeError, KeyError, ValueError, pickle.UnpicklingError) as error:
             raise BadInput(
                 f"The weights of beat-this ({self._checkpoint}) cannot be loaded: {str(error).splitlines()[0]}; "
                 "connect to the network for the first use, or name a checkpoint file with --tracker beat-this:FILE."
