@@ -19,7 +19,6 @@ from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
-from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
@@ -93,10 +92,10 @@ class Changes:
 
 
 class Schemas:
-    """The parts of the OpenAPI page that come from the protocol's own types."""
+    """The parts of the OpenAPI page that come from the protocol's own types; worked out when somebody asks for it."""
 
     def __init__(self) -> None:
-        self._parts: dict[str, Any] = {}
+        self._kinds: set[type] = set()
 
     def body(self, kind: type) -> dict[str, Any]:
         """For a route's `openapi_extra`: its body, which `parsed` reads."""
@@ -109,23 +108,29 @@ class Schemas:
     def describe(self, app: FastAPI) -> dict[str, Any]:
         """The whole page."""
         page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        page.setdefault("components", {}).setdefault("schemas", {}).update(self._parts)
+        page.setdefault("components", {}).setdefault("schemas", {}).update(self._parts())
         page["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         page["security"] = [{"token": []}]
         return page
 
     def _ref(self, kind: type) -> dict[str, str]:
-        schema = TypeAdapter(kind).json_schema(ref_template="#/components/schemas/{model}")
-        self._parts.update(schema.pop("$defs", {}))
-        self._parts[kind.__name__] = schema
-        for part in self._parts.values():
+        self._kinds.add(kind)
+        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+    def _parts(self) -> dict[str, Any]:
+        from pydantic import TypeAdapter
+
+        parts: dict[str, Any] = {}
+        for kind in sorted(self._kinds, key=lambda kind: kind.__name__):
+            parts[kind.__name__] = TypeAdapter(kind).json_schema(ref_template="#/components/schemas/{model}")
+            parts.update(parts[kind.__name__].pop("$defs", {}))
+        for part in parts.values():
             if part.get("type") == "object":
                 part["additionalProperties"] = False
         for field, (low, high) in LIMITS.items():
-            if "ClipRequest" in self._parts:
-                limited = self._parts["ClipRequest"]["properties"][field]
-                limited |= {"minimum": low, "maximum": high} | ({"multipleOf": 2} if field.endswith("_px") else {})
-        return {"$ref": f"#/components/schemas/{kind.__name__}"}
+            limited = parts["ClipRequest"]["properties"][field]
+            limited |= {"minimum": low, "maximum": high} | ({"multipleOf": 2} if field.endswith("_px") else {})
+        return parts
 
 
 def parsed(kind: type[T]) -> Callable[[Request], Any]:
