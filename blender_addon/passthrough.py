@@ -29,10 +29,15 @@ def colors(scene: Any, start: int, end: int) -> Iterator[bool]:
         yield False
         return
     lean = grade.lean(group)
+    laid_over = [strip for strip in movies if _is_laid_over_nothing(strip, movies)]
     try:
         _declare(scene, movies, WORKING_SPACE, "Raw", lean)
+        for strip in laid_over:
+            strip.blend_type = "REPLACE"
         yield True
     finally:
+        for strip in laid_over:
+            strip.blend_type = "ALPHA_OVER"
         _declare(scene, movies, "sRGB", "Standard", group)
         grade.forget(lean)
 
@@ -50,6 +55,14 @@ def _declare(scene: Any, movies: list[Any], space: str, view: str, group: Any) -
         strip.modifiers[0].node_group = group
     scene.sequencer_colorspace_settings.name = space
     scene.view_settings.view_transform = view
+
+
+def _is_laid_over_nothing(strip: Any, movies: list[Any]) -> bool:
+    """Whether nothing but black lies under the strip, so that blending it in gives the strip itself."""
+    if strip.blend_type != "ALPHA_OVER" or strip.blend_alpha != 1.0:
+        return False
+    left, right = compat.left(strip), compat.right(strip)
+    return all(other == strip or compat.left(other) >= right or compat.right(other) <= left for other in movies)
 
 
 def _is_plain_view(scene: Any) -> bool:
