@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from blender_addon.protocol import CoverLook, EditPlan, Job, SongAnalysis
+    from blender_addon.protocol import CoverLook, Job, SongAnalysis
     from bridge.check import CheckReport
     from bridge.engines.registry import EngineStatus
     from bridge.make import MakeResult
+    from bridge.plan.explain import Explanation
 
 
 class Report(Protocol):
@@ -122,20 +123,22 @@ def show_look(look: CoverLook) -> None:
     _print(table)
 
 
-def show_plan(plan: EditPlan) -> None:
-    """Every shot: where, how long, what, and why it is cut there."""
+def show_plan(explanation: Explanation) -> None:
+    """What was decided on the whole, then every shot: where, how long, what, and why it is cut there."""
     from rich.table import Table
 
-    start, end = plan.excerpt.start_s, plan.excerpt.end_s
-    title = f"Edit of {start:.2f} - {end:.2f} s, {plan.frame_count} frames at {plan.fps} fps"
-    table = Table(title=title, title_justify="left", box=None, header_style="bold")
-    for name in ("shot", "frames", "act", "framing", "motion", "why", "prompt"):
-        table.add_column(name, justify="right" if name in ("act", "motion") else "left", overflow="fold")
-    for shot in plan.shots:
-        frames = f"{shot.start_frame}-{shot.end_frame - 1}"
-        why = "; ".join(shot.why)
-        table.add_row(shot.id, frames, str(shot.act), shot.framing.value, str(shot.motion), why, shot.prompt)
+    for line in explanation.summary:
+        _print(line)
+    table = Table(box=None, header_style="bold")
+    for name in ("shot", "from", "long", "bars", "act", "framing", "energy", "motion", "why", "prompt"):
+        numbers = name in ("from", "long", "bars", "act", "energy", "motion")
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=name != "why", max_width=30)
+    for row in explanation.rows:
+        place = (f"{row.start_s:.2f} s", f"{row.length_s:.2f} s", str(row.bars or "-"), str(row.act))
+        table.add_row(row.id, *place, row.framing, f"{row.energy:.2f}", str(row.motion), row.why, row.prompt)
     _print(table)
+    for violation in explanation.broken:
+        _print(f"Rule {violation.rule} is broken at frame {violation.frame}: {violation.sentence}")
 
 
 def show_result(result: MakeResult) -> None:

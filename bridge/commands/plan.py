@@ -20,7 +20,7 @@ def add(commands: options.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs it."""
-    from bridge import console, cover, make, song
+    from bridge import console, cover, make, plan, song
 
     with console.display().stage("Song") as report:
         analysis = song.analyze(arguments.song, tracker=arguments.tracker, report=report)
@@ -30,5 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         options.write_json(edit, arguments.json)
     if str(arguments.json) != "-":
-        console.show_plan(edit)
+        console.show_plan(plan.explain(edit, analysis))
     return 0
