@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from bridge.commands import options
@@ -12,10 +13,13 @@ from bridge.errors import BadInput
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("serve", help="the bridge: the queue that Blender and other machines send shots to")
+    one = commands.add_parser(
+        "serve",
+        help="the bridge: the queue that Blender and other machines send shots to",
+        epilog="BEATBOARD_TOKEN in the environment is what clients must show; without it, a new random token is made.",
+    )
     one.add_argument("--host", default="127.0.0.1", help="beyond this machine only with TLS (default: 127.0.0.1)")
     one.add_argument("--port", type=int, default=0, metavar="N", help="default: any that is free")
-    one.add_argument("--token", metavar="TOKEN", help="what clients must show (default: a new random one)")
     one.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for TLS (default: one made for it)")
     one.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's private key")
     one.add_argument("--store-limit", type=options.count, metavar="GIB", help="how much the store may hold (50)")
@@ -34,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     certificate = tls.Certificate(arguments.certificate, arguments.key) if arguments.key else None
     limit_gib = arguments.store_limit
     server.serve(
-        server.Listening(arguments.host, arguments.port, certificate, arguments.token),
+        server.Listening(arguments.host, arguments.port, certificate, os.environ.get("BEATBOARD_TOKEN")),
         store_limit_bytes=limit_gib * 2**30 if limit_gib else settings.DEFAULT_STORE_LIMIT_BYTES,
         cpu_workers=arguments.workers,
         cluster=arguments.cluster,
