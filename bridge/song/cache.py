@@ -10,7 +10,7 @@ import platformdirs
 from blender_addon import codec
 from blender_addon.protocol import PROTOCOL_VERSION, SongAnalysis
 
-_SUMMARY_VERSION = 2
+_SUMMARY_VERSION = 3
 """changes whenever the same grid would give other sections, gaps, energy or drop"""
 
 

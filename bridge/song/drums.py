@@ -7,7 +7,7 @@ import scipy.ndimage
 import scipy.signal
 
 from blender_addon.protocol import DrumGap
-from bridge.song.hearing import RATE_HZ, Hearing, envelope_centres_hz
+from bridge.song.hearing import ATTACK_RATE_HZ, RATE_HZ, Hearing, envelope_centres_hz
 
 _MOST_GAPS = 5
 _AROUND_S = 0.5
@@ -16,6 +16,7 @@ _LEAST_STRENGTH = 0.35
 """as a share of the song's strong hits"""
 _EARLY_S = 0.01
 """how much earlier the envelope's long window shows a hit than it is"""
+_NEAR_S = 0.03
 
 Series = npt.NDArray[np.floating]
 
@@ -48,9 +49,23 @@ def _hits(hearing: Hearing, beat_s: float) -> Series:
         return np.zeros(0)
     strong = np.percentile(outstanding[peaks], 90)
     hits_s = peaks[outstanding[peaks] > _LEAST_STRENGTH * strong] / RATE_HZ + _EARLY_S
+    clear = _clear_attacks(hearing)
+    hits_s = hits_s[clear[np.minimum((hits_s * ATTACK_RATE_HZ).astype(int), len(clear) - 1)]]
     reach_s = 2 * beat_s + 0.02
     others = np.searchsorted(hits_s, hits_s + reach_s) - np.searchsorted(hits_s, hits_s - reach_s) - 1
     return hits_s[others >= 2]
+
+
+def _clear_attacks(hearing: Hearing) -> npt.NDArray[np.bool_]:
+    """Where, on the attack's grid, the lowest or highest band's attack is twice its own second's mean, and strong."""
+    clear = np.zeros(len(hearing.attack), bool)
+    for band in (0, 3):
+        attack = hearing.attack[:, band]
+        outstanding = attack - 2 * scipy.ndimage.uniform_filter1d(attack, ATTACK_RATE_HZ)
+        peaks, found = scipy.signal.find_peaks(outstanding, height=0.5, distance=ATTACK_RATE_HZ // 20)
+        if len(peaks):
+            clear[peaks[found["peak_heights"] > 0.4 * np.percentile(found["peak_heights"], 90)]] = True
+    return np.asarray(scipy.ndimage.binary_dilation(clear, iterations=int(_NEAR_S * ATTACK_RATE_HZ)), bool)
 
 
 def _rise(hearing: Hearing, low_hz: float, high_hz: float) -> Series:
