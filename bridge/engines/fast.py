@@ -81,13 +81,13 @@ def prepare_video(pipeline: Any) -> None:
     What was compiled is kept on disk for the next session.
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.cache_folder() / "compiled"))
-    streamline(pipeline.unet)
-    pipeline.unet.compile()
-    pipeline.vae.decoder.compile()
+    for network in (pipeline.unet, pipeline.vae.decoder):
+        streamline(network)
+        network.compile()
 
 
 def streamline(network: nn.Module) -> None:
-    """Applies the three changes to a spatio-temporal UNet in place."""
+    """Applies the three changes to a spatio-temporal UNet or decoder in place."""
     for module in network.modules():
         if isinstance(module, Attention) and module.is_cross_attention:
             module.set_processor(OneTokenProcessor())

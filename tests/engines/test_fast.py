@@ -53,3 +53,17 @@ def test_no_convolution_over_frames_is_left_three_dimensional(network):
     assert any(isinstance(module, torch.nn.Conv3d) for module in network.modules())
     fast.streamline(network)
     assert not any(isinstance(module, torch.nn.Conv3d) for module in network.modules())
+
+
+def test_the_decoder_gives_the_same_pictures():
+    torch.manual_seed(0)
+    decoder = tiny_models.svd_decoder().eval().decoder
+    latents = torch.randn(3, 4, 4, 8, generator=torch.Generator().manual_seed(1))
+
+    def decoded():
+        with torch.no_grad():
+            return decoder(latents, image_only_indicator=torch.zeros(1, 3), num_frames=3)
+
+    plain = decoded()
+    fast.streamline(decoder)
+    assert torch.allclose(decoded(), plain, atol=1e-4)

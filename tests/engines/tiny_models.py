@@ -67,13 +67,17 @@ def svd_unet(frames: int) -> diffusers.UNetSpatioTemporalConditionModel:
     )
 
 
+def svd_decoder() -> diffusers.AutoencoderKLTemporalDecoder:
+    return diffusers.AutoencoderKLTemporalDecoder(
+        block_out_channels=(32,) * 4, down_block_types=("DownEncoderBlock2D",) * 4, latent_channels=4
+    )
+
+
 def save_svd(folder: Path, frames: int = 5) -> Path:
     """Stable Video Diffusion, about 0.1 M weights."""
     torch.manual_seed(0)
     unet = svd_unet(frames)
-    vae = diffusers.AutoencoderKLTemporalDecoder(
-        block_out_channels=(32,) * 4, down_block_types=("DownEncoderBlock2D",) * 4, latent_channels=4
-    )
+    vae = svd_decoder()
     scheduler = diffusers.EulerDiscreteScheduler(
         beta_schedule="scaled_linear",
         timestep_type="continuous",
@@ -85,6 +89,44 @@ def save_svd(folder: Path, frames: int = 5) -> Path:
     processor = transformers.CLIPImageProcessor(crop_size=224, size=224)
     diffusers.StableVideoDiffusionPipeline(
         vae=vae, image_encoder=clip_vision(), unet=unet, scheduler=scheduler, feature_extractor=processor
+    ).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def save_refiner(folder: Path) -> Path:
+    """SDXL's refiner: the second text encoder only, and an aesthetic score in place of the crop."""
+    torch.manual_seed(3)
+    unet = diffusers.UNet2DConditionModel(
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        sample_size=8,
+        norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        use_linear_projection=True,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=5 * 8 + 32,
+        cross_attention_dim=32,
+    )
+    vae = diffusers.AutoencoderKL(
+        block_out_channels=[16] * 4,
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=64,
+    )
+    diffusers.StableDiffusionXLImg2ImgPipeline(
+        vae=vae,
+        text_encoder=None,
+        text_encoder_2=clip_text(projection=32),
+        tokenizer=None,
+        tokenizer_2=clip_tokenizer(folder / "words"),
+        unet=unet,
+        scheduler=diffusers.EulerDiscreteScheduler(),
+        requires_aesthetics_score=True,
     ).save_pretrained(folder, safe_serialization=True)
     return folder
 
