@@ -16,7 +16,9 @@ from .client import Client, LinkError, Unreachable
 
 START_LIMIT_S = 60.0
 _PROGRAM = """
-import sys
+import os, sys
+if hasattr(os, "nice"):
+    os.nice(10)  # whoever edits meanwhile goes first
 from bridge.errors import BeatboardError
 from bridge.server import serve
 try:
@@ -143,7 +145,8 @@ class BridgeProcess:
                     stderr=subprocess.STDOUT,
                     env=self._environment(),
                     start_new_session=True,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0)
+                    | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
                 )
         except OSError as error:
             raise LinkError(

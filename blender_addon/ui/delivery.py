@@ -15,8 +15,8 @@ from typing import Any
 
 import bpy
 
-from .. import codec, deliver, timeline
-from . import files, properties, shots, tasks
+from .. import codec, deliver
+from . import properties, shots, tasks
 from .connection import bridge
 from .environment import clean
 from .preferences import SOURCE
@@ -190,17 +190,3 @@ def _follow(
 def _reason(words: Sequence[str]) -> str:
     ours = [line for line in words if line.startswith("beatboard: ")]
     return (ours or list(words) or ["it gave no reason"])[-1].removeprefix("beatboard: ")
-
-
-def missing_files(scene: Any) -> list[str]:
-    """Files of the edit that are not there any more, such as after the .blend was moved alone."""
-    wanted = [strip.filepath for strip in timeline.shot_strips(scene) if strip.type == "MOVIE"]
-    song = timeline.song_strip(scene)
-    if song is not None and song.sound:
-        wanted.append(song.sound.filepath)
-    return [text for text in wanted if not timeline.absolute(text).is_file()]
-
-
-def folder_of(scene: Any) -> Path:
-    """Where the edit's clips are."""
-    return files.project_folder()

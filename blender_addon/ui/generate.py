@@ -176,7 +176,9 @@ def _fetch(scene_uid: int, shot_id: str, job: Job) -> None:
 
     def landed() -> None:
         _fetching.discard(job.id)
-        takes.land(Landing(scene_uid, job.id, shot_id, clip, path))
+        takes.waiting.append(Landing(scene_uid, job.id, shot_id, clip, path))
+        if tasks.synchronous:
+            takes.land_next()
 
     if tasks.synchronous:
         work()

@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import connection, generate, properties, shots, takes, tasks
+from . import connection, generate, properties, shots, song, takes, tasks, watch
 
 
 @persistent
@@ -16,10 +16,12 @@ def _opened(*_: Any) -> None:
     tasks.troubles.clear()
     takes.forget()
     shots.forget()
+    watch.missing.clear()
     connection.bridge.estimate = None
     scene = properties.scene_of(bpy.context)
     if scene is not None:
         shots.refresh(scene, force=True)
+    song.recall()
     if not tasks.synchronous:
         generate.catch_up()
 

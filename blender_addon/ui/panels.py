@@ -92,7 +92,7 @@ def _draw_progress(layout: Any, kind: str) -> bool:
 
 def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysis) -> None:
     if not song.is_current(scene):
-        layout.label(text="This is of another song or cover", icon="ERROR")
+        layout.label(text="Song or cover changed: analyze again", icon="ERROR")
     if not analysis.beats:
         layout.label(text="No beat was heard in this song", icon="ERROR")
         return

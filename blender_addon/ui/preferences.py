@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
-from ..link.process import Installation
+from ..link.process import Installation, default_home
 from . import tasks
 from .environment import Environment
 from .tasks import Problem
@@ -108,8 +108,9 @@ def stored() -> Any | None:
 
 def managed(*, gpu: bool) -> Environment:
     """The environment that we make."""
-    folder = Path(bpy.utils.extension_path_user(ADDON, path="bridge")) if ADDON.startswith("bl_ext.") else Path()
-    return Environment(folder / "environment", SOURCE, gpu)
+    if not ADDON.startswith("bl_ext."):  # not installed as an extension: run from the source
+        return Environment(default_home() / "environment", SOURCE, gpu)
+    return Environment(Path(bpy.utils.extension_path_user(ADDON, path="bridge")) / "environment", SOURCE, gpu)
 
 
 def installation() -> Installation:

@@ -16,7 +16,7 @@ import bpy
 from .. import codec, compat, rules, strip_layout, timeline
 from ..protocol import ClipRequest, EditPlan, Job, JobState, Shot, SongAnalysis
 from ..strip_layout import SeenShot
-from . import properties
+from . import properties, watch
 from .tasks import Problem
 
 TAKE_KEY = "take"
@@ -181,6 +181,7 @@ def _signature(scene: Any) -> Any:
         waiting,
         [(take.sha256, take.shot_id) for take in settings.takes],
         hash(settings.analysis),
+        sorted(watch.missing),
         (render.fps, render.fps_base, render.resolution_x, render.resolution_y, scene.get(timeline.SCENE_KEY)),
         active.name if active else "",
     )
@@ -240,6 +241,8 @@ def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
 
 
 def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
+    if strip.filepath in watch.missing:
+        return _State("missing", detail=f"{strip.filepath} is not there: put it back, or generate the shot again")
     take = shown_take(settings, strip, shot.id)
     if take is None or not take.request:
         resized = compat.content_length(strip) != shot.frame_count

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..link.client import Client
 from ..link.messages import PlanEdit
 from ..protocol import CoverLook, EditPlan, SongAnalysis
 from ..timing import time_of
-from . import files, look, properties, shots, takes, tasks
+from . import files, look, properties, shots, takes, tasks, watch
 from .connection import bridge
 from .tasks import Problem, Task
 
@@ -86,12 +87,47 @@ def is_current(scene: Any) -> bool:
     """Whether what was heard and seen is of the files that are chosen now."""
     settings = properties.of(scene)
     song, cover = properties.path_of(settings.song), properties.path_of(settings.cover)
-    return bool(
-        settings.analysis
-        and settings.look
-        and files.path_in(settings.heard) == str(song)
-        and files.path_in(settings.seen) == str(cover)
-    )
+    return bool(settings.analysis and settings.look) and _same(settings.heard, song) and _same(settings.seen, cover)
+
+
+def _same(stamped: str, path: Path | None) -> bool:
+    """Whether a file is what it was, as far as `watch` knows by now; one that is gone counts as the same."""
+    now = watch.stamps.get(str(path), stamped)
+    return files.path_in(stamped) == str(path) and now in (stamped, str(path))
+
+
+def recall() -> None:
+    """After a file was opened that `beatboard make` built: what was heard and seen lies beside it."""
+    folder = files.project_folder()
+    for scene in bpy.data.scenes:
+        if timeline.SCENE_KEY in scene and not properties.of(scene).analysis:
+            recalled = partial(_recalled, scene.session_uid)
+            tasks.start("recall", "Reading the edit", lambda task: _decided(folder), recalled)
+            return
+
+
+def _decided(folder: Path) -> tuple[SongAnalysis, CoverLook] | None:
+    try:
+        analysis = codec.loads(SongAnalysis, (folder / "analysis.json").read_text(encoding="utf-8"))
+        return analysis, codec.loads(CoverLook, (folder / "look.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except codec.DecodeError as error:
+        raise Problem(f"What was planned cannot be read ({error}): analyze the song again.") from None
+
+
+def _recalled(uid: int, found: tuple[SongAnalysis, CoverLook] | None) -> None:
+    scene = properties.find_scene(uid)
+    if scene is None or found is None:
+        return
+    settings = properties.of(scene)
+    settings.analysis, settings.planned_fps = codec.dumps(found[0]), str(timeline.scene_fps(scene))
+    settings["grade_strength"] = found[1].grade.strength
+    look.remember(scene, found[1])
+    song_strip = timeline.song_strip(scene)
+    if song_strip is not None:
+        settings.wav = song_strip.sound.filepath
+    shots.refresh(scene, force=True)
 
 
 # Reading the song differently

@@ -5,6 +5,7 @@ A clip's landing is no step of the editor's, so undo must not take it away: what
 here, and what undo or redo left without it gets it again (`reconcile`).
 """
 
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +33,18 @@ class Landing:
 
 landed: list[Landing] = []
 """of this session, in order"""
+waiting: deque[Landing] = deque()
+"""clips that are there and land one by one, as the main thread has time"""
 asked: dict[str, tuple[int, str]] = {}
 """the scene and the shot of each job that this session asked for and that has not landed"""
+
+
+def land_next() -> bool:
+    """Lands the clip that waits for longest; whether there was one."""
+    if not waiting:
+        return False
+    land(waiting.popleft())
+    return True
 
 
 def land(landing: Landing) -> None:
@@ -226,4 +237,5 @@ def reattach(scene: Any) -> None:
 def forget() -> None:
     """Another file: what landed is saved with the one before."""
     landed.clear()
+    waiting.clear()
     asked.clear()

@@ -140,10 +140,9 @@ def _run(task: Task, work: Callable[[Task], Any]) -> tuple[Any, Trouble | None]:
 
 def _finish(task: Task, result: Any, trouble: Trouble | None, then: Callable[[Any], None]) -> Callable[[], None]:
     def finish() -> None:
-        if running.get(task.kind) is task:
-            del running[task.kind]
-        elif not synchronous:
+        if running.get(task.kind) is not task:
             return  # nobody waits for it any more: another file was opened
+        del running[task.kind]
         if trouble is None:
             try:
                 then(result)

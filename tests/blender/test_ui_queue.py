@@ -8,9 +8,10 @@ import bpy
 import pytest
 import ui_world
 
-from blender_addon import compat, timeline
+from blender_addon import codec, compat, timeline
+from blender_addon.link.client import LinkError
 from blender_addon.protocol import JobState
-from blender_addon.ui import connection, delivery, files, generate, look, properties, shots, song, takes, tasks
+from blender_addon.ui import connection, delivery, files, generate, look, properties, shots, song, takes, tasks, watch
 
 SIZE = {"lengths": (12, 24, 12)}
 
@@ -170,8 +171,10 @@ def test_a_file_that_was_closed_meanwhile_finds_its_clips(edit, tmp_path):
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
         assert len(properties.of(bpy.context.scene).jobs) == 3
         ui_world.open_empty()
-        ids = [job.id for job in connection.bridge.client.jobs().jobs]
-        threads.until(lambda: all(connection.bridge.client.job(i).state is JobState.DONE for i in ids[-3:]))
+        client = connection.bridge.client
+        assert client
+        ids = [job.id for job in client.jobs().jobs]
+        threads.until(lambda: all(client.job(job_id).state is JobState.DONE for job_id in ids[-3:]))
         bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "edit.blend"))
         threads.until(lambda: len(properties.of(bpy.context.scene).takes) == 3)
     assert set(ui_world.states(bpy.context.scene).values()) == {"done"}
@@ -189,7 +192,7 @@ def test_clips_of_an_unsaved_file_come_beside_it_when_it_is_saved(edit, tmp_path
     assert len(list((folder / "clips").iterdir())) == 3
     for strip in timeline.shot_strips(edit):
         assert timeline.absolute(strip.filepath).is_relative_to(folder)
-    assert timeline.absolute(timeline.song_strip(edit).sound.filepath).parent == folder
+    assert timeline.absolute(ui_world.edit_world.the_song(edit).sound.filepath).parent == folder
 
 
 def test_cancelling(edit):
@@ -219,6 +222,58 @@ def test_no_bridge_is_one_sentence(edit, tmp_path):
     with pytest.raises(RuntimeError, match=r"Cannot run .*no-python.*Set the bridge up again"):
         press("generate")
     assert len(properties.of(edit).jobs) == 0
+
+
+def _answers(client) -> bool:
+    try:
+        client.health()
+    except LinkError:
+        return False
+    return True
+
+
+def test_a_bridge_that_ended_is_started_again(edit):
+    connection.connect()
+    client = connection.bridge.client
+    assert client
+    client.shutdown()
+    with Threads() as threads:
+        threads.until(lambda: not _answers(client))
+    press("generate")
+    assert set(ui_world.states(edit).values()) == {"done"}
+
+
+def test_files_that_are_gone_or_others_are_told(edit):
+    press("generate")
+    settings = properties.of(edit)
+    settings.heard, settings.seen = files.stamp(Path(settings.song)), files.stamp(Path(settings.cover))
+    watch.look(edit)
+    assert song.is_current(edit)
+    timeline.absolute(timeline.shot_strips(edit)[1].filepath).unlink()
+    with Path(settings.song).open("ab") as file:
+        file.write(b"more")
+    watch.look(edit)
+    assert ui_world.states(edit) == {"s01": "done", "s02": "missing", "s03": "done"}
+    assert not song.is_current(edit)
+    press("generate")
+    watch.look(edit)
+    assert ui_world.states(edit)["s02"] == "done"
+
+
+def test_an_edit_that_the_command_line_made_can_be_gone_on_with(scene, tmp_path):
+    wav, folder = tmp_path / "song.wav", tmp_path / "video.beatboard"
+    ui_world.edit_world.make_song(wav)
+    folder.mkdir()
+    (folder / "analysis.json").write_text(codec.dumps(ui_world.edit_world.analysis()))
+    (folder / "look.json").write_text(codec.dumps(ui_world.edit_world.look()))
+    timeline.build(scene, ui_world.edit_world.plan(), ui_world.edit_world.analysis(), song_path=wav)
+    timeline.save(scene, tmp_path / "video.blend")
+    ui_world.open_empty()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "video.blend"))
+    opened = bpy.context.scene
+    assert shots.analysis_of(opened) == ui_world.edit_world.analysis()
+    assert [row.name for row in properties.session().shots] == ["s01", "s02", "s03"]
+    assert bpy.ops.beatboard.split.poll()
 
 
 def test_the_deliverable(edit, tmp_path):
