@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Animator `i2v`: any of diffusers' image-to-video transformers, by model id, through one small table of quirks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from blender_addon.protocol import ClipRequest, ShotKind
-from bridge.engines import devices, diffusion, footprints, models
+from bridge import watermark
+from bridge.engines import devices, diffusion, footprints, models, pieces
 from bridge.engines.base import Footage, Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
 from bridge.engines.footprints import Footprint
@@ -165,7 +166,8 @@ FAMILIES = (
 class ImageToVideoAnimator:
     """Image to video by a transformer; the final shot is generated into the cover where the model takes a last frame.
 
-    Options: model, end_model (for the shot that ends on the cover), steps, guidance, scale, memory (0-3).
+    Options: model, end_model (for the shot that ends on the cover), steps, guidance, scale, memory (0-3), pieces (a
+    long shot is made in so many), watermark (keep, the default, inpaint or crop).
     """
 
     name = "i2v"
@@ -176,9 +178,14 @@ class ImageToVideoAnimator:
         model = model_for(request)
         work.report(0.0, f"loading {model.source}")
         pipeline, family = load(model, devices.policy_setting(request), work.memory_level)
-        frames = run(pipeline, family, request, still, work)
-        fps = Fraction(len(frames)) * request.fps / moving_frames(request)
-        return Footage(iter_frames(frames), len(frames), fps, holds=False)
+        # a clip may be slowed down by half before another piece is worth its time
+        count = pieces.piece_count(request, Fraction(family.most_frames * 3, family.fps * 2))
+        frames = pieces.made_in_pieces(
+            request, still, work, count, lambda part, start, part_work: run(pipeline, family, part, start, part_work)
+        )
+        frames = watermark.removed(frames, request, work, "keep")
+        fps = Fraction(len(frames)) * request.fps / pieces.moving_frames(request)
+        return Footage(iter(frames), len(frames), fps, holds=False)
 
 
 def model_for(request: ClipRequest) -> models.Model:
@@ -221,14 +228,9 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> 
     return kept.pipeline, family
 
 
-def moving_frames(request: ClipRequest) -> int:
-    """How many of the shot's frames move; at least two, so that a rate exists."""
-    return max(2, request.frame_count - request.hold_frames)
-
-
 def frame_count(family: Family, request: ClipRequest) -> int:
     """As many as the shot's moving part has at the model's own rate; the model's longest clip if that is too long."""
-    wanted = Fraction(moving_frames(request)) / request.fps * family.fps
+    wanted = Fraction(pieces.moving_frames(request)) / request.fps * family.fps
     steps = max(1, round((wanted - 1) / family.frame_step))
     return min(steps * family.frame_step + 1, family.most_frames)
 
@@ -299,8 +301,3 @@ def fixed_size(width_px: int, height_px: int, request: ClipRequest) -> tuple[int
         shape = "landscape" if width_px >= height_px else "portrait"
         raise BadInput(f"This model makes {shape} clips only. Choose another with --set model=ID, or another format.")
     return width_px, height_px
-
-
-def iter_frames(frames: Frame) -> Iterator[Frame]:
-    """One frame after the other."""
-    yield from frames

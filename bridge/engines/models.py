@@ -67,12 +67,17 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
         return kind.from_pretrained(
             model.source, revision=model.revision, variant=model.variant, use_safetensors=True, **options
         )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:
+    except Exception as error:
+        if not is_unloadable(error):
+            raise
         raise BadInput(_sentence(kind, model, path, error)) from error
-    except Exception as error:  # safetensors raises an error class of its own, made in Rust
-        if type(error).__name__ == "SafetensorError":
-            raise BadInput(_sentence(kind, model, path, error)) from error
-        raise
+
+
+def is_unloadable(error: Exception) -> bool:
+    """Whether it says that files are missing, damaged or of another kind. safetensors' own class is made in Rust."""
+    kinds = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)
+    out_of_memory = type(error).__name__ == "OutOfMemoryError"
+    return (isinstance(error, kinds) and not out_of_memory) or type(error).__name__ == "SafetensorError"
 
 
 def add_loras(pipeline: Any, loras: Sequence[tuple[str, float]]) -> None:
@@ -86,7 +91,9 @@ def add_loras(pipeline: Any, loras: Sequence[tuple[str, float]]) -> None:
         place, options = _lora_place(source)
         try:
             pipeline.load_lora_weights(place, adapter_name=name, use_safetensors=True, **options)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except Exception as error:
+            if not is_unloadable(error):
+                raise
             raise BadInput(
                 f"{source} could not be used as a LoRA for this model ({_first_line(error)})."
                 " It is a .safetensors file made for the same base model."
@@ -118,7 +125,9 @@ def add_ip_adapters(pipeline: Any, model: Model, files: Sequence[str]) -> None:
     folders = {"subfolder": "sdxl_models", "image_encoder_folder": "models/image_encoder"}
     try:
         pipeline.load_ip_adapter(str(model.local() or model.source), weight_name=list(files), **folders)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:
+        if not is_unloadable(error):
+            raise
         raise BadInput(
             f"The IP-Adapter of {model.source} could not be used ({_first_line(error)})."
             " Download it into a folder laid out like h94/IP-Adapter and name it with --set adapters=FOLDER."

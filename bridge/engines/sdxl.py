@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Painter `sdxl`: Stable Diffusion XL keyframes (Podell et al. 2023), one character and one look throughout."""
 
+import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blender_addon.protocol import ClipRequest
-from bridge.engines import devices, diffusion, footprints, models
+from bridge.engines import devices, diffusion, few_steps, footprints, models
 from bridge.engines.base import Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
+from bridge.engines.few_steps import FewSteps
 from bridge.engines.shelf import SHELF
 from bridge.errors import BadInput
 
 BASE = models.Model("stabilityai/stable-diffusion-xl-base-1.0", variant="fp16")
+REFINER = models.Model("stabilityai/stable-diffusion-xl-refiner-1.0", variant="fp16")
 HALF_SAFE_DECODER = models.Model("madebyollin/sdxl-vae-fp16-fix")
 ADAPTERS = models.Model("h94/IP-Adapter")
+STYLE_ADAPTER = "ip-adapter_sdxl_vit-h.safetensors"
+FACE_ADAPTER = "ip-adapter-plus-face_sdxl_vit-h.safetensors"
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
 
 
@@ -24,16 +30,19 @@ class Recipe:
     """The painter's options, read from a request; requests of equal recipes share a batch."""
 
     model: models.Model
+    adapters: models.Model
     loras: tuple[tuple[str, float], ...]
+    few_steps: FewSteps
     steps: int
     guidance: float
     width_px: int
     height_px: int
     style_strength: float
     """0-1: how much of the cover's style IP-Adapter brings in; 0 leaves it out"""
-    character_sha256: str | None
-    character_strength: float
-    """img2img's strength when there is a character sheet: 0 keeps the sheet, 1 forgets it"""
+    character: "Character"
+    refiner: models.Model | None
+    refiner_strength: float
+    cover_sha256: str
     memory: MemoryPolicy | None
 
     @classmethod
@@ -45,37 +54,124 @@ class Recipe:
         """
         settings = dict(request.settings)
         width_px, height_px = model_size(request)
+        fast = few_steps.named(settings.get("fast"), settings.get("fast_lora"))
+        refiner = settings.get("refiner", "no")
         return cls(
-            model=models.Model.named(settings.get("painter_model"), BASE),
+            model=models.Model.named(settings.get("painter_model"), fast.model or BASE),
+            adapters=models.Model.named(settings.get("adapters"), ADAPTERS),
             loras=read_loras(settings.get("lora", "")),
-            steps=int(diffusion.number_setting(request, "painter_steps", 30, 1, 150)),
-            guidance=diffusion.number_setting(request, "painter_guidance", 6.0, 0.0, 30.0),
+            few_steps=fast,
+            steps=int(diffusion.number_setting(request, "painter_steps", fast.steps, 1, 150)),
+            guidance=diffusion.number_setting(request, "painter_guidance", fast.guidance, 0.0, 30.0),
             width_px=width_px,
             height_px=height_px,
             style_strength=diffusion.number_setting(request, "style", 0.0, 0.0, 1.0),
-            character_sha256=request.character_sha256,
-            character_strength=diffusion.number_setting(request, "character_strength", 0.5, 0.0, 1.0),
+            character=Character.of(request),
+            refiner=None if refiner == "no" else models.Model.named("" if refiner == "yes" else refiner, REFINER),
+            refiner_strength=diffusion.number_setting(request, "refiner_strength", 0.25, 0.05, 1.0),
+            cover_sha256=request.cover_sha256,
             memory=devices.policy_setting(request),
         )
+
+    @property
+    def from_image(self) -> bool:
+        """Whether the keyframe starts from the character sheet's pixels."""
+        return self.character.is_known and self.character.by != "face"
+
+    @property
+    def adapter_files(self) -> tuple[str, ...]:
+        """The IP-Adapters that it needs."""
+        style = (STYLE_ADAPTER,) if self.style_strength else ()
+        return style + ((FACE_ADAPTER,) if self.character.is_known and self.character.by != "sheet" else ())
+
+
+@dataclass(frozen=True)
+class Character:
+    """Who is in the shots, and how the keyframes are held to them."""
+
+    sha256: str | None
+    """of the character sheet's picture, if one was given"""
+    prompt: str
+    """paints a sheet once where none was given; empty for none"""
+    seed: int
+    by: str
+    """"sheet": image to image from the sheet; "face": IP-Adapter plus-face; "both" """
+    strength: float
+    """image to image's: 0 keeps the sheet, 1 forgets it"""
+    face_strength: float
+
+    @classmethod
+    def of(cls, request: ClipRequest) -> "Character":
+        """Reads and checks the options."""
+        settings = dict(request.settings)
+        by = settings.get("character_by", "sheet")
+        if by not in ("sheet", "face", "both"):
+            raise BadInput(f"The option character_by is sheet, face or both, not {by!r}.")
+        return cls(
+            request.character_sha256,
+            "" if request.character_sha256 else settings.get("character_prompt", ""),
+            int(diffusion.number_setting(request, "character_seed", 7, 0, 2**31 - 1)),
+            by,
+            diffusion.number_setting(request, "character_strength", 0.5, 0.0, 1.0),
+            diffusion.number_setting(request, "face_strength", 0.6, 0.0, 1.0),
+        )
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a sheet, or a prompt for one."""
+        return bool(self.sha256 or self.prompt)
 
 
 class SdxlPainter:
     """Text to image; with a character sheet, image to image from the sheet.
 
     Options: painter_model, painter_steps, painter_guidance, painter_scale, painter_batch, lora
-    ("file.safetensors:0.8,other.safetensors"), style, character_strength, memory.
+    ("file.safetensors:0.8,other.safetensors"), fast (lightning, turbo or lcm; few steps), fast_lora, style,
+    character_prompt, character_seed, character_by (sheet, face, both), character_strength, face_strength, adapters
+    (a folder laid out like h94/IP-Adapter), refiner (yes, or a model), refiner_strength, reroll (how many other seeds
+    may be tried for a keyframe that is unlike the character or the others), likeness_model, memory.
     """
 
     name = "sdxl"
-    version = "1"
+    version = "2"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """A keyframe per request, in order; neighbours of the same recipe are painted together."""
         for recipe, group in batches(requests):
-            work.report(0.0, "loading stable-diffusion-xl")
-            pipeline = load(recipe, work.memory_level)
-            for picture in paint_batch(pipeline, recipe, group, work):
+            budget = int(diffusion.number_setting(group[0], "reroll", 0, 0, 16))
+            pictures = [*painted(recipe, group, work)]
+            if budget:
+                pictures = alike(recipe, group, pictures, budget, work)
+            for picture in pictures:
                 yield Still(picture)
+
+
+def painted(recipe: Recipe, requests: Sequence[ClipRequest], work: Work) -> Iterator[Frame]:
+    """The keyframes of requests of one recipe."""
+    sheet = character_sheet(recipe, work) if recipe.character.is_known else None
+    work.report(0.0, "loading stable-diffusion-xl")
+    pipeline = load(recipe, work.memory_level)
+    pictures = [*paint_batch(pipeline, recipe, requests, work, sheet)]
+    yield from refined(recipe, requests, pictures, work) if recipe.refiner else pictures
+
+
+def alike(
+    recipe: Recipe, requests: Sequence[ClipRequest], pictures: list[Frame], budget: int, work: Work
+) -> list[Frame]:
+    """The keyframes with the outliers painted again from other seeds, as often as the budget allows."""
+    from bridge.engines import similarity
+
+    sheet = character_sheet(recipe, work) if recipe.character.is_known else None
+    model = models.Model.named(dict(requests[0].settings).get("likeness_model"), similarity.CLIP)
+
+    def again(index: int, attempt: int) -> Frame:
+        seed = (requests[index].seed + 7919 * attempt) % 2**31
+        return next(painted(recipe, [dataclasses.replace(requests[index], seed=seed)], work))
+
+    kept = similarity.reroll_outliers(pictures, sheet, similarity.Judge(model), again, budget)
+    for request, score in zip(requests, kept.scores, strict=True):
+        work.report(0.9, f"{request.shot_id}: keyframe likeness {score.mean:.2f}")
+    return kept.pictures
 
 
 def batches(requests: Sequence[ClipRequest]) -> Iterator[tuple[Recipe, list[ClipRequest]]]:
@@ -125,53 +221,44 @@ def load(recipe: Recipe, memory_level: int) -> Any:
     import diffusers
     import torch
 
-    from_image = recipe.character_sha256 is not None
-
     def build() -> Any:
         dtype = devices.precision(devices.best_device())
-        kind = diffusers.StableDiffusionXLImg2ImgPipeline if from_image else diffusers.StableDiffusionXLPipeline
+        sheet = recipe.from_image
+        kind = diffusers.StableDiffusionXLImg2ImgPipeline if sheet else diffusers.StableDiffusionXLPipeline
         parts = {}
         if dtype is torch.float16 and recipe.model.source == BASE.source:
             # SDXL's own decoder overflows in half precision, and would be run in single precision, far slower
             parts["vae"] = models.load(diffusers.AutoencoderKL, HALF_SAFE_DECODER, dtype=dtype)
         pipeline = models.load(kind, recipe.model, dtype=dtype, **parts)
         pipeline.set_progress_bar_config(disable=True)
-        add_loras(pipeline, recipe.loras)
+        models.add_loras(pipeline, (*recipe.few_steps.loras, *recipe.loras))
+        recipe.few_steps.schedule(pipeline)
+        if recipe.adapter_files:
+            models.add_ip_adapters(pipeline, recipe.adapters, recipe.adapter_files)
         return pipeline
 
-    key = ("sdxl", recipe.model, recipe.loras, from_image)
+    adapters = (recipe.adapters, recipe.adapter_files)
+    key = ("sdxl", recipe.model, recipe.few_steps, recipe.loras, adapters, recipe.from_image)
     need = models.sized(footprints.SDXL, recipe.model)
     return SHELF.take(key, need, recipe.memory, memory_level, build).pipeline
 
 
-def add_loras(pipeline: Any, loras: tuple[tuple[str, float], ...]) -> None:
-    """Loads LoRA files and gives each its weight.
+def paint_batch(
+    pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest], work: Work, sheet: Frame | None = None
+) -> Iterator[Frame]:
+    """The keyframes of requests of one recipe, in one run.
 
-    Raises:
-        BadInput: a file is no LoRA for this model.
+    Args:
+        sheet: the character's picture, if the recipe has a character.
     """
-    for i, (file, _) in enumerate(loras):
-        path = Path(file).expanduser()
-        try:
-            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=f"lora{i}")
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise BadInput(f"{path} could not be used as a LoRA for this model ({error}).") from error
-    if loras:
-        pipeline.set_adapters([f"lora{i}" for i in range(len(loras))], [weight for _, weight in loras])
-
-
-def paint_batch(pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest], work: Work) -> Iterator[Frame]:
-    """The keyframes of requests of one recipe, in one run."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"width": recipe.width_px, "height": recipe.height_px}
     steps = recipe.steps
-    if recipe.character_sha256:
-        sheet = character_sheet(work.file(recipe.character_sha256), recipe)
-        options |= {"image": [sheet] * len(requests), "strength": recipe.character_strength}
-        steps = max(1, int(recipe.steps * recipe.character_strength))
-    else:
-        options |= {"width": recipe.width_px, "height": recipe.height_px}
-    if recipe.style_strength:
-        options |= style_options(pipeline, recipe, requests, work)
+    if recipe.from_image:
+        assert sheet is not None
+        options = {"image": [_pil(sheet)] * len(requests), "strength": recipe.character.strength}
+        steps = max(1, int(recipe.steps * recipe.character.strength))
+    if recipe.adapter_files:
+        options |= adapter_options(pipeline, recipe, len(requests), sheet, work)
     output = pipeline(
         prompt=[request.prompt for request in requests],
         negative_prompt=[request.negative_prompt for request in requests],
@@ -185,30 +272,94 @@ def paint_batch(pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest], 
     yield from diffusion.to_frames(output.images, "stable-diffusion-xl")
 
 
-def character_sheet(path: Path, recipe: Recipe) -> Any:
-    """The character's picture at the keyframe's size, as a PIL image."""
-    from PIL import Image
-
+def character_sheet(recipe: Recipe, work: Work) -> Frame:
+    """The character's picture at the keyframe's size: the one that was given, or painted once from its prompt."""
     from bridge import cover
 
-    picture = diffusion.resized(cover.load(path), recipe.width_px, recipe.height_px)
-    return Image.fromarray(picture)
+    if recipe.character.sha256:
+        picture = cover.load(work.file(recipe.character.sha256))
+        return diffusion.resized(picture, recipe.width_px, recipe.height_px)
+    key = (recipe.model, recipe.few_steps, recipe.loras, recipe.character, recipe.width_px, recipe.height_px)
+    if key not in _SHEETS:
+        _SHEETS.clear()
+        _SHEETS[key] = paint_sheet(recipe, work)
+    return _SHEETS[key]
 
 
-def style_options(pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest], work: Work) -> dict[str, Any]:
-    """IP-Adapter, style only, from the album cover; its embedding is computed once for all shots."""
-    from PIL import Image
+_SHEETS: dict[Any, Frame] = {}
+"""the one that was painted last"""
 
-    from bridge import cover
 
-    if getattr(pipeline, "image_encoder", None) is None:
-        path = ADAPTERS.local()
-        pipeline.load_ip_adapter(
-            str(path or ADAPTERS.source), subfolder="sdxl_models", weight_name="ip-adapter_sdxl.safetensors"
-        )
-    pipeline.set_ip_adapter_scale({"up": {"block_0": [0.0, recipe.style_strength, 0.0]}})
-    picture = Image.fromarray(cover.load(work.file(requests[0].cover_sha256)))
-    embeds = pipeline.prepare_ip_adapter_image_embeds(
-        picture, None, pipeline.device, len(requests), recipe.guidance > 1.0
+def paint_sheet(recipe: Recipe, work: Work) -> Frame:
+    """Paints the character sheet, with nothing of the shots in it."""
+    nobody = dataclasses.replace(recipe.character, prompt="")
+    plain = dataclasses.replace(recipe, character=nobody, style_strength=0.0)
+    work.report(0.0, "painting the character sheet")
+    pipeline = load(plain, work.memory_level)
+    output = pipeline(
+        prompt=f"{recipe.character.prompt}, character sheet, full body, front view, plain background",
+        negative_prompt="crowd, text, watermark",
+        width=recipe.width_px,
+        height=recipe.height_px,
+        num_inference_steps=recipe.steps,
+        guidance_scale=recipe.guidance,
+        generator=diffusion.generator(recipe.character.seed),
+        callback_on_step_end=diffusion.StepReport(work, "painting the character sheet", recipe.steps, 0.0, 0.3),
+        output_type="np",
     )
+    return diffusion.to_frames(output.images, "stable-diffusion-xl")[0]
+
+
+def adapter_options(pipeline: Any, recipe: Recipe, count: int, sheet: Frame | None, work: Work) -> dict[str, Any]:
+    """IP-Adapter's options: style only from the album cover, the face from the sheet; computed once for all shots."""
+    from bridge import cover
+
+    scales: list[Any] = []
+    pictures: list[Any] = []
+    if STYLE_ADAPTER in recipe.adapter_files:
+        # only this block's layer carries style, not content (Wang et al. 2024, InstantStyle)
+        scales.append({"up": {"block_0": [0.0, recipe.style_strength, 0.0]}})
+        pictures.append(_pil(cover.load(work.file(recipe.cover_sha256))))
+    if FACE_ADAPTER in recipe.adapter_files:
+        assert sheet is not None
+        scales.append(recipe.character.face_strength)
+        pictures.append(_pil(sheet))
+    pipeline.set_ip_adapter_scale(scales)
+    embeds = pipeline.prepare_ip_adapter_image_embeds(pictures, None, pipeline.device, count, recipe.guidance > 1.0)
     return {"ip_adapter_image_embeds": embeds}
+
+
+def refined(recipe: Recipe, requests: Sequence[ClipRequest], pictures: list[Frame], work: Work) -> Iterator[Frame]:
+    """The keyframes with their fine detail painted again by the refiner."""
+    import diffusers
+
+    assert recipe.refiner
+
+    def build() -> Any:
+        dtype = devices.precision(devices.best_device())
+        pipeline = models.load(diffusers.StableDiffusionXLImg2ImgPipeline, recipe.refiner, dtype=dtype)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    need = models.sized(footprints.SDXL, recipe.refiner)
+    pipeline = SHELF.take(("refiner", recipe.refiner), need, recipe.memory, work.memory_level, build).pipeline
+    steps = max(1, int(recipe.steps * recipe.refiner_strength))
+    for request, picture in zip(requests, pictures, strict=True):
+        output = pipeline(
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt,
+            image=_pil(picture),
+            strength=recipe.refiner_strength,
+            num_inference_steps=max(recipe.steps, math.ceil(1 / recipe.refiner_strength)),
+            guidance_scale=max(recipe.guidance, 1.0),
+            generator=diffusion.generator(request.seed),
+            callback_on_step_end=diffusion.StepReport(work, "refining", steps, 0.8, 1.0),
+            output_type="np",
+        )
+        yield diffusion.to_frames(output.images, "the refiner")[0]
+
+
+def _pil(picture: Frame) -> Any:
+    from PIL import Image
+
+    return Image.fromarray(picture)

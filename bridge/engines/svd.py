@@ -1,47 +1,50 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Animator `svd`: Stable Video Diffusion brings a keyframe to life (Blattmann et al. 2023)."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from blender_addon.protocol import ClipRequest
-from bridge.engines import devices, diffusion, footprints, models
+from bridge import watermark
+from bridge.engines import devices, diffusion, footprints, models, pieces
 from bridge.engines.base import Footage, Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
 from bridge.engines.shelf import SHELF, Kept
 
 XT = models.Model("stabilityai/stable-video-diffusion-img2vid-xt", variant="fp16")
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
+LEAST_FPS = 5
+"""below this, pieces are too far apart to be retimed; it is also the lowest rate that the model was trained with"""
 
 
 class SvdAnimator:
     """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`.
 
     Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-3), compile (yes or no: the first shot
-    waits some minutes, once for a machine, and the others take two thirds of the time).
+    waits some minutes, once for a machine, and the others take two thirds of the time), pieces (a long shot is made in
+    so many), watermark (inpaint, the default, crop or keep).
     """
 
     name = "svd"
-    version = "1"
+    version = "2"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
-        """One clip of as many frames as the model was trained for, spread over the shot's moving part."""
+        """Clips of as many frames as the model was trained for, spread over the shot's moving part."""
         model = models.Model.named(dict(request.settings).get("model"), XT)
         work.report(0.0, "loading stable-video-diffusion")
         compiled = diffusion.yes_setting(request, "compile")
         loaded = load(model, devices.policy_setting(request), work.memory_level, compiled)
         frame_count = loaded.pipeline.unet.config.num_frames
-        fps = Fraction(frame_count) * request.fps / moving_frames(request)
-        frames = run(loaded, request, still, work, frame_count, fps)
-        return Footage(_each(frames), frame_count, fps, holds=False)
 
+        def piece(part: ClipRequest, start: Still, part_work: Work) -> Frame:
+            fps = Fraction(frame_count) * part.fps / pieces.moving_frames(part)
+            return run(loaded, part, start, part_work, frame_count, fps)
 
-def moving_frames(request: ClipRequest) -> int:
-    """How many of the shot's frames move; at least two, so that a rate exists."""
-    return max(2, request.frame_count - request.hold_frames)
+        count = pieces.piece_count(request, Fraction(frame_count, LEAST_FPS))
+        frames = pieces.made_in_pieces(request, still, work, count, piece)
+        frames = watermark.removed(frames, request, work, "inpaint")
+        fps = Fraction(len(frames)) * request.fps / pieces.moving_frames(request)
+        return Footage(iter(frames), len(frames), fps, holds=False)
 
 
 def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int, compiled: bool = False) -> Kept:
@@ -101,10 +104,6 @@ def model_size(request: ClipRequest) -> tuple[int, int]:
     scale = diffusion.number_setting(request, "scale", 1.0, 0.05, 2.0)
     sides = [max(64, round(side * scale / 64) * 64) for side in (LONG_SIDE_PX, SHORT_SIDE_PX)]
     return (sides[0], sides[1]) if request.width_px >= request.height_px else (sides[1], sides[0])
-
-
-def _each(frames: Frame) -> Iterator[Frame]:
-    yield from np.asarray(frames)
 
 
 def _pil(picture: Frame) -> Any:

@@ -137,3 +137,15 @@ def save_camera_lora(path: Path) -> Path:
         weights[f"{place}.{part}.lora_B.weight"] = torch.randn(16, 4)
     save_file(weights, path)
     return path
+
+
+def save_painter_lora(path: Path) -> Path:
+    """A LoRA on one cross-attention of the tiny SDXL."""
+    torch.manual_seed(2)
+    place = "unet.up_blocks.0.attentions.0.transformer_blocks.0.attn2"
+    weights = {}
+    for part, width in (("to_q", 32), ("to_k", 64), ("to_v", 64)):
+        weights[f"{place}.{part}.lora_A.weight"] = torch.randn(4, width)
+        weights[f"{place}.{part}.lora_B.weight"] = torch.randn(32, 4)
+    save_file(weights, path)
+    return path
