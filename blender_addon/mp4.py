@@ -49,15 +49,22 @@ def move_index_first(path: Path) -> None:
             if box.kind in (b"stco", b"co64"):
                 _shift_table(moov, box, index.size)
         beside = path.with_name(path.name + "~")
-        with beside.open("wb") as out:
-            for box in boxes:
-                if box.kind == b"ftyp":
-                    _copy(file, box, out)
-            out.write(moov)
-            for box in boxes:
-                if box.kind not in (b"ftyp", b"moov"):
-                    _copy(file, box, out)
-    beside.replace(path)
+        try:
+            _write(file, boxes, moov, beside)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, boxes: list[Box], moov: bytes, beside: Path) -> None:
+    with beside.open("wb") as out:
+        for box in boxes:
+            if box.kind == b"ftyp":
+                _copy(file, box, out)
+        out.write(moov)
+        for box in boxes:
+            if box.kind not in (b"ftyp", b"moov"):
+                _copy(file, box, out)
 
 
 def frame_count(path: Path) -> int:

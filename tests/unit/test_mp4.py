@@ -53,6 +53,18 @@ def test_a_file_that_is_so_already_is_left_alone(video):
     assert video.stat() == stat
 
 
+def test_a_full_disk_leaves_the_file_and_nothing_else(video, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    whole = video.read_bytes()
+    monkeypatch.setattr(mp4, "_copy", fail)
+    with pytest.raises(OSError, match="No space"):
+        mp4.move_index_first(video)
+    assert [path.name for path in video.parent.iterdir()] == ["video.mp4"]
+    assert video.read_bytes() == whole
+
+
 def test_frames_are_counted_on_the_video_track(video):
     assert mp4.frame_count(video) == FRAMES
 
