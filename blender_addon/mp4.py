@@ -56,7 +56,7 @@ def move_index_first(path: Path) -> None:
             beside.unlink(missing_ok=True)
 
 
-def _write(file: BinaryIO, boxes: list[Box], moov: bytes, beside: Path) -> None:
+def _write(file: BinaryIO, boxes: list[Box], moov: bytearray, beside: Path) -> None:
     with beside.open("wb") as out:
         for box in boxes:
             if box.kind == b"ftyp":
