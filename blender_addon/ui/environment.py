@@ -142,7 +142,7 @@ def _installed(folder: Path) -> int:
 
 def clean() -> dict[str, str]:
     """Our environment without what Blender's own Python was told."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PIP_", "VIRTUAL_"))}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
 
 
 class _Runner:

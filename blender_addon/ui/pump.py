@@ -70,7 +70,7 @@ def tick() -> float:
         pace.watched_at_s = now_s
         watch.look(scene)
     if pace.may_redraw(now_s):
-        landed = takes.land_next()
+        landed = takes.land_some()
         if (scene is not None and shots.refresh(scene)) or landed or _changed:
             _changed.clear()
             pace.redraw(now_s)

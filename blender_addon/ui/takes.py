@@ -5,6 +5,7 @@ A clip's landing is no step of the editor's, so undo must not take it away: what
 here, and what undo or redo left without it gets it again (`reconcile`).
 """
 
+import time
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -39,12 +40,14 @@ asked: dict[str, tuple[int, str]] = {}
 """the scene and the shot of each job that this session asked for and that has not landed"""
 
 
-def land_next() -> bool:
-    """Lands the clip that waits for longest; whether there was one."""
-    if not waiting:
-        return False
-    land(waiting.popleft())
-    return True
+def land_some(limit_s: float = 0.06) -> int:
+    """Lands clips that wait, oldest first, until the time is up; how many. One redraw shows them all."""
+    end_s = time.perf_counter() + limit_s
+    count = 0
+    while waiting and (count == 0 or time.perf_counter() < end_s):
+        land(waiting.popleft())
+        count += 1
+    return count
 
 
 def land(landing: Landing) -> None:
@@ -54,7 +57,6 @@ def land(landing: Landing) -> None:
     scene = properties.find_scene(landing.scene_uid)
     if scene is not None:
         _apply(scene, landing)
-        shots.refresh(scene)
 
 
 def _apply(scene: Any, landing: Landing) -> None:
