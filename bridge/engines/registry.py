@@ -158,7 +158,7 @@ class Engine:
 
 def engines() -> tuple[EngineStatus, ...]:
     """Every engine of the table and what it lacks here. Imports none of them."""
-    return tuple(_status(entry) for entry in TABLE)
+    return tuple(_status(row) for row in TABLE)
 
 
 def load(name: str) -> Engine:
@@ -167,14 +167,19 @@ def load(name: str) -> Engine:
     Raises:
         BadInput: there is no such engine, or it lacks something here.
     """
-    entry = _entry(name)
-    if lack := _missing(entry):
+    row = entry(name)
+    if lack := _missing(row):
         raise BadInput(f"The engine {name!r} cannot run here: it needs {lack}.")
-    return Engine(painter=_make(entry.painter), animator=_make(entry.animator))
+    return Engine(painter=_make(row.painter), animator=_make(row.animator))
 
 
-def _entry(name: str) -> Entry:
-    table = {entry.name: entry for entry in TABLE}
+def entry(name: str) -> Entry:
+    """The row of this name.
+
+    Raises:
+        BadInput: there is none.
+    """
+    table = {row.name: row for row in TABLE}
     if name in table:
         return table[name]
     nearest = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
@@ -182,28 +187,28 @@ def _entry(name: str) -> Entry:
     raise BadInput(f"There is no engine {name!r}. {hint} `beatboard engines` lists them.")
 
 
-def _status(entry: Entry) -> EngineStatus:
-    lack = _missing(entry)
-    return EngineStatus(entry.name, not lack, lack, entry.description, memory(entry))
+def _status(row: Entry) -> EngineStatus:
+    lack = _missing(row)
+    return EngineStatus(row.name, not lack, lack, row.description, memory(row))
 
 
-def memory(entry: Entry) -> str:
-    """What the entry's models need of a GPU, one sentence; empty if it needs none."""
-    if not entry.footprints:
+def memory(row: Entry) -> str:
+    """What a row's models need of a GPU, one sentence; empty if it needs none."""
+    if not row.footprints:
         return ""
-    least = max(need.offloaded_gib for need in entry.footprints)
-    most = max(need.resident_gib for need in entry.footprints)
+    least = max(need.offloaded_gib for need in row.footprints)
+    most = max(need.resident_gib for need in row.footprints)
     return (
         f"{least:.0f} GiB of GPU memory, one part at a time; {most:.0f} GiB for full speed; less works layer by layer"
     )
 
 
-def _missing(entry: Entry) -> str:
-    lacking = [package for package in entry.packages if importlib.util.find_spec(package) is None]
+def _missing(row: Entry) -> str:
+    lacking = [package for package in row.packages if importlib.util.find_spec(package) is None]
     if lacking:
-        source = f" (pip install 'beatboard[{entry.extra}]')" if entry.extra else ""
+        source = f" (pip install 'beatboard[{row.extra}]')" if row.extra else ""
         return ", ".join(lacking) + source
-    return ", ".join(f"the environment variable {key}" for key in entry.keys if not os.environ.get(key))
+    return ", ".join(f"the environment variable {key}" for key in row.keys if not os.environ.get(key))
 
 
 def _make(place: str) -> Any:

@@ -45,7 +45,7 @@ class Kept:
 class Embedder(Protocol):
     """Sees pictures as directions."""
 
-    def __call__(self, pictures: Sequence[Frame]) -> list[Embedding]: ...
+    def __call__(self, pictures: Sequence[Frame], /) -> list[Embedding]: ...
 
 
 class Judge:

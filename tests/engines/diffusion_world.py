@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -48,7 +49,9 @@ def save_picture(path: Path, **shape: int) -> Path:
     return path
 
 
-def request_for(engine="test", *, seed=1, motion=100, frame_count=24, hold_frames=0, kind=ShotKind.MOTION, **options):
+def request_for(
+    engine: Any = "test", *, seed=1, motion=100, frame_count=24, hold_frames=0, kind: Any = ShotKind.MOTION, **options
+):
     """A small clip request; the engine's options are given by name."""
     return ClipRequest(
         engine=engine,

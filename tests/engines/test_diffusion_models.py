@@ -53,7 +53,7 @@ def test_sdxl_paints_the_same_alone_and_in_a_batch(sdxl, work):
     alone = [next(SdxlPainter().paint([request], work)).rgb for request in requests]
     for one, other in zip(together, alone, strict=True):
         assert np.abs(one.astype(int) - other).max() <= 1
-    assert not np.array_equal(*together)
+    assert not np.array_equal(together[0], together[1])
 
 
 def test_tiling_spares_memory_and_keeps_the_picture(sdxl, work):

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a generation will take, before it starts: time, memory, money."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from blender_addon.protocol import ClipRequest
+from bridge import settings
+from bridge.engines import registry
+from bridge.jobs.executor import Device, DeviceKind
+from bridge.jobs.speeds import Speeds
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known."""
+
+    shots: int
+    frames: int
+    device: str
+    seconds: float | None
+    """with all devices at work; None if this machine has never made such a clip"""
+    peak_memory_gib: float | None
+    """measured, of one device"""
+    needs: str
+    """what the engine's models need of a GPU, from their sizes; empty if nothing"""
+    cost: str
+    """list price, for engines that cost money"""
+    missing: str
+    """what the engine lacks here; empty if nothing"""
+
+
+def outlook(requests: Sequence[ClipRequest]) -> Outlook:
+    """What these shots of one engine will take on this machine."""
+    name = requests[0].engine
+    status = next(one for one in registry.engines() if one.name == name)
+    devices = _devices(name, len(requests))
+    speeds = Speeds(settings.store_folder() / "speeds.db")
+    try:
+        measured = speeds.estimate(requests, devices)
+    finally:
+        speeds.close()
+    return Outlook(
+        shots=len(requests),
+        frames=sum(request.frame_count for request in requests),
+        device=f"{len(devices)} x {devices[0].model}",
+        seconds=measured.seconds if measured else None,
+        peak_memory_gib=measured.peak_memory_bytes / 2**30 if measured else None,
+        needs=status.memory,
+        cost=str(_cost(requests)) if name.endswith("-runway") else "",
+        missing=status.missing,
+    )
+
+
+def _devices(engine: str, count: int) -> list[Device]:
+    from bridge.jobs.devices import cpus, gpus, kind_for
+
+    return list(gpus() if kind_for(engine) is DeviceKind.GPU else cpus())[:count]
+
+
+def _cost(requests: Sequence[ClipRequest]) -> object:
+    from bridge.engines import runway
+
+    return runway.cost_of(requests)
