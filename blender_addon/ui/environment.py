@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .tasks import Problem
@@ -51,16 +52,19 @@ class Environment:
     def is_ready(self) -> bool:
         """Whether it has what this version of the extension needs."""
         try:
-            return (self.folder / _MARK).read_text() == self._fingerprint() and self.python.exists()
+            return (self.folder / _MARK).read_text() == _fingerprint(self.requirements) and self.python.exists()
         except OSError:
             return False
 
-    def _fingerprint(self) -> str:
-        return hashlib.sha256(self.requirements.read_bytes()).hexdigest()
-
     def mark_ready(self) -> None:
         """Notes that all is there."""
-        (self.folder / _MARK).write_text(self._fingerprint())
+        (self.folder / _MARK).write_text(_fingerprint(self.requirements))
+
+
+@cache
+def _fingerprint(requirements: Path) -> str:
+    """Of a file that doesn't change while Blender runs; asked for with every redraw."""
+    return hashlib.sha256(requirements.read_bytes()).hexdigest()
 
 
 def set_up(environment: Environment, tell: Callable[[float, str], None]) -> None:

@@ -186,3 +186,43 @@ def test_the_managed_environment_is_ready_only_for_its_packages(tmp_path):
 def test_the_extension_folder_is_its_source():
     assert (preferences.SOURCE / "blender_manifest.toml").is_file()
     assert (preferences.SOURCE / "bridge" / "server.py").is_file()
+
+
+def test_no_fitting_python_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    with pytest.raises(tasks.Problem, match=r"No Python 3\.11.* was found\. Install one, or uv"):
+        environment.find_python()
+
+
+def test_a_set_up_that_stops_says_why_and_goes_on_next_time(tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    (source / "requirements").mkdir(parents=True)
+    (source / "requirements" / "base.txt").write_text("bpy==5.0.1 \\\n    --hash=sha256:0\nno such package\n")
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None if name == "uv" else sys.executable)
+    made = environment.Environment(tmp_path / "user" / "environment", source)
+    told = []
+    with pytest.raises(tasks.Problem, match=r"The set-up stopped: .*The log has more: "):
+        environment.set_up(made, lambda progress, stage: told.append(progress))
+    assert made.python.exists()
+    assert not made.is_ready
+    assert "bpy" not in (made.folder / "requirements.txt").read_text()
+    assert "no such package" in made.log.read_text()
+    assert told == sorted(told)
+
+
+def test_redraws_are_as_rare_as_they_are_dear():
+    from blender_addon.ui import pump
+
+    pace = pump.Pace()
+    pace.measure(100.0)
+    assert pace.may_redraw(100.0)
+    pace.redraw(100.0)
+    pace.measure(100.0 + pump.PERIOD_S)
+    assert not pace.may_redraw(100.2)
+    assert pace.may_redraw(100.0 + pump.REFRESH_S)
+    pace.ticked_at_s = 200.0
+    pace.redraw(200.0)
+    pace.measure(200.0 + pump.PERIOD_S + 0.2)
+    assert pace.cost_s == pytest.approx(0.1)
+    assert not pace.may_redraw(200.0 + 0.9 * 0.1 / pump.SHARE)
+    assert pace.may_redraw(200.0 + 1.1 * 0.1 / pump.SHARE)
