@@ -73,5 +73,6 @@ while read -r -a words; do
 done < <(tail -n +1 -f "$work/hands" --pid="$window")
 wait "$window" || true
 cat "$work/verdict" 2>/dev/null || say "Blender ended early; see $out/blender.log"
-if grep -nE 'Traceback|Error:' "$out/blender.log"; then say "Blender's console has errors: $out/blender.log"; exit 1; fi
+# Blender itself says of some sessions, when it quits, that memory was not freed.
+if grep -nE 'Traceback|Error:' "$out/blender.log" | grep -v 'Not freed memory blocks'; then say "Blender's console has errors: $out/blender.log"; exit 1; fi
 grep -qx ok "$work/verdict"

@@ -147,6 +147,7 @@ def work() -> Iterator[Wait]:
     hands(over(area_of(), 0.9, 0.5))
     yield 0.5
     hands("click --repeat 40 --delay 20 5")  # scrolls the sidebar down to its end
+    hands(over(area_of()))
     yield SETTLE_S
     hands("shot 10-checked")
     yield SETTLE_S
