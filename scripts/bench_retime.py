@@ -66,7 +66,7 @@ def passing(time_s: float) -> Frame:
     mask = np.zeros((SIZE[1], SIZE[0]), np.float32)
     shift = 16  # OpenCV draws to a fraction of a pixel by fixed-point places
     center = (round((330 + 140 * time_s) * 2**shift), round((260 + 20 * time_s) * 2**shift))
-    cv2.circle(mask, center, 110 << shift, 1.0, -1, cv2.LINE_AA, shift)
+    cv2.circle(mask, center, 110 << shift, (1.0,), -1, cv2.LINE_AA, shift)
     mask = cv2.GaussianBlur(mask, (0, 0), 0.7)[..., None]
     return (frame * (1 - mask) + front * mask).astype(np.uint8)
 

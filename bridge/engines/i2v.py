@@ -41,8 +41,8 @@ class Family:
     """the options for the first picture and, where it is given, the last"""
     takes_last: Callable[[Any], bool]
     """whether a model of the family can be given a last picture, from its transformer's configuration"""
-    dropped_frames: int = 0
-    """of the clip's start, which the pipeline leaves out"""
+    dropped_frames: Callable[[Any], int] = lambda config: 0  # noqa: ARG005
+    """how many of the clip's first frames the pipeline leaves out, from its transformer's configuration"""
     extra: Callable[[int], dict[str, Any]] = lambda fps: {}  # noqa: ARG005
     """more options, from the frame rate"""
 
@@ -57,6 +57,10 @@ def _always(config: Any) -> bool:  # noqa: ARG001
 
 def _never(config: Any) -> bool:  # noqa: ARG001
     return False
+
+
+def _hunyuan_drops(config: Any) -> int:
+    return 4 if config.image_condition_type == "latent_concat" else 0
 
 
 def _wan_takes_last(config: Any) -> bool:
@@ -159,6 +163,7 @@ FAMILIES = (
         footprint=footprints.HUNYUAN,
         ends=_first_only,
         takes_last=_never,
+        dropped_frames=_hunyuan_drops,
     ),
 )
 
@@ -204,6 +209,8 @@ def family_of(model: models.Model) -> Family:
     import diffusers
 
     name = models.index_of(diffusers.DiffusionPipeline, model)["_class_name"]
+    if name.startswith("HunyuanVideo15"):
+        raise BadInput(f"{model.source} is HunyuanVideo 1.5, which cannot be stopped or watched at work. Use another.")
     for family in FAMILIES:  # LTX2 stands before LTX
         if name.startswith(family.prefix):
             return family
@@ -256,7 +263,7 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
         negative_prompt=request.negative_prompt,
         width=width_px,
         height=height_px,
-        num_frames=frame_count(family, request) + family.dropped_frames,
+        num_frames=frame_count(family, request) + family.dropped_frames(config),
         num_inference_steps=steps,
         guidance_scale=diffusion.number_setting(request, "guidance", family.guidance, 0.0, 30.0),
         generator=diffusion.generator(request.seed),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shots longer than a model's clip: made in pieces, each of which starts from the last frame of the one before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -57,7 +57,7 @@ def made_in_pieces(
     still: Still,
     work: Work,
     count: int,
-    make: Callable[[ClipRequest, Still, Work], Sequence[Frame]],
+    make: Callable[[ClipRequest, Still, Work], Iterable[Frame]],
 ) -> list[Frame]:
     """The moving part's frames; where two pieces meet, the frame that they share is there once.
 

@@ -328,6 +328,7 @@ def decoded(path: Path, request: ClipRequest) -> list[Frame]:
         GenerationFailed: it is no video.
     """
     import av
+    from av.error import FFmpegError
 
     try:
         with av.open(str(path)) as container:
@@ -339,7 +340,7 @@ def decoded(path: Path, request: ClipRequest) -> list[Frame]:
                 frames.append(cast(Frame, frame.to_ndarray(format="rgb24")))
                 if len(frames) == count:
                     break
-    except (av.FFmpegError, IndexError) as error:
+    except (FFmpegError, IndexError) as error:
         raise GenerationFailed("Runway sent something that is no video. Try again.") from error
     if not frames:
         raise GenerationFailed("Runway sent a video without pictures. Try again.")

@@ -333,16 +333,17 @@ def refined(recipe: Recipe, requests: Sequence[ClipRequest], pictures: list[Fram
     """The keyframes with their fine detail painted again by the refiner."""
     import diffusers
 
-    assert recipe.refiner
+    model = recipe.refiner
+    assert model
 
     def build() -> Any:
         dtype = devices.precision(devices.best_device())
-        pipeline = models.load(diffusers.StableDiffusionXLImg2ImgPipeline, recipe.refiner, dtype=dtype)
+        pipeline = models.load(diffusers.StableDiffusionXLImg2ImgPipeline, model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
-    need = models.sized(footprints.SDXL, recipe.refiner)
-    pipeline = SHELF.take(("refiner", recipe.refiner), need, recipe.memory, work.memory_level, build).pipeline
+    need = models.sized(footprints.SDXL, model)
+    pipeline = SHELF.take(("refiner", model), need, recipe.memory, work.memory_level, build).pipeline
     steps = max(1, int(recipe.steps * recipe.refiner_strength))
     for request, picture in zip(requests, pictures, strict=True):
         output = pipeline(

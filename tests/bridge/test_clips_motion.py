@@ -38,7 +38,7 @@ class Runner:
             for i in range(request.frame_count):
                 x = self.px_per_motion * request.motion * i / 24
                 matrix = np.array([[1.0, 0, -x], [0, 1.0, 0]])
-                yield cv2.warpAffine(still.rgb, matrix, (request.width_px, request.height_px))
+                yield np.asarray(cv2.warpAffine(still.rgb, matrix, (request.width_px, request.height_px)), np.uint8)
 
         return Footage(frames(), request.frame_count, Fraction(24))
 

@@ -10,7 +10,7 @@ from diffusion_world import FakeWork, request_for
 
 from bridge.engines.sdxl import SdxlPainter
 from bridge.engines.svd import SvdAnimator
-from bridge.errors import BadInput, Cancelled
+from bridge.errors import BadInput, Cancelled, GenerationFailed
 
 pytestmark = pytest.mark.torch
 
@@ -95,3 +95,15 @@ def test_a_long_shot_is_made_in_pieces(svd, still, work):
     assert len(frames) == 9, "two clips of five that share a frame"
     assert footage.fps * 2 == 9
     assert any(stage.startswith("piece 2 of 2: animating") for stage in work.stages)
+
+
+def test_pictures_that_are_no_numbers_are_told(still, work, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = tiny_models.save_svd(tmp_path / "svd")
+    path = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    weights["decoder.conv_in.bias"] = weights["decoder.conv_in.bias"] * float("nan")
+    save_file(weights, path)
+    with pytest.raises(GenerationFailed, match="pictures that are no numbers"):
+        SvdAnimator().animate(request_for(model=folder, **(SMALL | {"steps": 1})), still, work)

@@ -75,7 +75,7 @@ def test_it_learns_the_pictures_and_the_painter_uses_it(training, sdxl, tmp_path
                 losses.append(float(stage.rpartition(" ")[2]))
 
         one_image = replace(
-            training, images=training.images[:1], steps=40, checkpoint_every=100, learning_rate=learning_rate
+            training, images=training.images[:1], steps=25, checkpoint_every=100, learning_rate=learning_rate
         )
         train(one_image, tmp_path / name, listen)
         return losses[-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 import diffusers
 import torch
 import transformers
-from tiny_models import clip_vision
+from tiny_models import clip_text, clip_tokenizer, clip_vision
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 WORDS = ["<pad>", "</s>", "<unk>", "<bos>", *"abcdefghijklmnopqrstuvwxyz"]
@@ -256,5 +256,66 @@ def save_cogvideox(folder: Path, learned: bool = False) -> Path:
         vae=vae,
         transformer=transformer,
         scheduler=diffusers.CogVideoXDDIMScheduler(),
+    ).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def save_hunyuan(folder: Path) -> Path:
+    torch.manual_seed(0)
+    marks = ("<image>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>")
+    words = {word: i for i, word in enumerate([*WORDS, *marks])}
+    backend = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>", additional_special_tokens=list(marks)
+    )
+    text = transformers.LlamaConfig(
+        hidden_size=16, intermediate_size=16, num_attention_heads=2, num_hidden_layers=3, vocab_size=64, pad_token_id=0
+    )
+    vision = transformers.CLIPVisionConfig(
+        hidden_size=8,
+        intermediate_size=8,
+        projection_dim=8,
+        num_attention_heads=2,
+        num_hidden_layers=2,
+        image_size=336,
+        patch_size=14,
+    )
+    llava = transformers.LlavaConfig(
+        vision_config=vision, text_config=text, image_token_index=words["<image>"], pad_token_id=0
+    )
+    transformer = diffusers.HunyuanVideoTransformer3DModel(
+        in_channels=2 * 4 + 1,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=10,
+        num_layers=1,
+        num_single_layers=1,
+        num_refiner_layers=1,
+        patch_size=2,
+        patch_size_t=1,
+        guidance_embeds=False,
+        text_embed_dim=16,
+        pooled_projection_dim=32,
+        rope_axes_dim=(2, 4, 4),
+        image_condition_type="latent_concat",
+    )
+    vae = diffusers.AutoencoderKLHunyuanVideo(
+        latent_channels=4,
+        down_block_types=("HunyuanVideoDownBlock3D",) * 4,
+        up_block_types=("HunyuanVideoUpBlock3D",) * 4,
+        block_out_channels=(8, 8, 8, 8),
+        layers_per_block=1,
+        norm_num_groups=4,
+    )
+    diffusers.HunyuanVideoImageToVideoPipeline(
+        text_encoder=transformers.LlavaForConditionalGeneration(llava),
+        tokenizer=tokenizer,
+        transformer=transformer,
+        vae=vae,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=7.0),
+        text_encoder_2=clip_text(),
+        tokenizer_2=clip_tokenizer(folder / "words"),
+        image_processor=transformers.CLIPImageProcessor(crop_size=336, size=336),
     ).save_pretrained(folder, safe_serialization=True)
     return folder
