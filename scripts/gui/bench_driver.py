@@ -65,7 +65,7 @@ def lay_out() -> None:
     frames = int(FPS * BEATS_PER_SHOT / 2)
     motion, wide = protocol.ShotKind.MOTION, protocol.Framing.WIDE
     planned = tuple(
-        protocol.Shot(f"s{i:02d}", i * frames, frames, 1 + i % 3, motion, wide, 0, f"shot {i}", "", i, 90)
+        protocol.Shot(f"s{i:02d}", i * frames, frames, 1 + i % 3, motion, wide, 0, f"slowly {i}", "", i, 90)
         for i in range(SHOTS)
     )
     cover = hashlib.sha256(Path(COVER).read_bytes()).hexdigest()
