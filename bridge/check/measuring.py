@@ -56,7 +56,7 @@ def check(
     seen = watch(video, container.video, lambda done: report(0.1 + 0.8 * done, "watching the video"))
     report(0.9, "comparing with the cover")
     cuts = _cuts(seen, container.video, place.start_s, analysis)
-    shots = _shots(seen, container.video, place.start_s, analysis)
+    shots = _shots(_edges(seen, plan), seen, container.video, place.start_s, analysis)
     measures: list[Measure] = [
         *file_measures(container, seen.damaged_packets, plan),
         *place.measures,
@@ -114,8 +114,16 @@ def _cuts(seen: Watched, track: VideoTrack, start_s: float | None, analysis: Son
     return tuple(found)
 
 
-def _shots(seen: Watched, track: VideoTrack, start_s: float | None, analysis: SongAnalysis) -> tuple[ShotMotion, ...]:
-    edges = [0, *seen.cuts, seen.frame_count]
+def _edges(seen: Watched, plan: EditPlan | None) -> list[int]:
+    """Where shots begin, and the end: every cut seen, and the planned ones that are too soft to be seen."""
+    planned = {shot.start_frame for shot in plan.shots[1:] if shot.start_frame < seen.frame_count} if plan else set()
+    others = {cut for cut in seen.cuts if not planned & {cut - 1, cut, cut + 1}}
+    return [0, *sorted(planned | others), seen.frame_count]
+
+
+def _shots(
+    edges: Sequence[int], seen: Watched, track: VideoTrack, start_s: float | None, analysis: SongAnalysis
+) -> tuple[ShotMotion, ...]:
     shots = []
     for first, end in pairwise(edges):
         begin_s, end_s = _time_of(first, track), _time_of(end, track)

@@ -74,7 +74,7 @@ def test_every_failure_says_what_to_do(folder: Path):
         ({"motion": (3.4, 4.0, 0.5, 5.2, 5.8, 1.9)}, {"motion follows energy"}),
         ({"sound_codec": None}, {"the song"}),
     ],
-    ids=", ".join,
+    ids=lambda names: ", ".join(sorted(names)),
 )
 def test_the_fault_and_nothing_else(folder: Path, changes: dict[str, object], names: set[str]):
     made = dataclasses.replace(SQUARE, **changes)  # pyright: ignore[reportArgumentType]

@@ -51,7 +51,7 @@ def test_a_good_file_holds(tmp_path: Path):
         ({"fps": Fraction(25)}, {"frame rate", "length"}),
         ({"bars": 3}, {"length"}),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_the_fault_and_nothing_else(tmp_path: Path, changes: dict[str, object], names: set[str]):
     made = dataclasses.replace(SHORT, **changes)  # pyright: ignore[reportArgumentType]
