@@ -15,11 +15,12 @@ import bpy
 from . import connection, generate, properties, shots, takes, tasks, watch
 
 PERIOD_S = 0.1
+AT_ONCE_S = 0.001
 REFRESH_S = 0.3
-SLOWEST_REFRESH_S = 5.0
+SLOWEST_REFRESH_S = 8.0
 RECONNECT_S = 5.0
 WATCH_S = 4.0
-SHARE = 0.04
+SHARE = 0.02
 """of the main thread's time, for redraws that we ask for"""
 
 
@@ -27,7 +28,6 @@ SHARE = 0.04
 class Pace:
     """When each thing was done last, and how long Blender is busy after a redraw was asked for."""
 
-    ticked_at_s: float = 0.0
     redrawn_at_s: float = 0.0
     reconnected_at_s: float = 0.0
     watched_at_s: float = 0.0
@@ -35,11 +35,10 @@ class Pace:
     is_drawing: bool = False
 
     def measure(self, now_s: float) -> None:
-        """Called at each tick: the wait for the tick after a redraw is what the redraw cost."""
+        """Called at each tick: after a redraw was asked for, the next one is due at once, so what passed is its cost."""
         if self.is_drawing:
-            self.cost_s = 0.5 * self.cost_s + 0.5 * max(0.0, now_s - self.ticked_at_s - PERIOD_S)
+            self.cost_s = 0.5 * self.cost_s + 0.5 * (now_s - self.redrawn_at_s)
             self.is_drawing = False
-        self.ticked_at_s = now_s
 
     def may_redraw(self, now_s: float) -> bool:
         """Whether the last redraw was long enough ago."""
@@ -73,7 +72,8 @@ def tick() -> float:
         landed = takes.land_some()
         if (scene is not None and shots.refresh(scene)) or landed or _changed:
             _changed.clear()
-            pace.redraw(now_s)
+            pace.redraw(time.monotonic())
+            return AT_ONCE_S
     return PERIOD_S
 
 
