@@ -35,7 +35,7 @@ class Pace:
     is_drawing: bool = False
 
     def measure(self, now_s: float) -> None:
-        """Called at each tick: after a redraw was asked for, the next one is due at once, so what passed is its cost."""
+        """Called at each tick: after a redraw was asked for, the next is due at once, so what passed is its cost."""
         if self.is_drawing:
             self.cost_s = 0.5 * self.cost_s + 0.5 * (now_s - self.redrawn_at_s)
             self.is_drawing = False
