@@ -38,6 +38,10 @@ from bridge.console import Report
 ENERGY_STEP_S = 0.1
 
 
+_NEAR_S = 0.5
+"""a planned cut with a visible one this near has been seen, early or late"""
+
+
 def check(
     video: Path,
     song: Path,
@@ -56,7 +60,7 @@ def check(
     seen = watch(video, container.video, lambda done: report(0.1 + 0.8 * done, "watching the video"))
     report(0.9, "comparing with the cover")
     cuts = _cuts(seen, container.video, place.start_s, analysis)
-    shots = _shots(_edges(seen, plan), seen, container.video, place.start_s, analysis)
+    shots = _shots(_edges(seen, plan, float(container.video.fps)), seen, container.video, place.start_s, analysis)
     measures: list[Measure] = [
         *file_measures(container, seen.damaged_packets, plan),
         *place.measures,
@@ -114,11 +118,12 @@ def _cuts(seen: Watched, track: VideoTrack, start_s: float | None, analysis: Son
     return tuple(found)
 
 
-def _edges(seen: Watched, plan: EditPlan | None) -> list[int]:
+def _edges(seen: Watched, plan: EditPlan | None, fps: float) -> list[int]:
     """Where shots begin, and the end: every cut seen, and the planned ones that are too soft to be seen."""
-    planned = {shot.start_frame for shot in plan.shots[1:] if shot.start_frame < seen.frame_count} if plan else set()
-    others = {cut for cut in seen.cuts if not planned & {cut - 1, cut, cut + 1}}
-    return [0, *sorted(planned | others), seen.frame_count]
+    planned = [shot.start_frame for shot in plan.shots[1:]] if plan else []
+    near = round(_NEAR_S * fps)
+    unseen = [frame for frame in planned if all(abs(frame - cut) > near for cut in seen.cuts)]
+    return [0, *sorted([*seen.cuts, *(frame for frame in unseen if frame < seen.frame_count)]), seen.frame_count]
 
 
 def _shots(
