@@ -79,7 +79,7 @@ class Air:
         scale = (1 - pose.dolly * near) / pose.zoom * _TILE_PX * 0.9 * size
         shift_x = (pose.x * (near - pose.pin) + pose.pan_x + self._drift[0] * clock_s * near) * _TILE_PX * size
         shift_y = (pose.y * (near - pose.pin) + pose.pan_y + self._drift[1] * clock_s * near) * _TILE_PX * size
-        column = self._x * scale + np.float32(shift_x + _TILE_PX / 2)
+        column = self._x * np.float32(scale) + np.float32(shift_x + _TILE_PX / 2)
         row = self._y * np.float32(scale * self._aspect) + np.float32(shift_y + _TILE_PX / 2)
         cloud = cv2.remap(self._tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
         return np.asarray(cloud, np.float32)
