@@ -24,9 +24,9 @@ SAMPLES_PER_S = 2
 MOST_SAMPLES = 240
 _EXACT = 0x4 | 0x40000 | 0x2000 | 0x4000
 """swscale's bicubic with accurate_rnd, full_chroma_int and full_chroma_inp; without them colours are 1 to 2 off"""
-STILL = 0.8
+STILL = 1.2
 """mean difference (0-255) within which two coded pictures show the same"""
-STILL_TILE = 2.5
+STILL_TILE = 3.5
 """the same for the most different tile of 16 x 16"""
 
 
