@@ -115,14 +115,17 @@ def probe(video: Path) -> Container:
 
 def pictures_of(container: av.container.InputContainer) -> av.VideoStream | None:
     """The track with the pictures; a music file's cover art is none."""
-    return next((one for one in container.streams.video if not one.disposition & _COVER_ART), None)
+    return next(
+        (one for one in container.streams.video if one.codec_context is not None and not one.disposition & _COVER_ART),
+        None,
+    )
 
 
 def _read(container: av.container.InputContainer, path: Path) -> Container:
     pictures = pictures_of(container)
     if pictures is None:
         raise BadInput(f"{path.name} has no pictures; give a video file.")
-    sounds = container.streams.audio[0] if container.streams.audio else None
+    sounds = next((one for one in container.streams.audio if one.codec_context is not None), None)
     tracks = {stream.index: _Packets([]) for stream in (pictures, sounds) if stream}
     for packet in container.demux([stream for stream in (pictures, sounds) if stream]):
         if packet.pts is None or not packet.size or packet.is_discard:

@@ -56,7 +56,7 @@ class Placement:
 def read(video: Path) -> Sound | None:
     """Decodes a video's sound as players do; damaged packets are left out. None if there is none."""
     with av.open(str(video), metadata_errors="ignore") as container:
-        if not container.streams.audio:
+        if not any(track.codec_context is not None for track in container.streams.audio):
             return None
         resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
         start_s: float | None = None

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError, InvalidDataError
@@ -63,9 +64,10 @@ def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> A
     must_be_readable(song)
     try:
         with av.open(str(song), options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore") as container:
-            if not container.streams.audio:
+            track = _track(container)
+            if track is None:
                 raise BadInput(f"{song.name} has no audio track; give a song as mp3, wav, flac, ogg, opus or m4a.")
-            return _decode_stream(container, song, sample_rate_hz)
+            return _decode_stream(container, track, song, sample_rate_hz)
     except (FFmpegError, UnicodeError) as error:
         raise BadInput(
             f"{song.name} is not a song that can be decoded ({_reason(error)}); "
@@ -106,11 +108,11 @@ def must_be_readable(song: Path) -> None:
         raise BadInput(f"{song} cannot be read: {error.strerror}; check its permissions.") from error
 
 
-def _decode_stream(container: InputContainer, song: Path, sample_rate_hz: int | None) -> Audio:
+def _decode_stream(container: InputContainer, track: AudioStream, song: Path, sample_rate_hz: int | None) -> Audio:
     chunks: list[Series] = []
     length = 0
     resampler: _Resampler | None = None
-    for frame in _frames(container):
+    for frame in _frames(container, track):
         if frame.sample_rate not in _SOURCE_RATES_HZ:
             raise BadInput(f"{song.name} has a sample rate of {frame.sample_rate} Hz, which is no song's; convert it.")
         if resampler is None:
@@ -129,10 +131,15 @@ def _decode_stream(container: InputContainer, song: Path, sample_rate_hz: int | 
     return Audio(np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0), resampler.rate_hz)
 
 
-def _frames(container: InputContainer) -> Iterator[AudioFrame]:
-    stream = container.streams.audio[0]
-    stream.codec_context.thread_type = "NONE"  # audio decoders gain nothing from threads
-    packets = container.demux(stream)
+def _track(container: InputContainer) -> AudioStream | None:
+    """The first audio track whose codec is known; a damaged header can name one that nobody knows."""
+    # PyAV's stubs leave out that a stream of an unknown codec has no context.
+    return next((track for track in container.streams.audio if track.codec_context is not None), None)
+
+
+def _frames(container: InputContainer, track: AudioStream) -> Iterator[AudioFrame]:
+    track.codec_context.thread_type = "NONE"  # audio decoders gain nothing from threads
+    packets = container.demux(track)
     while True:
         try:
             packet = next(packets)
