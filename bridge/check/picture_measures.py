@@ -143,7 +143,7 @@ def motion_measures(shots: Sequence[ShotMotion]) -> list[Measure]:
     rank = float(spearmanr(flows, energies).statistic) if len(set(flows)) > 1 else 0.0
     follows = judged(
         Group.MOTION, "motion follows energy", rank, f"rank correlation {rank:.2f} over {len(flows)} shots", "",
-        f"at least {LEAST_RANK_CORRELATION}", rank >= LEAST_RANK_CORRELATION, _motion_advice(shots),
+        f"at least {LEAST_RANK_CORRELATION}", round(rank, 6) >= LEAST_RANK_CORRELATION, _motion_advice(shots),
     )  # fmt: skip
     return [*found, follows]
 
