@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A cover file in, its look out."""
 
-import hashlib
 from pathlib import Path
 
 from blender_addon.protocol import CoverLook
@@ -9,6 +8,7 @@ from bridge.cover.fitting import grade_from_cover
 from bridge.cover.image import load
 from bridge.cover.palette import palette
 from bridge.cover.words import palette_words
+from bridge.files import sha256_of
 
 
 def look(path: str | Path) -> CoverLook:
@@ -19,8 +19,9 @@ def look(path: str | Path) -> CoverLook:
     """
     cover = load(path)
     colors = palette(cover)
-    with Path(path).open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return CoverLook(
-        cover_sha256=sha256, palette=colors, words=palette_words(cover, colors), grade=grade_from_cover(cover)
+        cover_sha256=sha256_of(Path(path)),
+        palette=colors,
+        words=palette_words(cover, colors),
+        grade=grade_from_cover(cover),
     )

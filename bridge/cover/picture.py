@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from blender_addon.protocol import CoverLook, Grade
+from bridge import files
 from bridge.cover.fitting import SKIN
 from bridge.cover.grading import apply_grade
 from bridge.cover.oklab import from_srgb, to_srgb
@@ -33,11 +34,8 @@ def plot(look: CoverLook, cover: Frame, path: str | Path) -> None:
     _draw_picture(figure.add_subplot(grid[0, 2]), both, "greys, hues and skin: ungraded above, graded below")
     _draw_palette(figure.add_subplot(grid[1, :2]), look)
     _draw_curves(figure.add_subplot(grid[1, 2]), look.grade)
-    path = Path(path)
-    beside = path.with_name(path.name + "~")
-    with beside.open("wb") as file:
+    with files.written_beside(Path(path)) as beside, beside.open("wb") as file:
         FigureCanvasAgg(figure).print_png(file)
-    beside.replace(path)
 
 
 def _draw_picture(axes: Axes, picture: Frame, title: str) -> None:

@@ -26,6 +26,7 @@ def analyze(path: str | os.PathLike[str], tracker: str = "bars", report: Report 
     Raises:
         BadInput: the file holds no song, or there is no such tracker.
     """
+    from bridge.files import sha256_of
     from bridge.song import cache, trackers
     from bridge.song.audio import must_be_readable
 
@@ -33,7 +34,7 @@ def analyze(path: str | os.PathLike[str], tracker: str = "bars", report: Report 
     song = Path(path)
     must_be_readable(song)
     ear = trackers.load(tracker)
-    song_sha256 = cache.sha256(song)
+    song_sha256 = sha256_of(song)
     known = cache.load(song_sha256, f"{ear.name}-{ear.version}")
     if known is None:
         from bridge.song.audio import decode

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Analyses kept by the song's sha256 and the tracker's version."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -12,12 +11,6 @@ from blender_addon.protocol import PROTOCOL_VERSION, SongAnalysis
 
 _SUMMARY_VERSION = 3
 """changes whenever the same grid would give other sections, gaps, energy or drop"""
-
-
-def sha256(path: Path) -> str:
-    """Of the file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder() -> Path:

@@ -109,6 +109,6 @@ def _version(checkpoint: str) -> str:
     """Names the weights: the published name, or the file's hash."""
     if checkpoint == _PUBLISHED:
         return checkpoint
-    from bridge.song.cache import sha256
+    from bridge.files import sha256_of
 
-    return sha256(Path(checkpoint))[:12]
+    return sha256_of(Path(checkpoint))[:12]
