@@ -18,6 +18,7 @@ from av.error import EOFError as EndOfFile
 from av.error import FFmpegError, InvalidDataError
 
 from bridge.errors import BadInput
+from bridge.files import written_beside
 
 MAX_DURATION_S = 30 * 60
 MAX_SAMPLE_RATE_HZ = 48_000
@@ -77,19 +78,12 @@ def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> A
 
 def write_wav(audio: Audio, path: str | os.PathLike[str]) -> None:
     """Writes 16-bit PCM; samples beyond full scale are clipped. The file appears whole or not at all."""
-    target = Path(path)
-    beside = target.with_name(target.name + "~")
     pcm = np.round(np.clip(audio.samples, -1.0, 1.0) * 32767).astype("<i2")
-    try:
-        with wave.open(str(beside), "wb") as file:
-            file.setnchannels(pcm.shape[1])
-            file.setsampwidth(2)
-            file.setframerate(audio.sample_rate_hz)
-            file.writeframes(pcm.tobytes())
-        beside.replace(target)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BadInput(f"{target} cannot be written: {error.strerror}; choose another place.") from error
+    with written_beside(Path(path)) as beside, wave.open(str(beside), "wb") as file:
+        file.setnchannels(pcm.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(audio.sample_rate_hz)
+        file.writeframes(pcm.tobytes())
 
 
 def must_be_readable(song: Path) -> None:

@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Analyses kept by the song's sha256 and the tracker's version."""
 
-import os
 from pathlib import Path
-
-import platformdirs
 
 from blender_addon import codec
 from blender_addon.protocol import PROTOCOL_VERSION, SongAnalysis
+from bridge import settings
+from bridge.errors import BadInput
+from bridge.files import write_text
 
 _SUMMARY_VERSION = 3
 """changes whenever the same grid would give other sections, gaps, energy or drop"""
 
 
 def folder() -> Path:
-    """`BEATBOARD_HOME`, or the user's cache folder."""
-    home = os.environ.get("BEATBOARD_HOME")
-    return (Path(home) if home else Path(platformdirs.user_cache_dir("beatboard"))) / "analyses"
+    """Where the analyses are."""
+    return settings.cache_folder() / "analyses"
 
 
 def load(song_sha256: str, tracker: str) -> SongAnalysis | None:
@@ -29,13 +28,11 @@ def load(song_sha256: str, tracker: str) -> SongAnalysis | None:
 
 def save(analysis: SongAnalysis) -> None:
     """Keeps an analysis. A cache that cannot be written is no reason to fail: the analysis is there all the same."""
-    entry = _entry(analysis.song_sha256, analysis.tracker)
-    beside = entry.with_name(f"{entry.name}.{os.getpid()}~")
     try:
+        entry = _entry(analysis.song_sha256, analysis.tracker)
         entry.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(codec.dumps(analysis), encoding="utf-8")
-        beside.replace(entry)
-    except OSError:
+        write_text(entry, codec.dumps(analysis))
+    except (OSError, BadInput):
         return
 
 

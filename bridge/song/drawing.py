@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from blender_addon.protocol import SongAnalysis
 from bridge.errors import BadInput
+from bridge.files import written_beside
 from bridge.song.audio import Audio
 
 _ROW_S = 45.0
@@ -121,14 +122,9 @@ def _draw_beats(axis: Axes, analysis: SongAnalysis, start_s: float, end_s: float
 
 
 def _write(figure: Figure, target: Path) -> None:
-    beside = target.with_name(target.name + "~")
     form = target.suffix[1:].lower() or "png"
     try:
-        figure.savefig(beside, format=form)
-        beside.replace(target)
+        with written_beside(target) as beside:
+            figure.savefig(beside, format=form)
     except ValueError as error:
-        beside.unlink(missing_ok=True)
         raise BadInput(f"{target.name} is no picture that can be drawn; let it end in .png, .pdf or .svg.") from error
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise BadInput(f"{target} cannot be written: {error.strerror}; choose another place.") from error

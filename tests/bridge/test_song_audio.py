@@ -97,7 +97,7 @@ def test_wav_round_trip(tmp_path):
 
 def test_wav_that_cannot_be_written_leaves_nothing(tmp_path):
     (tmp_path / "x.wav").mkdir()
-    with pytest.raises(BadInput, match="cannot be written"):
+    with pytest.raises(BadInput, match="could not be written"):
         write_wav(bursts(), tmp_path / "x.wav")
     assert [p.name for p in tmp_path.iterdir()] == ["x.wav"]
 
