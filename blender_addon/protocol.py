@@ -179,6 +179,20 @@ NEUTRAL_GRADE = Grade()
 
 
 @dataclass(frozen=True, slots=True)
+class LookStyle:
+    """Textures that a cover's era gave it, each an amount: 0 is none of it."""
+
+    grain: float = 0.0
+    """the standard deviation of brightness in the mid-tones, as a share of the range (0.02 is 5 of 255)"""
+    halation: float = 0.0
+    """0-1: how strongly highlights glow warm"""
+    vignette: float = 0.0
+    """0-1: the share of light that the corners lack"""
+    fade: float = 0.0
+    """0-1: the sRGB-encoded level of black"""
+
+
+@dataclass(frozen=True, slots=True)
 class CoverLook:
     """What the eye saw on the cover."""
 
@@ -188,6 +202,8 @@ class CoverLook:
     words: tuple[str, ...]
     """for prompts, as in "deep teal", "warm amber light", "low key" """
     grade: Grade
+    style: LookStyle = LookStyle()
+    """what the edit gets of the cover's texture"""
 
 
 class ShotKind(StrEnum):
@@ -307,6 +323,8 @@ class Clip:
     seconds_taken: float
     flow_px: float
     """mean optical flow, in pixels per second at a width of 1000 px"""
+    likeness: float | None = None
+    """0-1, of the keyframe to the character's sheet or to the other shots' keyframes; None if it was not compared"""
 
 
 class JobState(StrEnum):

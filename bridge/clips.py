@@ -10,7 +10,8 @@ from blender_addon import codec
 from blender_addon.protocol import Clip, ClipRequest
 from bridge import finish
 from bridge.engines import registry
-from bridge.engines.base import Still, Work
+from bridge.engines.base import KeyframePainter, Still, Work
+from bridge.keyframes import Studio
 from bridge.store import Store
 
 FAR_OFF = 1.6
@@ -29,9 +30,16 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     key = clip_key(request, engine)
     if clip := store.clip_for(key):
         return clip
-    started_s = time.perf_counter()
     work.report(0.0, "painting")
-    still = next(iter(engine.painter.paint([request], work)))
+    started_s = time.perf_counter()
+    likeness = None
+    if isinstance(engine.painter, KeyframePainter):
+        studio = Studio(engine.painter, store, work)
+        keyframe = studio.keyframe(request)
+        still, likeness = studio.still(keyframe), keyframe.likeness
+        started_s = time.perf_counter() - keyframe.seconds_taken  # the siblings' are not this one's
+    else:
+        still = next(iter(engine.painter.paint([request], work)))
     path = work.folder / f"{key[:16]}.mp4"
     flow_px = film(engine, request, still, path, work)
     if dict(request.settings).get("quality") == "best":
@@ -45,6 +53,7 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         height_px=request.height_px,
         seconds_taken=time.perf_counter() - started_s,
         flow_px=flow_px,
+        likeness=likeness,
     )
     path.unlink()
     store.remember(key, clip)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from bridge.errors import BadInput
 
@@ -40,6 +41,26 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file whole or not at all."""
     with written_beside(path) as beside:
         beside.write_text(text, encoding="utf-8")
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Locks an open file for this process, if no other has; the system lets go when it ends, however it ends."""
+    if os.name == "nt":
+        import msvcrt
+
+        try:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def check_writable(path: Path) -> None:

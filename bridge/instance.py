@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
 
+from bridge import files
 from bridge.errors import BadInput
 
 CONNECTION_FILE = "bridge.json"
@@ -33,7 +33,7 @@ def sole_instance(home: Path) -> Iterator[None]:
         BadInput: another bridge holds it.
     """
     with (home / "bridge.lock").open("a+") as file:
-        if not _locked(file):
+        if not files.try_lock(file):
             other = read_connection(home)
             where = f" (process {other.pid}, {other.url})" if other else ""
             raise BadInput(f"Another bridge{where} uses {home}. Use that one, stop it first, or set BEATBOARD_HOME.")
@@ -62,22 +62,3 @@ def read_connection(home: Path) -> Connection | None:
         return Connection(**json.loads((home / CONNECTION_FILE).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-
-
-def _locked(file: IO[str]) -> bool:
-    if os.name == "nt":
-        import msvcrt
-
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError:
-            return False
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

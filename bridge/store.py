@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files by the SHA-256 of what they hold, and which clip was made for which request.
+"""Files by the SHA-256 of what they hold, and which clip or keyframe was made for which request.
 
     ROOT/files/ab/abcd...    a file, named by its hash; it is whole or it isn't there
     ROOT/incoming/           being written
-    ROOT/index.db            clips by key, and pins (SQLite)
+    ROOT/index.db            clips and keyframes by key, and pins (SQLite)
 
 Any number of processes may use one store at once. How long ago a file was used is its access time, which the
 store sets itself.
@@ -42,6 +42,19 @@ class Kept:
     sha256: str
     size_bytes: int
     used_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframe:
+    """A painted still, a file in the store, and what was found out about it."""
+
+    sha256: str
+    seed: int
+    """that it was painted from: the request's, unless it was painted again"""
+    likeness: float | None = None
+    """0-1 to the character's sheet or, without one, to the other keyframes; None if it was not compared"""
+    seconds_taken: float = 0.0
+    """its share of the time that painting and comparing took"""
 
 
 class Store:
@@ -138,10 +151,35 @@ class Store:
                     stat = entry.stat()
                     yield Kept(entry.name, stat.st_size, stat.st_atime)
 
-    # Clips
+    # Clips and keyframes
 
     def clip_for(self, key: str) -> Clip | None:
         """The clip that was made for this key, if its file is still there and whole."""
+        text = self._record_for(key)
+        return codec.loads(Clip, text) if text else None
+
+    def remember(self, key: str, clip: Clip) -> None:
+        """Notes that this clip, whose file is in the store, was made for this key.
+
+        Raises:
+            BadInput: the clip's file is not in the store.
+        """
+        self._record(key, clip.sha256, codec.dumps(clip))
+
+    def keyframe_for(self, key: str) -> Keyframe | None:
+        """The keyframe that was painted for this key, if its file is still there and whole."""
+        text = self._record_for(key)
+        return codec.loads(Keyframe, text) if text else None
+
+    def remember_keyframe(self, key: str, keyframe: Keyframe) -> None:
+        """Notes that this keyframe, whose file is in the store, was painted for this key.
+
+        Raises:
+            BadInput: its file is not in the store.
+        """
+        self._record(key, keyframe.sha256, codec.dumps(keyframe))
+
+    def _record_for(self, key: str) -> str | None:
         with self._lock:
             row = self._db.execute("SELECT sha256, clip FROM clips WHERE key = ?", (key,)).fetchone()
         if row is None:
@@ -150,20 +188,12 @@ class Store:
             self.path(row[0])
         except BadInput:
             return None
-        return codec.loads(Clip, row[1])
+        return row[1]
 
-    def remember(self, key: str, clip: Clip) -> None:
-        """Notes that this clip, whose file is in the store, was made for this key.
-
-        Raises:
-            BadInput: the clip's file is not in the store.
-        """
-        self.path(clip.sha256)
+    def _record(self, key: str, sha256: str, text: str) -> None:
+        self.path(sha256)
         with self._lock:
-            self._db.execute(
-                "INSERT OR REPLACE INTO clips (key, sha256, clip) VALUES (?, ?, ?)",
-                (key, clip.sha256, codec.dumps(clip)),
-            )
+            self._db.execute("INSERT OR REPLACE INTO clips (key, sha256, clip) VALUES (?, ?, ?)", (key, sha256, text))
 
     # Pins and eviction
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,11 @@ class Work(Protocol):
     @property
     def memory_level(self) -> int:
         """0: as the engine likes. One more each time it ran out of memory: offload, tile, decode smaller chunks."""
+        ...
+
+    @property
+    def siblings(self) -> Sequence[ClipRequest]:
+        """The other shots of the same video, in order: their keyframes are painted along with this one's."""
         ...
 
     def file(self, sha256: str) -> Path:
@@ -75,6 +80,19 @@ class Painter(Protocol):
     """changes whenever equal requests would give other pixels"""
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]: ...
+
+
+@runtime_checkable
+class KeyframePainter(Painter, Protocol):
+    """A painter whose stills are worth keeping, painting together and comparing."""
+
+    def essence(self, request: ClipRequest) -> ClipRequest:
+        """The request with all that doesn't shape its still set to one value: equal ones share a still."""
+        ...
+
+    def sheet(self, request: ClipRequest, work: Work) -> Frame | None:
+        """The character's picture that the still is held to, if it has one."""
+        ...
 
 
 class Animator(Protocol):

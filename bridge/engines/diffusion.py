@@ -74,13 +74,13 @@ def to_bytes(pictures: Any, what: str) -> npt.NDArray[np.uint8]:
     return (pictures * 255.0 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
-def yes_setting(request: ClipRequest, name: str) -> bool:
-    """An engine's option that is yes or no; no if it isn't given.
+def yes_setting(request: ClipRequest, name: str, default: str = "no") -> bool:
+    """An engine's option that is yes or no.
 
     Raises:
         BadInput: it is neither.
     """
-    text = dict(request.settings).get(name, "no")
+    text = dict(request.settings).get(name, default)
     if text not in ("yes", "no"):
         raise BadInput(f"The option {name} of {request.engine} is yes or no, not {text!r}.")
     return text == "yes"

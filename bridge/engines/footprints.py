@@ -42,3 +42,6 @@ LTX2 = Footprint(weights_gib=62.0, largest_part_gib=38.0, working_gib=14.0, tile
 LTX = Footprint(weights_gib=14.0, largest_part_gib=9.5, working_gib=8.0, tiled_working_gib=4.0)
 COGVIDEOX = Footprint(weights_gib=20.0, largest_part_gib=11.0, working_gib=20.0, tiled_working_gib=6.0)
 HUNYUAN = Footprint(weights_gib=40.0, largest_part_gib=25.0, working_gib=30.0, tiled_working_gib=12.0)
+
+SDXL_PICTURE_GIB = 1.2
+"""for each picture that is painted at once, 1024x576, on top of the decoder's memory"""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shots longer than a model's clip: made in pieces, each of which starts from the last frame of the one before."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +29,10 @@ class PartWork:
     @property
     def memory_level(self) -> int:
         return self.whole.memory_level
+
+    @property
+    def siblings(self) -> Sequence[ClipRequest]:
+        return self.whole.siblings
 
     def file(self, sha256: str) -> Path:
         """See `Work`."""

@@ -187,6 +187,11 @@ def entry(name: str) -> Entry:
     raise BadInput(f"There is no engine {name!r}. {hint} `beatboard engines` lists them.")
 
 
+def paints_keyframes(name: str) -> bool:
+    """Whether the engine of this name paints a video's keyframes together; False for names that it doesn't know."""
+    return any(row.name == name and row.painter == _SDXL for row in TABLE)
+
+
 def _status(row: Entry) -> EngineStatus:
     lack = _missing(row)
     return EngineStatus(row.name, not lack, lack, row.description, memory(row))

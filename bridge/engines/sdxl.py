@@ -2,18 +2,21 @@
 """Painter `sdxl`: Stable Diffusion XL keyframes (Podell et al. 2023), one character and one look throughout."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from blender_addon.protocol import ClipRequest
+from blender_addon.protocol import ClipRequest, Framing, ShotKind
 from bridge.engines import devices, diffusion, few_steps, footprints, models
 from bridge.engines.base import Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
+from bridge.engines.diffusion import StepReport
 from bridge.engines.few_steps import FewSteps
-from bridge.engines.shelf import SHELF
+from bridge.engines.shelf import SHELF, Kept
 from bridge.errors import BadInput
 
 BASE = models.Model("stabilityai/stable-diffusion-xl-base-1.0", variant="fp16")
@@ -23,6 +26,8 @@ ADAPTERS = models.Model("h94/IP-Adapter")
 STYLE_ADAPTER = "ip-adapter_sdxl_vit-h.safetensors"
 FACE_ADAPTER = "ip-adapter-plus-face_sdxl_vit-h.safetensors"
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
+MOST_AT_ONCE = 8
+"""keyframes; more at once are hardly faster"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,11 @@ class Recipe:
         )
 
     @property
+    def steps_run(self) -> int:
+        """Image to image leaves out the first steps."""
+        return max(1, int(self.steps * self.character.strength)) if self.from_image else self.steps
+
+    @property
     def from_image(self) -> bool:
         """Whether the keyframe starts from the character sheet's pixels."""
         return self.character.is_known and self.character.by != "face"
@@ -122,69 +132,131 @@ class Character:
         return bool(self.sha256 or self.prompt)
 
 
+OPTIONS = (
+    *("painter_model", "painter_steps", "painter_guidance", "painter_scale", "lora", "fast", "fast_lora", "style"),
+    *("character_prompt", "character_seed", "character_by", "character_strength", "face_strength", "adapters"),
+    *("refiner", "refiner_strength"),
+)
+"""that shape a keyframe"""
+
+
 class SdxlPainter:
     """Text to image; with a character sheet, image to image from the sheet.
 
-    Options: painter_model, painter_steps, painter_guidance, painter_scale, painter_batch, lora
-    ("file.safetensors:0.8,other.safetensors"), fast (lightning, turbo or lcm; few steps), fast_lora, style,
-    character_prompt, character_seed, character_by (sheet, face, both), character_strength, face_strength, adapters
-    (a folder laid out like h94/IP-Adapter), refiner (yes, or a model), refiner_strength, reroll (how many other seeds
-    may be tried for a keyframe that is unlike the character or the others), likeness_model, memory.
+    Options: painter_model, painter_steps, painter_guidance, painter_scale, painter_batch (by default, what fits into
+    the memory), lora ("file.safetensors:0.8,other.safetensors"), fast (lightning, turbo or lcm; few steps), fast_lora,
+    style, character_prompt, character_seed, character_by (sheet, face, both), character_strength, face_strength,
+    adapters (a folder laid out like h94/IP-Adapter), refiner (yes, or a model), refiner_strength, memory.
     """
 
     name = "sdxl"
-    version = "2"
+    version = "3"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """A keyframe per request, in order; neighbours of the same recipe are painted together."""
-        for recipe, group in batches(requests):
-            budget = int(diffusion.number_setting(group[0], "reroll", 0, 0, 16))
-            pictures = [*painted(recipe, group, work)]
-            if budget:
-                pictures = alike(recipe, group, pictures, budget, work)
-            for picture in pictures:
-                yield Still(picture)
+        for recipe, group in itertools.groupby(requests, Recipe.of):
+            yield from map(Still, painted(recipe, list(group), work))
+
+    def essence(self, request: ClipRequest) -> ClipRequest:
+        """See `KeyframePainter`."""
+        width_px, height_px = model_size(request)
+        return dataclasses.replace(
+            request,
+            engine=self.name,
+            shot_id="",
+            kind=ShotKind.MOTION,
+            framing=Framing.WIDE,
+            motion=1,
+            frame_count=1,
+            hold_frames=0,
+            fps=Fraction(1),
+            width_px=width_px,
+            height_px=height_px,
+            accents=(),
+            energy=(),
+            settings=tuple((name, value) for name, value in request.settings if name in OPTIONS),
+        )
+
+    def sheet(self, request: ClipRequest, work: Work) -> Frame | None:
+        """See `KeyframePainter`."""
+        recipe = Recipe.of(request)
+        return character_sheet(recipe, work) if recipe.character.is_known else None
 
 
 def painted(recipe: Recipe, requests: Sequence[ClipRequest], work: Work) -> Iterator[Frame]:
-    """The keyframes of requests of one recipe."""
+    """The keyframes of requests of one recipe, as many at once as fit; each batch is given before the next is begun."""
     sheet = character_sheet(recipe, work) if recipe.character.is_known else None
     work.report(0.0, "loading stable-diffusion-xl")
-    pipeline = load(recipe, work.memory_level)
-    pictures = [*paint_batch(pipeline, recipe, requests, work, sheet)]
-    yield from refined(recipe, requests, pictures, work) if recipe.refiner else pictures
+    kept = load(recipe, work.memory_level)
+    words = encoded(kept.pipeline, recipe, requests)
+    size = batch_size(requests[0], kept, work.memory_level)
+    for start in range(0, len(requests), size):
+        lot = requests[start : start + size]
+        done, upto = start / len(requests), (start + len(lot)) / len(requests)
+        told = StepReport(work, painting_stage(start, len(lot), len(requests)), recipe.steps_run, done, upto)
+        pipeline = load(recipe, work.memory_level).pipeline  # the refiner may have pushed it out
+        pictures = [*paint_batch(pipeline, recipe, lot, work, sheet, words[start : start + size], told)]
+        yield from refined(recipe, lot, pictures, work) if recipe.refiner else pictures
 
 
-def alike(
-    recipe: Recipe, requests: Sequence[ClipRequest], pictures: list[Frame], budget: int, work: Work
-) -> list[Frame]:
-    """The keyframes with the outliers painted again from other seeds, as often as the budget allows."""
-    from bridge.engines import similarity
-
-    sheet = character_sheet(recipe, work) if recipe.character.is_known else None
-    model = models.Model.named(dict(requests[0].settings).get("likeness_model"), similarity.CLIP)
-
-    def again(index: int, attempt: int) -> Frame:
-        seed = (requests[index].seed + 7919 * attempt) % 2**31
-        return next(painted(recipe, [dataclasses.replace(requests[index], seed=seed)], work))
-
-    kept = similarity.reroll_outliers(pictures, sheet, similarity.Judge(model), again, budget)
-    for request, score in zip(requests, kept.scores, strict=True):
-        work.report(0.9, f"{request.shot_id}: keyframe likeness {score.mean:.2f}")
-    return kept.pictures
+def painting_stage(start: int, count: int, all_of: int) -> str:
+    """What is being done, for people."""
+    if all_of == 1:
+        return "painting"
+    which = f"keyframe {start + 1}" if count == 1 else f"keyframes {start + 1} to {start + count}"
+    return f"painting {which} of {all_of}"
 
 
-def batches(requests: Sequence[ClipRequest]) -> Iterator[tuple[Recipe, list[ClipRequest]]]:
-    """Neighbouring requests of one recipe, in lots of at most the option `painter_batch` (default 6)."""
-    lot: list[ClipRequest] = []
-    for request in requests:
-        most = int(diffusion.number_setting(request, "painter_batch", 6, 1, 64))
-        if lot and (len(lot) >= most or Recipe.of(request) != Recipe.of(lot[0])):
-            yield Recipe.of(lot[0]), lot
-            lot = []
-        lot.append(request)
-    if lot:
-        yield Recipe.of(lot[0]), lot
+def batch_size(request: ClipRequest, kept: Kept, memory_level: int) -> int:
+    """How many keyframes are painted at once: the option `painter_batch`, or as many as the free memory has room for.
+
+    One at a time once memory ran out.
+    """
+    if memory_level:
+        return 1
+    width_px, height_px = model_size(request)
+    room_gib = devices.free_gib(devices.best_device()) * footprints.SHARE_OF_FREE
+    room_gib -= (
+        footprints.SDXL.working_gib if kept.policy is MemoryPolicy.RESIDENT else footprints.SDXL.tiled_working_gib
+    )
+    if not kept.holds_memory:
+        room_gib -= footprints.SDXL.largest_part_gib
+    each_gib = footprints.SDXL_PICTURE_GIB * width_px * height_px / (LONG_SIDE_PX * SHORT_SIDE_PX)
+    fitting = int(room_gib / each_gib)
+    return int(diffusion.number_setting(request, "painter_batch", min(MOST_AT_ONCE, max(1, fitting)), 1, 64))
+
+
+@dataclass(frozen=True)
+class Words:
+    """A shot's prompts as the text encoders see them; names are the pipeline's options."""
+
+    prompt_embeds: Any
+    negative_prompt_embeds: Any
+    pooled_prompt_embeds: Any
+    negative_pooled_prompt_embeds: Any
+
+    @classmethod
+    def together(cls, many: "Sequence[Words]") -> dict[str, Any]:
+        """Of a batch, as the pipeline's options. Without guidance there are no negative ones."""
+        import torch
+
+        columns = {field.name: [getattr(words, field.name) for words in many] for field in dataclasses.fields(cls)}
+        return {name: torch.cat(column) for name, column in columns.items() if column[0] is not None}
+
+
+def encoded(pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest]) -> list[Words]:
+    """The requests' prompts through the text encoders, each pair once."""
+    import torch
+
+    pairs = {(request.prompt, request.negative_prompt): Words(None, None, None, None) for request in requests}
+    with torch.no_grad():
+        for prompt, negative in pairs:
+            pairs[prompt, negative] = Words(
+                *pipeline.encode_prompt(
+                    prompt, negative_prompt=negative, do_classifier_free_guidance=recipe.guidance > 1.0
+                )
+            )
+    return [pairs[request.prompt, request.negative_prompt] for request in requests]
 
 
 def read_loras(text: str) -> tuple[tuple[str, float], ...]:
@@ -212,7 +284,7 @@ def model_size(request: ClipRequest) -> tuple[int, int]:
     return (sides[0], sides[1]) if request.width_px >= request.height_px else (sides[1], sides[0])
 
 
-def load(recipe: Recipe, memory_level: int) -> Any:
+def load(recipe: Recipe, memory_level: int) -> Kept:
     """The pipeline on the best device. Kept between shots.
 
     Raises:
@@ -231,6 +303,7 @@ def load(recipe: Recipe, memory_level: int) -> Any:
             parts["vae"] = models.load(diffusers.AutoencoderKL, HALF_SAFE_DECODER, dtype=dtype)
         pipeline = models.load(kind, recipe.model, dtype=dtype, **parts)
         pipeline.set_progress_bar_config(disable=True)
+        pipeline.vae.enable_slicing()  # a batch is decoded one by one: as fast, and needs the memory of one
         models.add_loras(pipeline, (*recipe.few_steps.loras, *recipe.loras))
         recipe.few_steps.schedule(pipeline)
         if recipe.adapter_files:
@@ -240,33 +313,39 @@ def load(recipe: Recipe, memory_level: int) -> Any:
     adapters = (recipe.adapters, recipe.adapter_files)
     key = ("sdxl", recipe.model, recipe.few_steps, recipe.loras, adapters, recipe.from_image)
     need = models.sized(footprints.SDXL, recipe.model)
-    return SHELF.take(key, need, recipe.memory, memory_level, build).pipeline
+    return SHELF.take(key, need, recipe.memory, memory_level, build)
 
 
 def paint_batch(
-    pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest], work: Work, sheet: Frame | None = None
+    pipeline: Any,
+    recipe: Recipe,
+    requests: Sequence[ClipRequest],
+    work: Work,
+    sheet: Frame | None = None,
+    words: Sequence[Words] | None = None,
+    told: StepReport | None = None,
 ) -> Iterator[Frame]:
     """The keyframes of requests of one recipe, in one run.
 
     Args:
         sheet: the character's picture, if the recipe has a character.
+        words: the requests' prompts, if they are encoded already.
+        told: of every step, in place of `work`.
     """
+    words = words or encoded(pipeline, recipe, requests)
     options: dict[str, Any] = {"width": recipe.width_px, "height": recipe.height_px}
-    steps = recipe.steps
     if recipe.from_image:
         assert sheet is not None
         options = {"image": [_pil(sheet)] * len(requests), "strength": recipe.character.strength}
-        steps = max(1, int(recipe.steps * recipe.character.strength))
     if recipe.adapter_files:
         options |= adapter_options(pipeline, recipe, len(requests), sheet, work)
     output = pipeline(
-        prompt=[request.prompt for request in requests],
-        negative_prompt=[request.negative_prompt for request in requests],
         num_inference_steps=recipe.steps,
         guidance_scale=recipe.guidance,
         generator=[diffusion.generator(request.seed) for request in requests],
-        callback_on_step_end=diffusion.StepReport(work, "painting", steps, 0.0, 1.0),
+        callback_on_step_end=told or StepReport(work, "painting", recipe.steps_run),
         output_type="np",
+        **Words.together(words),
         **options,
     )
     yield from diffusion.to_frames(output.images, "stable-diffusion-xl")
@@ -295,7 +374,7 @@ def paint_sheet(recipe: Recipe, work: Work) -> Frame:
     nobody = dataclasses.replace(recipe.character, prompt="")
     plain = dataclasses.replace(recipe, character=nobody, style_strength=0.0)
     work.report(0.0, "painting the character sheet")
-    pipeline = load(plain, work.memory_level)
+    pipeline = load(plain, work.memory_level).pipeline
     output = pipeline(
         prompt=f"{recipe.character.prompt}, character sheet, full body, front view, plain background",
         negative_prompt="crowd, text, watermark",

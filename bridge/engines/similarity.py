@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How alike keyframes are: CLIP image embeddings (Radford et al. 2021) of the whole picture and of its subject."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,11 +63,21 @@ class Judge:
         """
         import torch
 
-        encoder, processor = self._parts = self._parts or self._load()
+        encoder, processor = self.load()
+        encoder.to(devices.best_device())
         pixels = processor(images=list(pictures), return_tensors="pt")["pixel_values"]
         with torch.inference_mode():
             found = encoder(pixel_values=pixels.to(encoder.device, encoder.dtype)).image_embeds.float().cpu().numpy()
         return list(found / np.linalg.norm(found, axis=1, keepdims=True))
+
+    def load(self) -> tuple[Any, Any]:
+        """The encoder, in the computer's memory until it is first used, and what prepares pictures for it.
+
+        Raises:
+            BadInput: the weights are missing, or no CLIP.
+        """
+        self._parts = self._parts or self._load()
+        return self._parts
 
     def _load(self) -> tuple[Any, Any]:
         import transformers
@@ -76,7 +86,7 @@ class Judge:
         encoder = models.load(transformers.CLIPVisionModelWithProjection, self._model, dtype=devices.precision(device))
         size = encoder.config.image_size
         processor = transformers.CLIPImageProcessor(size={"shortest_edge": size}, crop_size=size)
-        return encoder.to(device).eval(), processor
+        return encoder.eval(), processor
 
 
 def subject_of(picture: Frame) -> Frame:
@@ -142,6 +152,7 @@ def reroll_outliers(
     again: Callable[[int, int], Frame],
     budget: int,
     least: float = 0.7,
+    settled: Collection[int] = (),
 ) -> Kept:
     """Paints outliers again until none is left or the budget is spent; a new picture is kept only if it is more alike.
 
@@ -150,12 +161,16 @@ def reroll_outliers(
         again: makes picture `i` from another seed; told the number of the attempt, from 1.
         budget: how many pictures may be made.
         least: what a picture must reach if there is a reference.
+        settled: pictures that are compared with, but stay as they are.
     """
     pictures, spent = list(pictures), 0
     seen = [Seen.of(picture, embed) for picture in pictures]
     target = Seen.of(reference, embed) if reference is not None else None
     found = scores(seen, target)
-    while spent < budget and (bad := outliers(found, least if target else None)):
+    while spent < budget:
+        bad = [index for index in outliers(found, least if target else None) if index not in settled]
+        if not bad:
+            break
         spent += 1
         index = bad[(spent - 1) % len(bad)]
         picture = again(index, spent)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Moves jobs from the queue to an executor, and does what the failure policy says when one goes wrong."""
 
+import dataclasses
 import logging
 import queue
 from collections.abc import Callable
 
 from blender_addon.protocol import Job
-from bridge.jobs.executor import Event, EventKind, Executor
+from bridge.jobs.executor import DeviceKind, Event, EventKind, Executor, Task
 from bridge.jobs.queue import JobQueue
 from bridge.jobs.speeds import Speeds
 
@@ -79,7 +80,14 @@ class Dispatcher:
         while tasks := [(kind, task) for kind in executor.free_kinds() if (task := self._jobs.take(kind))]:
             for kind, task in tasks:
                 self._running.add(task.job_id)
-                executor.start(task, kind)
+                executor.start(self._with_siblings(task, kind), kind)
+
+    def _with_siblings(self, task: Task, kind: DeviceKind) -> Task:
+        from bridge.engines import registry
+
+        if not registry.paints_keyframes(task.request.engine):
+            return task
+        return dataclasses.replace(task, siblings=self._jobs.siblings(task, kind))
 
     def _handle(self, event: Event) -> None:
         if event.kind is EventKind.PROGRESS:

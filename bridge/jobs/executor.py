@@ -40,7 +40,8 @@ class Task:
     job_id: str
     request: ClipRequest
     memory_level: int = 0
-    """see `bridge.engines.base.Work`"""
+    siblings: tuple[ClipRequest, ...] = ()
+    """see `bridge.engines.base.Work` for both"""
 
 
 class EventKind(StrEnum):

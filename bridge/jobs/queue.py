@@ -222,6 +222,18 @@ class JobQueue:
             self._change(row["id"], "state = 'running', stage = 'starting', attempts = attempts + 1")
         return Task(row["id"], _request(row["request"]), row["memory_level"])
 
+    def siblings(self, task: Task, kind: DeviceKind) -> tuple[ClipRequest, ...]:
+        """The other shots of the task's video, each as it was last asked for, in the queue's order."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT request FROM (SELECT request, position FROM jobs WHERE kind = ?"
+                " AND state IN ('queued', 'running', 'done') ORDER BY position DESC LIMIT ?) ORDER BY position",
+                (kind, _MOST_SIBLINGS),
+            ).fetchall()
+        shots = {request.shot_id: request for row in rows if _same_video(request := _request(row[0]), task.request)}
+        shots.pop(task.request.shot_id, None)
+        return tuple(shots.values())
+
     def progress(self, job_id: str, progress: float, stage: str) -> None:
         """Notes how far a running job is. May be lost in a power failure."""
         self._change(
@@ -334,6 +346,13 @@ class JobQueue:
 
 
 _RUNNING = "state = 'running'"
+_MOST_SIBLINGS = 200
+"""of the newest jobs are looked at"""
+
+
+def _same_video(one: ClipRequest, other: ClipRequest) -> bool:
+    fields = ("engine", "cover_sha256", "character_sha256", "width_px", "height_px", "fps", "settings")
+    return all(getattr(one, field) == getattr(other, field) for field in fields)
 
 
 def _open(path: Path | str) -> sqlite3.Connection:

@@ -49,6 +49,7 @@ class TaskWork:
     def __init__(self, task: Task, folder: Path, store: Store, send: Callable[[Event], None]) -> None:
         self.folder = folder
         self.memory_level = task.memory_level
+        self.siblings = task.siblings
         self.cancelled = threading.Event()
         self._job_id = task.job_id
         self._store = store

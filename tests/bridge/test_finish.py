@@ -35,6 +35,7 @@ class Desk:
         self.stop_at = stop_at
 
     memory_level = 0
+    siblings = ()
 
     def file(self, sha256: str) -> Path:
         raise AssertionError("finish needs no files")

@@ -38,6 +38,7 @@ class Desk:
         cv2.imwrite(str(self._cover), (cover() if picture is None else picture)[..., ::-1])
 
     memory_level = 0
+    siblings = ()
 
     def file(self, sha256: str) -> Path:
         assert sha256 == COVER_SHA256

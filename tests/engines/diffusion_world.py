@@ -15,6 +15,7 @@ class FakeWork:
     """A `Work` that remembers what was reported, and cancels after so many reports."""
 
     memory_level = 0
+    siblings: tuple[ClipRequest, ...] = ()
 
     def __init__(self, folder: Path, files: dict[str, Path], cancel_after: int | None = None) -> None:
         self.folder = folder

@@ -109,7 +109,7 @@ def test_few_steps_take_their_own_schedule(sdxl, lora, desk, way, scheduler):
     recipe = Recipe.of(request)
     assert recipe.steps == few_steps.WAYS[way].steps <= 8
     next(SdxlPainter().paint([request], desk))
-    assert type(painter.load(recipe, 0).scheduler).__name__ == scheduler
+    assert type(painter.load(recipe, 0).pipeline.scheduler).__name__ == scheduler
     assert sum(stage.startswith("painting, step") for stage in desk.stages) == recipe.steps
 
 
@@ -174,10 +174,3 @@ def test_outliers_are_painted_again_until_alike_or_the_budget_is_spent():
     assert min(score.mean for score in kept.scores) > 0.95
     poor = similarity.reroll_outliers(pictures, None, colour, lambda i, n: flat(10, 10, 250), budget=3)
     assert poor.attempts == 3
-
-
-def test_a_keyframe_unlike_the_sheet_is_painted_again(sdxl, desk, tmp_path):
-    tiny_models.clip_vision().save_pretrained(tmp_path / "clip")
-    likeness = {"reroll": 1, "likeness_model": tmp_path / "clip"}
-    paint(sdxl, desk, character="d" * 64, **likeness)
-    assert any("keyframe likeness" in stage for stage in desk.stages)
