@@ -146,6 +146,11 @@ def show_result(result: MakeResult) -> None:
     from bridge.check import table
 
     _print(table(result.check))
+    if result.likeness:
+        likeness = _table("Likeness of the keyframes")
+        for shot_id, value in result.likeness.items():
+            likeness.add_row(shot_id, f"{value:.2f}")
+        _print(likeness)
     times = _table("Time")
     for title, seconds in result.seconds.items():
         times.add_row(title, f"{seconds:.1f} s")

@@ -63,6 +63,8 @@ class MakeResult:
     check: CheckReport
     seconds: dict[str, float]
     """per stage"""
+    likeness: Mapping[str, float]
+    """of each shot's keyframe, where the engine compares them: 0-1"""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
         measured = check.check(output, options.song, options.cover, plan=edit, analysis=analysis, report=report)
         page = output.with_suffix(".html")
         check.write_page(measured, page)
-    return MakeResult(output, rendered.blend_path, page, edit, measured, dict(display.seconds))
+    likeness = {shot_id: clip.likeness for shot_id, clip in clips.items() if clip.likeness is not None}
+    return MakeResult(output, rendered.blend_path, page, edit, measured, dict(display.seconds), likeness)
 
 
 def preflight(options: MakeOptions) -> None:

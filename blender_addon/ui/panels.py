@@ -349,6 +349,8 @@ def _draw_takes(layout: Any, scene: Any, row: Any) -> None:
     _fact(column, "Seed", str(request.seed))
     _fact(column, "Motion", f"{request.motion}, {request.framing.value}")
     _fact(column, "Made In", duration(take.seconds_taken))
+    if take.likeness >= 0:
+        _fact(column, "Likeness", f"{take.likeness:.2f}")
     for line in wrapped(request.prompt, 44)[:3]:
         column.label(text=line)
     layout.operator("beatboard.reuse_settings", icon="LOOP_BACK")

@@ -50,6 +50,7 @@ class BeatboardTake(bpy.types.PropertyGroup):
     path: StringProperty(subtype="FILE_PATH", options=BESIDE)
     request: StringProperty(description="What it was made from, as JSON")
     seconds_taken: FloatProperty(subtype="TIME_ABSOLUTE", unit="TIME_ABSOLUTE")
+    likeness: FloatProperty(default=-1.0, description="Of its keyframe to the other shots'; below 0 if not compared")
 
 
 class BeatboardJob(bpy.types.PropertyGroup):

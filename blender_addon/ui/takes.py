@@ -67,6 +67,7 @@ def _apply(scene: Any, landing: Landing) -> None:
         take = settings.takes.add()
         take.sha256, take.shot_id = landing.clip.sha256, landing.shot_id
     take.request, take.seconds_taken = codec.dumps(landing.clip.request), landing.clip.seconds_taken
+    take.likeness = -1.0 if landing.clip.likeness is None else landing.clip.likeness
     take.path = files.shown(landing.path)
     shots.adopt(scene)
     if shots.strip_of(scene, landing.shot_id) is not None:
