@@ -247,6 +247,7 @@ class ScriptedExecutor:
     def __init__(self, *kinds):
         self.kinds = list(kinds)
         self.levels = []
+        self.siblings = []
         self.tell = lambda event: None
         self.free = True
 
@@ -256,6 +257,7 @@ class ScriptedExecutor:
     def start(self, task, kind):
         self.free = False
         self.levels.append(task.memory_level)
+        self.siblings.append(task.siblings)
         done = clip(task.request)
         self.free = True
         self.tell(Event(task.job_id, self.kinds.pop(0), message="why", clip=done, device="test"))
@@ -316,3 +318,32 @@ def test_estimates_come_from_what_was_measured(tmp_path):
         speeds.record(clip(request(), seconds=24.0), "test", 50)
     assert estimate(speeds, [request()], two).seconds == pytest.approx(24.0, rel=0.01)
     assert estimate(speeds, [request()], two).peak_memory_bytes == 100
+
+
+def test_a_keyframe_engine_is_told_the_other_shots_of_its_video(path, tmp_path):
+    def shot(name, **changes):
+        return dataclasses.replace(request(name), engine="sdxl-svd", **({"shot_id": name} | changes))
+
+    jobs = JobQueue(path)
+    asked = {
+        "a": shot("s1"),
+        "b": shot("s2"),
+        "b2": shot("s2", seed=5),
+        "c": shot("s3"),
+        "other cover": shot("s4", cover_sha256="b" * 64),
+        "gone": shot("s5"),
+    }
+    jobs.submit([Submission(one, CPU, name) for name, one in asked.items()])
+    jobs.cancel("gone")
+    executor = ScriptedExecutor(*[EventKind.DONE] * 5)
+    dispatcher = Dispatcher(jobs, Speeds(tmp_path / "speeds.db"))
+    executor.tell = dispatcher.on_event
+    dispatcher.run(executor, until_idle=True)
+    assert [[sibling.shot_id for sibling in siblings] for siblings in executor.siblings] == [
+        ["s2", "s3"],
+        ["s1", "s3"],
+        ["s1", "s3"],
+        ["s1", "s2"],
+        [],
+    ]
+    assert executor.siblings[0] == (asked["b2"], asked["c"]), "as they were last asked for"

@@ -8,12 +8,14 @@ import pytest
 
 pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
 
+import tiny_models
 from diffusion_world import FakeWork, request_for, save_picture
 
 from blender_addon.protocol import ShotKind
 from bridge import clips
 from bridge.cover import load, recompose
 from bridge.engines import registry
+from bridge.jobs import run_batch
 
 pytestmark = pytest.mark.torch
 
@@ -62,3 +64,18 @@ def test_every_engine_says_what_it_needs_of_a_gpu():
     assert needs["animatic"] == ""
     assert "10 GiB of GPU memory" in needs["sdxl-svd"]
     assert all("GiB" in text for name, text in needs.items() if "svd" in name or "i2v" in name)
+
+
+def test_a_batch_of_shots_is_painted_together_and_each_clip_keeps_its_likeness(sdxl, store, tmp_path_factory):
+    """Through the queue and a worker process, as `make` and the bridge do."""
+    judge = tmp_path_factory.mktemp("models") / "clip"
+    tiny_models.clip_vision().save_pretrained(judge)
+    cover = store.put(save_picture(store.root / "cover.png"))
+    request = asked("sdxl-animatic", "unused", sdxl, frame_count=4, likeness_model=judge)
+    shots = [replace(request, shot_id=f"s{i}", seed=i, cover_sha256=cover) for i in range(3)]
+    stages = []
+    jobs = run_batch(shots, store, workers=1, on_update=lambda job: stages.append(job.stage))
+    clips_made = [job.clip for job in jobs]
+    assert all(clip and clip.likeness for clip in clips_made), [job.error for job in jobs]
+    assert any("keyframes 1 to 3 of 3" in stage for stage in stages)
+    assert len({clip.sha256 for clip in clips_made if clip}) == 3
