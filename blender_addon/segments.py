@@ -36,6 +36,11 @@ _FRAMES = {
     "frame_start", "frame_final_start", "frame_final_end",
     "content_start", "content_end", "left_handle", "right_handle",
 }  # fmt: skip
+_HANDLES = {
+    "frame_final_duration", "frame_duration", "frame_offset_start", "frame_offset_end", "animation_offset_start",
+    "animation_offset_end", "duration", "content_duration", "left_handle_offset", "right_handle_offset",
+    "content_trim_start", "content_trim_end",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +140,18 @@ def _name(scene: Any, start: int, end: int) -> str:
         "version": [VERSION, *timeline.BLENDER],
         "length": end - start,
         "output": _output(scene),
-        "strips": [_describe(strip, start) for strip in strips],
-        "elsewhere": _elsewhere(scene, strips, start),
+        "strips": [_within(strip, start, end) for strip in strips],
+        "elsewhere": _elsewhere(scene, strips, start, end),
     }
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _within(strip: Any, start: int, end: int) -> Any:
+    """What a strip does in [start, end). Of one without content, it doesn't matter how far it goes on beyond."""
+    if strip.type not in ("ADJUSTMENT", "TEXT"):
+        return _describe(strip, start)
+    seen = (max(compat.left(strip), start) - start, min(compat.right(strip), end) - start)
+    return [seen, _describe(strip, start, skip=_FRAMES | _HANDLES)]
 
 
 def _output(scene: Any) -> Any:
@@ -152,20 +165,19 @@ def _output(scene: Any) -> Any:
     ]
 
 
-def _elsewhere(scene: Any, strips: list[Any], start: int) -> Any:
+def _elsewhere(scene: Any, strips: list[Any], start: int, end: int) -> Any:
     """What reaches the pixels from outside the strips: animation, and time where a node or effect may look at it."""
     curves = [
-        [curve.data_path, curve.array_index, [_describe(point, 0) for point in curve.keyframe_points]]
+        [curve.data_path, curve.array_index, [round(curve.evaluate(frame), 6) for frame in range(start, end)]]
         for curve in timeline.animation(scene)
         if any(curve.data_path.startswith(strip.path_from_id()) for strip in strips)
     ]
-    timeless = all(_is_timeless(strip) for strip in strips)
-    return [curves, None if timeless and not curves else start]
+    return [curves, None if all(_is_timeless(strip) for strip in strips) else start]
 
 
 def _is_timeless(strip: Any) -> bool:
     """Whether a strip looks the same wherever it lies in time."""
-    return strip.type in ("MOVIE", "IMAGE", "COLOR") and all(
+    return strip.type in ("MOVIE", "IMAGE", "COLOR", "TEXT") and all(
         modifier.type == "COMPOSITOR" and modifier.node_group and grade.is_whole(modifier.node_group)
         for modifier in strip.modifiers
     )
@@ -208,6 +220,8 @@ def _pointed_to(thing: Any, start: int) -> Any:
             for link in thing.links
         ]
         return [[[node.name, _describe(node, start)] for node in thing.nodes], links]
+    if "VectorFont" in kinds:
+        return _content(str(timeline.absolute(thing.filepath)))
     if kinds & {"Node", "NodeSocket", "Strip"}:
         return thing.name  # it is described where it is a member
     if "ID" in kinds:

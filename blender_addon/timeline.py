@@ -233,7 +233,7 @@ def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
         strip = None
     end = strip_layout.to_scene(plan.frame_count)
     if strip is None:
-        channel = _free_channel(scene, SONG_CHANNEL, SCENE_START, end)
+        channel = free_channel(scene, SONG_CHANNEL, SCENE_START, end)
         strip = strips.new_sound("Song", str(song_path), channel, SCENE_START)
         strip[SONG_KEY] = plan.song_sha256
         strip.show_waveform = True
@@ -274,7 +274,7 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
             kept[strip["id"]] = strip
         else:
             strips.remove(strip)
-    channel = _free_channel(scene, SHOT_CHANNEL, SCENE_START, strip_layout.to_scene(plan.frame_count))
+    channel = free_channel(scene, SHOT_CHANNEL, SCENE_START, strip_layout.to_scene(plan.frame_count))
     if any(
         _span(kept[shot_id]) != (layout.left, layout.right) for shot_id, layout in wanted.items() if shot_id in kept
     ):
@@ -361,7 +361,7 @@ def _from_its_start(strip: Any) -> Any:
     return strip
 
 
-def _free_channel(scene: Any, first: int, left: int, right: int) -> int:
+def free_channel(scene: Any, first: int, left: int, right: int) -> int:
     """The lowest channel from `first` on where no strip of others lies in [left, right)."""
     ours = {strip.name for strip in [*shot_strips(scene), song_strip(scene)] if strip is not None}
     taken = {

@@ -115,11 +115,15 @@ def show_look(look: CoverLook) -> None:
     """The palette as coloured bars, with names."""
     from rich.text import Text
 
+    from blender_addon import style_choice
+
     table = _table("Cover")
     for color in look.palette:
         bar = Text("█" * max(1, round(color.weight * 40)), style="#{:02x}{:02x}{:02x}".format(*color.rgb))
         table.add_row(f"{color.name}  {color.weight:.0%}", bar)
     table.add_row("words", ", ".join(look.words))
+    found = {name: getattr(look.style, name) for name in style_choice.NAMES}
+    table.add_row("texture", ", ".join(f"{name} {amount:.3f}" for name, amount in found.items() if amount) or "none")
     _print(table)
 
 

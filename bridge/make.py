@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from blender_addon import codec
-from blender_addon.protocol import Clip, ClipRequest, CoverLook, EditPlan, Job, JobState, SongAnalysis
+from blender_addon import codec, style_choice
+from blender_addon.protocol import Clip, ClipRequest, CoverLook, EditPlan, Job, JobState, LookStyle, SongAnalysis
 from bridge import cover as covers
 from bridge import files, plan, settings, song
 from bridge.check import CheckReport
@@ -21,6 +21,8 @@ from bridge.plan.storyboard import Storyboard
 from bridge.song import audio
 from bridge.store import Store
 
+MEASURED_CLIPS = 6
+"""enough to know the footage's texture"""
 SIZES_PX = {"16:9": (1920, 1080), "9:16": (1080, 1920)}
 
 
@@ -40,6 +42,8 @@ class MakeOptions:
     fps: Fraction = Fraction(24)
     tracker: str = "bars"
     grade_strength: float = 1.0
+    style: str | None = None
+    """which of the cover's textures, as `style_choice.choose` reads it; without it the storyboard's, else none"""
     draft: bool = False
     bake_grade: bool = False
     blender: Path | None = None
@@ -142,6 +146,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
     """
     preflight(options)
     storyboard = load_storyboard(options.storyboard)
+    refuse_baked_style(options, storyboard)
     with display.stage("Cover"):
         look = covers.look(options.cover)
     with display.stage("Song") as report:
@@ -232,6 +237,23 @@ def load_storyboard(path: Path | None) -> Storyboard:
     return storyboard.load(path) if path else Storyboard()
 
 
+def style_words(options: MakeOptions, storyboard: Storyboard) -> str:
+    """Which textures were asked for."""
+    return options.style if options.style is not None else storyboard.look
+
+
+def refuse_baked_style(options: MakeOptions, storyboard: Storyboard) -> None:
+    """Raises:
+    BadInput: a grade as a table was asked for together with textures, which no table can hold.
+    """
+    words = style_words(options, storyboard)
+    if options.bake_grade and words not in ("", "none"):
+        raise BadInput(
+            f"A baked grade holds colours only, and the style {words!r} is texture, which Blender draws; "
+            "leave out --bake-grade, or ask for --style none."
+        )
+
+
 def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, storyboard: Storyboard) -> EditPlan:
     """The edit plan in the first format that was asked for."""
     width_px, height_px = SIZES_PX[options.formats[0]]
@@ -285,10 +307,21 @@ class BatchProgress:
 
 
 def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
-    """The look with its grade fitted to the footage: what moves these clips' colours to the cover's."""
+    """The look with its grade fitted to the footage, what moves these clips' colours to the cover's; and its style."""
     from bridge import footage
 
     frames = footage.sample(list(clips.values()))
     grade = covers.fit_grade(frames, covers.load(material.options.cover))
     grade = dataclasses.replace(grade, strength=material.options.grade_strength)
-    return dataclasses.replace(material.look, grade=grade)
+    return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, clips))
+
+
+def chosen_style(material: Material, clips: Mapping[str, Path]) -> LookStyle:
+    """The textures that were asked for, as far as the clips lack them."""
+    from bridge import footage
+
+    words = style_words(material.options, material.storyboard)
+    if words in ("", "none"):
+        return LookStyle()
+    frames = footage.sample(list(clips.values())[:MEASURED_CLIPS], per_video=1, width_px=None)
+    return style_choice.choose(words, covers.lacking_style(material.look.style, frames))

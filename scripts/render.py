@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bpy
 
-from blender_addon import codec, deliver, grade, segments, timeline
-from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
+from blender_addon import codec, deliver, grade, segments, style, style_choice, timeline
+from blender_addon.protocol import CoverLook, EditPlan, LookStyle, SongAnalysis
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
@@ -50,6 +50,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--analysis", type=Path, metavar="A.json", help="where the markers go")
     parser.add_argument("--song", type=Path, metavar="SONG.wav", help="the whole song, as WAV")
     parser.add_argument("--look", type=Path, metavar="L.json", help="the cover's look, with its grade")
+    parser.add_argument(
+        "--style",
+        default="none",
+        metavar="NAMES",
+        help="the look's texture: grain,halation,vignette,fade, each with =amount if you like; auto for what it has",
+    )
     parser.add_argument("--clips", type=Path, metavar="DIR", help="holds <shot id>.mp4 or <shot id>-<anything>.mp4")
     parser.add_argument("--blend", type=Path, metavar="F.blend", help="an edit to render, or to build the plan into")
     parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
@@ -80,6 +86,7 @@ def once(options: argparse.Namespace) -> None:
             plan=load(EditPlan, options.plan),
             analysis=load(SongAnalysis, options.analysis) if options.analysis else None,
             look=load(CoverLook, options.look) if options.look else None,
+            style_words=options.style,
             song=options.song.absolute(),
             clips=find_clips(options.clips),
         )
@@ -107,11 +114,13 @@ def build(
     look: CoverLook | None,
     song: Path,
     clips: dict[str, Path],
+    style_words: str,
 ) -> None:
-    """The whole edit in Blender: strips, grade, settings."""
+    """The whole edit in Blender: strips, grade, style, settings."""
     timeline.build(scene, plan, analysis, song_path=song, clips=clips)
     if look:
         grade.apply(scene, look.grade)
+    style.apply(scene, style_choice.choose(style_words, look.style if look else LookStyle()))
     deliver.settings(scene)
 
 
@@ -194,6 +203,7 @@ def do_build(job: dict[str, Any]) -> None:
         look=codec.decode(CoverLook, job["look"]),
         song=Path(job["song"]),
         clips={shot_id: Path(path) for shot_id, path in job["clips"].items()},
+        style_words="auto",  # the look's style is what was chosen already
     )
     timeline.save(bpy.context.scene, Path(job["blend"]))
 

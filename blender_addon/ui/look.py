@@ -7,8 +7,8 @@ from typing import Any
 import bpy
 import gpu
 
-from .. import codec, grade, rules, timeline
-from ..protocol import CoverLook, Grade, ShotKind
+from .. import codec, grade, rules, style, style_choice, timeline
+from ..protocol import CoverLook, Grade, LookStyle, ShotKind
 from . import properties, shots
 
 
@@ -21,7 +21,30 @@ def remember(scene: Any, look: CoverLook) -> None:
         swatch = settings.palette.add()
         swatch.name, swatch.weight = color.name, color.weight
         swatch.value = [channel / 255 for channel in color.rgb]
+    for name in style_choice.NAMES:
+        setattr(settings, f"style_{name}", getattr(look.style, name))
     apply_grade(scene)
+    apply_style(scene)
+
+
+def apply_style(scene: Any) -> None:
+    """Lays the textures over the edit, or takes them away, as the settings say."""
+    if timeline.SCENE_KEY not in scene:
+        return
+    settings = properties.of(scene)
+    amounts = {name: getattr(settings, f"style_{name}") for name in style_choice.NAMES}
+    wanted = LookStyle(**amounts) if settings.use_style else LookStyle()
+    if wanted != LookStyle():
+        _spare_software_gl(scene)
+    style.apply(scene, wanted)
+
+
+def set_style(scene: Any, name: str) -> None:
+    """Follows one texture's slider, without making the node group again where that can be."""
+    settings = properties.of(scene)
+    amount = getattr(settings, f"style_{name}")
+    if settings.use_style and not (amount and style.set_amount(scene, name, amount)):
+        apply_style(scene)
 
 
 def grade_of(scene: Any) -> Grade | None:

@@ -17,6 +17,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from .. import style_choice
 from ..protocol import Framing
 from ..timing import FRAME_RATES
 
@@ -85,6 +86,24 @@ def _grade_changed(settings: Any, context: Any) -> None:
     from . import look
 
     look.apply_grade(settings.id_data)
+
+
+def _style_changed(settings: Any, context: Any) -> None:
+    from . import look
+
+    look.apply_style(settings.id_data)
+
+
+def _style_amount(name: str, title: str, description: str) -> Any:
+    """A slider for one of the cover's textures."""
+
+    def changed(settings: Any, context: Any) -> None:
+        from . import look
+
+        look.set_style(settings.id_data, name)
+
+    most = getattr(style_choice.MOST, name)
+    return FloatProperty(name=title, description=description, min=0.0, max=most, precision=3, update=changed)
 
 
 def _strength_changed(settings: Any, context: Any) -> None:
@@ -163,6 +182,16 @@ class BeatboardScene(bpy.types.PropertyGroup):
         subtype="FACTOR",
         update=_strength_changed,
     )
+    use_style: BoolProperty(
+        name="Texture",
+        description="Give the edit film's textures, in Blender's compositor; the amounts are the cover's own",
+        default=False,
+        update=_style_changed,
+    )
+    style_grain: _style_amount("grain", "Grain", "Film grain: how much brightness varies")
+    style_halation: _style_amount("halation", "Halation", "How strongly highlights glow warm")
+    style_vignette: _style_amount("vignette", "Vignette", "How much light the corners lack")
+    style_fade: _style_amount("fade", "Fade", "How far blacks are lifted")
     hero_hold: BoolProperty(
         name="Hero Hold",
         description="Open on a frozen frame that starts to move on the second beat",

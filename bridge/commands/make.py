@@ -18,6 +18,12 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
     options.add_edit(one)
     one.add_argument("--grade", type=options.strength, default=1.0, metavar="0-1", help="strength of the cover's grade")
+    one.add_argument(
+        "--style",
+        type=options.style,
+        metavar="NAMES",
+        help="the cover's texture: grain,halation,vignette,fade; auto; none",
+    )
     one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
     one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
     one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")

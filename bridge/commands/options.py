@@ -64,6 +64,18 @@ def strength(text: str) -> float:
     return value
 
 
+def style(text: str) -> str:
+    """An option's textures, checked."""
+    from blender_addon import style_choice
+    from blender_addon.protocol import LookStyle
+
+    try:
+        style_choice.choose(text, LookStyle())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def count(text: str) -> int:
     """An option's whole number from 1."""
     value = number(text)
@@ -92,7 +104,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     """The options of `make` from those of the command line; `plan` has the first few only."""
     from bridge.make import SIZES_PX, MakeOptions
 
-    names = ("draft", "bake_grade", "blender", "workers", "engine")
+    names = ("draft", "bake_grade", "blender", "workers", "engine", "style")
     given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return MakeOptions(
         song=arguments.song,

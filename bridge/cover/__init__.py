@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bridge.cover.subject import saliency as saliency
     from bridge.cover.subject import subject_box as subject_box
     from bridge.cover.subject import subject_mask as subject_mask
+    from bridge.cover.texture import lacking_style as lacking_style
+    from bridge.cover.texture import measure_style as measure_style
     from bridge.cover.transport import palette_distance as palette_distance
 
 _HOMES = {
@@ -30,8 +32,10 @@ _HOMES = {
     "calm_area": "subject",
     "fit_grade": "fitting",
     "grade_from_cover": "fitting",
+    "lacking_style": "texture",
     "load": "image",
     "look": "looking",
+    "measure_style": "texture",
     "palette_distance": "transport",
     "plot": "picture",
     "recompose": "extend",
@@ -48,8 +52,10 @@ __all__ = [
     "calm_area",
     "fit_grade",
     "grade_from_cover",
+    "lacking_style",
     "load",
     "look",
+    "measure_style",
     "palette_distance",
     "plot",
     "recompose",

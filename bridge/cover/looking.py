@@ -7,12 +7,13 @@ from blender_addon.protocol import CoverLook
 from bridge.cover.fitting import grade_from_cover
 from bridge.cover.image import load
 from bridge.cover.palette import palette
+from bridge.cover.texture import measure_style
 from bridge.cover.words import palette_words
 from bridge.files import sha256_of
 
 
 def look(path: str | Path) -> CoverLook:
-    """Palette, words for prompts, and a grade for footage not known yet.
+    """Palette, words for prompts, a grade for footage not known yet, and the texture.
 
     Raises:
         BadInput: as `load`.
@@ -24,4 +25,5 @@ def look(path: str | Path) -> CoverLook:
         palette=colors,
         words=palette_words(cover, colors),
         grade=grade_from_cover(cover),
+        style=measure_style(cover),
     )

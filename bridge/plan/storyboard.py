@@ -8,7 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from blender_addon.protocol import Framing
+from blender_addon import style_choice
+from blender_addon.protocol import Framing, LookStyle
 from bridge.errors import BadInput
 from bridge.plan.toml_lines import TomlLines
 
@@ -45,6 +46,8 @@ class Storyboard:
     """another one gives every shot another seed"""
     shots: tuple[BoardShot, ...] = ()
     """in order; if the video has more shots, the later ones go through the prompts again"""
+    look: str = ""
+    """which of the cover's textures the edit gets, as in "grain, vignette=0.3"; "auto" and "none" too"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ _BOARD_KEYS = {
     "world": _TEXT,
     "style": _TEXT,
     "negative": _Key(str, may_be_empty=True),
+    "look": _Key(str, may_be_empty=True),
     "character": _TEXT,
     "seed": _SEED,
     "shots": _Key(list),
@@ -99,6 +103,8 @@ def load(path: str | Path) -> Storyboard:
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
     if "character" in values:
         values["character"] = reader.picture(values["character"])
+    if "look" in values:
+        reader.check_look(values["look"])
     return Storyboard(**values)
 
 
@@ -146,6 +152,12 @@ class _Reader:
         if picture.suffix.lower() not in PICTURES:
             raise self._error("character", None, f"{picture.name} is not a PNG, JPEG or WebP picture")
         return picture
+
+    def check_look(self, words: str) -> None:
+        try:
+            style_choice.choose(words, LookStyle())
+        except ValueError as error:
+            raise self._error("look", None, str(error)) from None
 
     def _value(self, name: str, value: Any, key: _Key, shot: int | None) -> Any:
         if not isinstance(value, key.kind) or isinstance(value, bool):
