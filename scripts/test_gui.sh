@@ -8,7 +8,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment dev
-sid=${BEATBOARD_SID:-/opt/blender-sid} display=${BLENDER_DISPLAY:-:78} out=$root/out/gui
+sid=${BEATBOARD_SID:-/opt/blender-sid} display=${BLENDER_DISPLAY:-:78} out=${BEATBOARD_GUI_OUT:-$root/out/gui}
 for tool in Xvfb:xvfb xdotool:xdotool import:imagemagick; do
   command -v "${tool%%:*}" >/dev/null || install_debian_packages "${tool##*:}"
 done

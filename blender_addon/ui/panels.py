@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from .. import timeline
+from .. import style_choice, timeline
 from ..protocol import SongAnalysis
 from . import connection, delivery, generate, properties, shots, song, takes, tasks
 from .lists import STATE_ICONS, STATE_NAMES
@@ -14,6 +14,8 @@ from .preferences import draw_trouble, stored, wrapped
 
 MOST_VIOLATIONS = 3
 BUSY = ("queued", "running")
+MAIN_HEIGHT = 1.4
+"""of the button that a panel is about"""
 
 
 class Tab:
@@ -46,10 +48,11 @@ class BEATBOARD_PT_song(Tab, bpy.types.Panel):
         column = layout.column(align=True)
         column.prop(settings, "song", icon="SOUND", placeholder="Choose a song")
         column.prop(settings, "cover", icon="IMAGE_DATA", placeholder="Choose an album cover")
-        if not _draw_progress(layout, "analyze"):
-            again = bool(settings.analysis) and song.is_current(scene)
+        again = bool(settings.analysis) and song.is_current(scene)
+        height = 1.0 if again else MAIN_HEIGHT
+        if not _draw_progress(layout, "analyze", height):
             row = layout.row()
-            row.scale_y = 1.0 if again else 1.4
+            row.scale_y = height
             row.operator(
                 "beatboard.analyze", text="Analyze Again" if again else "Analyze", icon="OUTLINER_DATA_SPEAKER"
             )
@@ -78,12 +81,13 @@ def _draw_bridge(layout: Any) -> None:
     draw_trouble(layout, "connect")
 
 
-def _draw_progress(layout: Any, kind: str) -> bool:
-    """A task's bar with a button to stop it; whether it runs."""
+def _draw_progress(layout: Any, kind: str, height: float = 1.0) -> bool:
+    """A task's bar with a button to stop it, as high as the button that started it; whether it runs."""
     task = tasks.running.get(kind)
     if task is None:
         return False
     row = layout.row(align=True)
+    row.scale_y = height
     text = task.stage[:1].upper() + task.stage[1:]
     row.progress(factor=task.progress, text=f"{text} {task.progress:.0%}" if task.progress else text)
     row.operator("beatboard.cancel_task", text="", icon="CANCEL").kind = kind
@@ -132,9 +136,10 @@ class BEATBOARD_PT_shots(Tab, bpy.types.Panel):
         layout, scene, settings = self.start(context)
         planned = timeline.SCENE_KEY in scene
         _draw_rate(layout, scene, settings)
-        if not _draw_progress(layout, "plan"):
+        height = 1.0 if planned else MAIN_HEIGHT
+        if not _draw_progress(layout, "plan", height):
             row = layout.row()
-            row.scale_y = 1.0 if planned else 1.4
+            row.scale_y = height
             row.operator("beatboard.plan", text="Plan Again" if planned else "Plan Shots", icon="SEQ_STRIP_META")
         draw_trouble(layout, "plan")
         if not planned:
@@ -195,8 +200,9 @@ class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
         for name in ("beatboard_seed", "beatboard_motion", "beatboard_framing"):
             column.prop(strip, name)
         column = layout.column(align=True)
-        _fact(column, "State", STATE_NAMES[row.state])
-        if row.detail and row.state != "done":
+        doing = row.state in BUSY and row.detail
+        _fact(column, "State", f"{STATE_NAMES[row.state]}: {row.detail}" if doing else STATE_NAMES[row.state])
+        if row.detail and row.state in ("stale", "failed", "missing"):
             for line in wrapped(row.detail):
                 column.label(text=line, icon="BLANK1")
         _fact(column, "Length", f"{row.frame_count} frames")
@@ -240,6 +246,8 @@ def _draw_violations(layout: Any, scene: Any) -> None:
 
 
 class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
+    """As high while clips are made as it was before: Blender animates panels that are pushed, with many redraws."""
+
     bl_label = "Generate"
     bl_order = 2
 
@@ -248,16 +256,26 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
         row = _fact_row(layout, "Engine")
         row.menu("BEATBOARD_MT_engine", text=settings.engine)
         needed = generate.needed(scene)
-        if properties.session().shots and not any(row.state in BUSY for row in properties.session().shots):
+        busy = [row for row in properties.session().shots if row.state in BUSY]
+        if busy:
+            done = sum(row.progress for row in busy) / len(busy)
+            text = "1 shot" if len(busy) == 1 else f"{len(busy)} shots"
+            _fact_row(layout, "Under Way").progress(factor=done, text=f"{text}, {done:.0%}")
+        elif properties.session().shots:
             _draw_estimate(layout, needed)
-        if not _draw_progress(layout, "generate"):
+        if not _draw_progress(layout, "generate", MAIN_HEIGHT):
             row = layout.row(align=True)
-            row.scale_y = 1.4
+            row.scale_y = MAIN_HEIGHT
             text = {0: "Generate", 1: "Generate 1 Shot"}.get(len(needed), f"Generate {len(needed)} Shots")
             row.operator("beatboard.generate", text=text, icon="RENDER_ANIMATION").which = "NEEDED"
             row.operator("beatboard.generate", text="Selected").which = "SELECTED"
+        row = layout.row(align=True)
+        text, icon = ("Resume Queue", "PLAY") if connection.bridge.paused else ("Pause Queue", "PAUSE")
+        row.operator("beatboard.pause", text=text, icon=icon)
+        row.operator("beatboard.cancel_jobs", text="Cancel All", icon="CANCEL")
         draw_trouble(layout, "generate")
-        _draw_queue(layout, settings)
+        draw_trouble(layout, "queue")
+        _draw_failed(layout)
 
 
 def _draw_estimate(layout: Any, needed: list[str]) -> None:
@@ -284,20 +302,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _draw_queue(layout: Any, settings: Any) -> None:
-    rows = properties.session().shots
-    busy = [row for row in rows if row.state in BUSY]
-    failed = [row for row in rows if row.state == "failed"]
-    if busy:
-        done = sum(row.progress for row in busy)
-        layout.progress(factor=done / len(busy), text=f"{len(busy)} shots under way")
-        row = layout.row(align=True)
-        paused = connection.bridge.paused
-        row.operator(
-            "beatboard.pause", text="Resume Queue" if paused else "Pause Queue", icon="PLAY" if paused else "PAUSE"
-        )
-        row.operator("beatboard.cancel_jobs", text="Cancel All", icon="CANCEL")
-    draw_trouble(layout, "queue")
+def _draw_failed(layout: Any) -> None:
+    failed = [row for row in properties.session().shots if row.state == "failed"]
     for row in failed[:2]:
         box = layout.box()
         column = box.column(align=True)
@@ -339,21 +345,32 @@ def _draw_takes(layout: Any, scene: Any, row: Any) -> None:
     middle.label(text=f"{row.name}: {shown}" if row.take_count else f"{row.name}: no takes yet")
     bar.operator("beatboard.step_take", text="", icon="TRIA_RIGHT").by = 1
     bar.operator("beatboard.delete_take", text="", icon="TRASH")
-    found = shots.takes_of(scene, row.name)
-    if not row.take_index or not found[row.take_index - 1].request:
-        return
-    take = found[row.take_index - 1]
-    request = shots.request_from(take.request)
-    column = layout.column(align=True)
-    _fact(column, "Engine", request.engine)
-    _fact(column, "Seed", str(request.seed))
-    _fact(column, "Motion", f"{request.motion}, {request.framing.value}")
-    _fact(column, "Made In", duration(take.seconds_taken))
-    if take.likeness >= 0:
-        _fact(column, "Likeness", f"{take.likeness:.2f}")
-    for line in wrapped(request.prompt, 44)[:3]:
-        column.label(text=line)
-    layout.operator("beatboard.reuse_settings", icon="LOOP_BACK")
+
+
+class BEATBOARD_PT_take(Tab, bpy.types.Panel):
+    bl_label = "Made With"
+    bl_parent_id = "BEATBOARD_PT_takes"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, scene, _ = self.start(context)
+        row = shots.active_row(scene)
+        found = shots.takes_of(scene, row.name) if row is not None else []
+        if row is None or not row.take_index or not found[row.take_index - 1].request:
+            layout.label(text="This shot shows no take", icon="INFO")
+            return
+        take = found[row.take_index - 1]
+        request = shots.request_from(take.request)
+        column = layout.column(align=True)
+        _fact(column, "Engine", request.engine)
+        _fact(column, "Seed", str(request.seed))
+        _fact(column, "Motion", f"{request.motion}, {request.framing.value}")
+        _fact(column, "Made In", duration(take.seconds_taken))
+        if take.likeness >= 0:
+            _fact(column, "Likeness", f"{take.likeness:.2f}")
+        for line in wrapped(request.prompt, 44)[:3]:
+            column.label(text=line)
+        layout.operator("beatboard.reuse_settings", icon="LOOP_BACK")
 
 
 class BEATBOARD_PT_look(Tab, bpy.types.Panel):
@@ -373,6 +390,12 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
         sub = column.column()
         sub.active = settings.use_grade
         sub.prop(settings, "grade_strength", slider=True)
+        column = layout.column(heading="Film")
+        column.prop(settings, "use_style")
+        sub = column.column(align=True)
+        sub.active = settings.use_style
+        for name in style_choice.NAMES:
+            sub.prop(settings, f"style_{name}", slider=True)
         column = layout.column(heading="Opening")
         column.prop(settings, "hero_hold")
         column = layout.column(heading="Ending")
@@ -392,9 +415,9 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
         if timeline.SCENE_KEY in scene and not _is_planned_for(scene, settings):
             layout.label(text="Plan again to use these", icon="INFO")
         layout.prop(settings, "output")
-        if not _draw_progress(layout, "render"):
+        if not _draw_progress(layout, "render", MAIN_HEIGHT):
             row = layout.row()
-            row.scale_y = 1.4
+            row.scale_y = MAIN_HEIGHT
             row.operator("beatboard.render", icon="RENDER_ANIMATION")
         draw_trouble(layout, "render")
         if not _draw_progress(layout, "check"):
@@ -432,6 +455,7 @@ _CLASSES = (
     BEATBOARD_PT_shot,
     BEATBOARD_PT_generate,
     BEATBOARD_PT_takes,
+    BEATBOARD_PT_take,
     BEATBOARD_PT_look,
     BEATBOARD_PT_deliver,
 )

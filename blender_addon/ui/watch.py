@@ -5,6 +5,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import bpy
+
 from .. import timeline
 from . import files, properties, tasks
 
@@ -20,7 +22,7 @@ def look(scene: Any) -> None:
     settings = properties.of(scene)
     shown = {take.path for take in settings.takes} | {settings.wav}
     shown |= {strip.filepath for strip in timeline.shot_strips(scene) if strip.type == "MOVIE"}
-    wanted = {text: timeline.absolute(text) for text in shown if text}
+    wanted = {text: Path(bpy.path.abspath(text)) for text in shown if text}
     sources = [path for path in (properties.path_of(settings.song), properties.path_of(settings.cover)) if path]
     if tasks.synchronous:
         _look(wanted, sources)
