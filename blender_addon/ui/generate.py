@@ -178,7 +178,7 @@ def _fetch(scene_uid: int, shot_id: str, job: Job) -> None:
         _fetching.discard(job.id)
         takes.waiting.append(Landing(scene_uid, job.id, shot_id, clip, path))
         if tasks.synchronous:
-            takes.land_some()
+            takes.land_next()
 
     if tasks.synchronous:
         work()

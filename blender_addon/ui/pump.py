@@ -69,7 +69,7 @@ def tick() -> float:
         pace.watched_at_s = now_s
         watch.look(scene)
     if pace.may_redraw(now_s):
-        landed = takes.land_some()
+        landed = takes.land_next()
         if (scene is not None and shots.refresh(scene)) or landed or _changed:
             _changed.clear()
             pace.redraw(time.monotonic())

@@ -5,7 +5,6 @@ A clip's landing is no step of the editor's, so undo must not take it away: what
 here, and what undo or redo left without it gets it again (`reconcile`).
 """
 
-import time
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -40,14 +39,12 @@ asked: dict[str, tuple[int, str]] = {}
 """the scene and the shot of each job that this session asked for and that has not landed"""
 
 
-def land_some(limit_s: float = 0.06) -> int:
-    """Lands clips that wait, oldest first, until the time is up; how many. One redraw shows them all."""
-    end_s = time.perf_counter() + limit_s
-    count = 0
-    while waiting and (count == 0 or time.perf_counter() < end_s):
-        land(waiting.popleft())
-        count += 1
-    return count
+def land_next() -> bool:
+    """Lands the clip that waits longest; whether there was one. Opening its file takes time: one for each redraw."""
+    if not waiting:
+        return False
+    land(waiting.popleft())
+    return True
 
 
 def land(landing: Landing) -> None:
