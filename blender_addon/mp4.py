@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The index of an MP4 file (ISO/IEC 14496-12): counted, and moved to the front. Pure: standard library only.
+"""The index of an MP4 file (ISO/IEC 14496-12): read, and moved to the front. Pure: standard library only.
 
 Blender writes the index (`moov`) behind the media data; web players want it first, so that the video plays while it
 loads. The index holds absolute file offsets (`stco`, `co64`), which then grow by the index's own size.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+HANDLES_COMMENT = "Beatboard, handles of frames: "
 _COPY_BYTES = 1 << 20
 _HOLDS_BOXES = {b"moov", b"trak", b"mdia", b"minf", b"stbl"}
 
@@ -84,6 +85,25 @@ def frame_count(path: Path) -> int:
         elif box.kind == b"stsz" and is_video:
             return struct.unpack_from(">I", moov, box.body + 8)[0]
     raise ValueError(f"{path} has no video")
+
+
+def handle_frames(path: Path) -> int:
+    """How many frames a clip of ours has before what its shot shows, and after it; 0 for others' files.
+
+    `bridge.finish` notes it in the file's comment (iTunes' metadata, as FFmpeg writes it).
+
+    Raises:
+        ValueError: it is no whole MP4 file.
+    """
+    with path.open("rb") as file:
+        index = _the_index(_top_boxes(file), path)
+        file.seek(index.start)
+        moov = file.read(index.size)
+    _, _, text = moov.partition(b"\xa9cmt")
+    size = struct.unpack_from(">I", text)[0] if len(text) >= 16 else 0
+    comment = text[16:size].decode(errors="replace") if text[4:8] == b"data" else ""
+    count = comment.removeprefix(HANDLES_COMMENT)
+    return int(count) if comment.startswith(HANDLES_COMMENT) and count.isdecimal() else 0
 
 
 def _the_index(boxes: list[Box], path: Path) -> Box:

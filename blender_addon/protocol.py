@@ -325,6 +325,8 @@ class Clip:
     """mean optical flow, in pixels per second at a width of 1000 px"""
     likeness: float | None = None
     """0-1, of the keyframe to the character's sheet or to the other shots' keyframes; None if it was not compared"""
+    handle_frames: int = 0
+    """frames that the file has on top of `frame_count`, before what the shot shows and as many after it"""
 
 
 class JobState(StrEnum):

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from . import codec, compat, strip_layout
+from . import codec, compat, mp4, strip_layout
 from .protocol import EditPlan, Excerpt, SongAnalysis
 from .strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
 from .timing import frame_at
@@ -22,6 +22,8 @@ from .timing import frame_at
 SCENE_KEY = "beatboard_edit"
 """the scene's custom property that holds, as JSON, what strips cannot"""
 SONG_KEY = "beatboard_song"
+HANDLE_KEY = "handle_frames"
+"""a movie strip's custom property: how many frames its file has before what the shot shows, and after it"""
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
 PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
@@ -97,15 +99,16 @@ def seen_shots(scene: Any, reserved: Collection[str] = ()) -> tuple[SeenShot, ..
 def place_clip(scene: Any, shot_id: str, clip: Path) -> Any:
     """Puts a movie where the shot's strip is, on the same frames, and gives the movie's strip.
 
-    The movie's first frame is the strip's. A placeholder is replaced; a movie gets the new file and keeps its
-    transform, modifiers and animation.
+    The movie's first frame behind its handle is the strip's. A placeholder is replaced; a movie gets the new file and
+    keeps its transform, modifiers and animation.
 
     Raises:
         LookupError: no strip has this id.
     """
     for strip in shot_strips(scene):
         if strip["id"] == shot_id:
-            return _from_its_start(_with_clip(scene, strip, clip))
+            left, right = _span(strip)
+            return _laid(_with_clip(scene, strip, clip), left, right)
     raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
 
 
@@ -291,7 +294,7 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
         if shot_id in clips:
             strip = _with_clip(scene, strip, clips[shot_id])
         if strip.type == "MOVIE":
-            compat.place(strip, layout.left, layout.left, layout.right)
+            _laid(strip, layout.left, layout.right)
 
 
 def _span(strip: Any) -> tuple[int, int]:
@@ -314,17 +317,31 @@ def _placeholder(scene: Any, layout: Strip, channel: int) -> Any:
 
 
 def _with_clip(scene: Any, strip: Any, clip: Path) -> Any:
+    """The movie's strip, still to be laid: it may be as long as its file."""
     if strip.type == "MOVIE":
         if absolute(strip.filepath) != clip.resolve():
+            left, right, channel = *_span(strip), strip.channel
+            strip.channel = MAX_CHANNEL  # alone, as in `_laid`
             strip.filepath = str(clip)
+            strip[HANDLE_KEY] = _handle_frames(clip)
+            _laid(strip, left, right)
+            strip.channel = channel
         return strip
     strips = scene.sequence_editor.strips
     name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
     movie = strips.new_movie(name, str(clip), MAX_CHANNEL, left, fit_method="FILL")  # alone: it may be too long
     _take_over(scene, movie, strip)
-    compat.place(movie, left, left, right)
+    movie[HANDLE_KEY] = _handle_frames(clip)
+    _laid(movie, left, right)
     movie.channel = channel
     return movie
+
+
+def _handle_frames(clip: Path) -> int:
+    try:
+        return mp4.handle_frames(clip)
+    except (OSError, ValueError):  # a file of the editor's own, in whatever format
+        return 0
 
 
 def _take_over(scene: Any, new: Any, old: Any) -> None:
@@ -349,14 +366,15 @@ def _without_clip(scene: Any, movie: Any) -> Any:
     strip = scene.sequence_editor.strips.new_effect(name, "COLOR", channel, left, length=right - left)
     strip.color = PLACEHOLDER_RGB.get(movie.get("act"), PLACEHOLDER_RGB[2])
     _take_over(scene, strip, movie)
+    strip[HANDLE_KEY] = 0
     return strip
 
 
-def _from_its_start(strip: Any) -> Any:
-    """Undoes a trim at the left: the new clip was made for what the strip shows."""
-    left, right, channel = compat.left(strip), compat.right(strip), strip.channel
+def _laid(strip: Any, left: int, right: int) -> Any:
+    """Shows the movie on [left, right), from behind its handle on."""
+    channel = strip.channel
     strip.channel = MAX_CHANNEL  # alone, since a strip that lands on another, even for a moment, is pushed aside
-    compat.place(strip, left, left, right)
+    compat.place(strip, left - int(strip.get(HANDLE_KEY, 0)), left, right)
     strip.channel = channel
     return strip
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blender_addon import codec
 from blender_addon.protocol import Clip, ClipRequest
-from bridge import finish
+from bridge import finish, handles
 from bridge.engines import registry
 from bridge.engines.base import KeyframePainter, Still, Work
 from bridge.keyframes import Studio
@@ -41,9 +41,10 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     else:
         still = next(iter(engine.painter.paint([request], work)))
     path = work.folder / f"{key[:16]}.mp4"
-    flow_px = film(engine, request, still, path, work)
+    wide = handles.widened(request)
+    flow_px = film(engine, wide, still, path, work)
     if dict(request.settings).get("quality") == "best":
-        flow_px = truer(engine, request, still, path, flow_px, work)
+        flow_px = truer(engine, wide, still, path, flow_px, work)
     clip = Clip(
         sha256=store.put(path),
         request=request,
@@ -54,6 +55,7 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         seconds_taken=time.perf_counter() - started_s,
         flow_px=flow_px,
         likeness=likeness,
+        handle_frames=handles.frames_of(request),
     )
     path.unlink()
     store.remember(key, clip)
@@ -61,8 +63,9 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
 
 
 def film(engine: registry.Engine, request: ClipRequest, still: Still, path: Path, work: Work) -> float:
-    """Animates a keyframe into a file; gives its measured flow."""
-    return finish.finish(engine.animator.animate(request, still, work), request, path, work)
+    """Animates a keyframe into a file; gives its measured flow. The request is the one with handles."""
+    footage = engine.animator.animate(request, still, work)
+    return finish.finish(footage, request, path, work, handles.frames_of(request))
 
 
 def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Path, flow_px: float, work: Work) -> float:
@@ -111,5 +114,6 @@ def clip_key(request: ClipRequest, engine: registry.Engine) -> str:
         f"{engine.painter.name}-{engine.painter.version}",
         f"{engine.animator.name}-{engine.animator.version}",
         f"finish-{finish.VERSION}",
+        f"handles-{handles.frames_of(request)}",
     )
     return hashlib.sha256("\n".join((codec.dumps(request), *makers)).encode()).hexdigest()

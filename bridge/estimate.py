@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blender_addon.protocol import ClipRequest
-from bridge import settings
+from bridge import handles, settings
 from bridge.engines import registry
 from bridge.jobs.executor import Device, DeviceKind
 from bridge.jobs.speeds import Speeds
@@ -61,4 +61,4 @@ def _devices(engine: str, count: int) -> list[Device]:
 def _cost(requests: Sequence[ClipRequest]) -> object:
     from bridge.engines import runway
 
-    return runway.cost_of(requests)
+    return runway.cost_of([handles.widened(request) for request in requests])

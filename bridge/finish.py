@@ -14,6 +14,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 from av.video.stream import VideoStream
 
+from blender_addon import mp4
 from blender_addon.protocol import ClipRequest
 from bridge import bookends, interpolate
 from bridge.engines.base import Footage, Frame, Work
@@ -32,12 +33,13 @@ _BT709 = 1
 """of ITU-T H.273: the code of BT.709 for primaries, transfer and matrix alike"""
 
 
-def finish(footage: Footage, request: ClipRequest, path: Path, work: Work) -> float:
+def finish(footage: Footage, request: ClipRequest, path: Path, work: Work, handle_frames: int = 0) -> float:
     """Writes the clip.
 
     Args:
         footage: any frame count, size and rate; retimed to last exactly the clip.
         path: where the MP4 file goes; it appears there whole or not at all.
+        handle_frames: how many of the request's frames, at either end, are handles; the file says so.
 
     Returns:
         its mean optical flow, in pixels per second at a width of 1000 px.
@@ -55,7 +57,7 @@ def finish(footage: Footage, request: ClipRequest, path: Path, work: Work) -> fl
         frames = bookends.held(frames, request, work)
     meter = FlowMeter(request.fps)
     with written_beside(path) as beside:
-        _encode(_watched(frames, request, meter, work), request, beside)
+        _encode(_watched(frames, request, meter, work), request, beside, handle_frames)
     return meter.mean_px_s
 
 
@@ -124,8 +126,10 @@ def _preview(frame: Frame) -> Frame:
     return cast(Frame, cv2.resize(frame, (_PREVIEW_WIDTH_PX, height_px), interpolation=cv2.INTER_AREA))
 
 
-def _encode(frames: Iterator[Frame], request: ClipRequest, path: Path) -> None:
+def _encode(frames: Iterator[Frame], request: ClipRequest, path: Path, handle_frames: int) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        if handle_frames:
+            container.metadata["comment"] = f"{mp4.HANDLES_COMMENT}{handle_frames}"
         stream = _stream(container, request)
         to_yuv = _converter(request)
         for i, frame in enumerate(frames):

@@ -245,7 +245,7 @@ def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State
         return _State("missing", detail=f"{strip.filepath} is not there: put it back, or generate the shot again")
     take = shown_take(settings, strip, shot.id)
     if take is None or not take.request:
-        resized = compat.content_length(strip) != shot.frame_count
+        resized = compat.content_length(strip) != shot.frame_count + 2 * int(strip.get(timeline.HANDLE_KEY, 0))
         return _State("stale", detail="the length changed") if resized else _State("done")
     changed = changes(request_from(take.request), shot, plan)
     if changed:

@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from blender_addon import mp4
 from blender_addon.protocol import (
     Beat,
     CoverLook,
@@ -87,15 +88,22 @@ def make_song(path: Path, length_s=8.0) -> np.ndarray:
     return samples / 32768
 
 
-def make_clip(path: Path, frames: int, seed: int, *, fps=Fraction(24), width_px=160, height_px=90, rest=0) -> Path:
-    """A moving gradient: every frame differs from every other, but for the first `rest`."""
+def make_clip(
+    path: Path, frames: int, seed: int, *, fps=Fraction(24), width_px=160, height_px=90, rest=0, handles=0
+) -> Path:
+    """A moving gradient: every frame differs from every other, but for the first `rest`.
+
+    With handles the file has as many frames more at either end.
+    """
     y, x = np.mgrid[0:height_px, 0:width_px]
     with av.open(str(path), "w") as out:
+        if handles:
+            out.metadata["comment"] = f"{mp4.HANDLES_COMMENT}{handles}"
         stream = out.add_stream("libx264", rate=fps, options={"crf": "10", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
         stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
         stream.codec_context.color_range = 1
-        for i in (max(0, index - rest) for index in range(frames)):
+        for i in (max(0, index - rest) for index in range(-handles, frames + handles)):
             planes = (x + 5 * i + 40 * seed, y * 2 + 60 * seed, x // 2 + y // 2 + 3 * i)
             rgb = np.stack([40 + plane % 170 for plane in planes], axis=-1).astype(np.uint8)
             frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")

@@ -154,3 +154,17 @@ def test_a_table_that_differs_is_refused(tmp_path, song, resting_plan, clips):
     with pytest.raises(RenderFailed, match="without --bake-grade"):
         Baked(None, 160, 90, Fraction(24)).must_match(movie, 19, still)
     assert not material["out_path"].exists()
+
+
+def test_clips_with_handles_render_to_the_same_pictures(tmp_path, song, resting_plan, clips):
+    render(**arguments(tmp_path, resting_plan, song, clips))
+    plain = np.stack(luma(tmp_path / "video.mp4"))
+    wide = {
+        "s01": world.make_clip(tmp_path / "clips" / "w01.mp4", 30, 1, rest=REST - 1, handles=6),
+        "s02": world.make_clip(tmp_path / "clips" / "w02.mp4", 12, 2, handles=6),
+    }
+    render(**arguments(tmp_path, resting_plan, song, wide))
+    found = np.stack(luma(tmp_path / "video.mp4"))
+    assert found.shape == plain.shape
+    assert np.abs(found - plain).mean(axis=(1, 2)).max() < 1.2, "the clips are coded anew, no frame is off"
+    assert np.abs(found[1:] - plain[:-1]).mean(axis=(1, 2))[REST:].min() > 1.6, "which would show"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from edit_world import the_song
 
-from blender_addon import compat, timeline
+from blender_addon import compat, deliver, grade, segments, timeline
 
 
 def build(scene, song, plan=None, clips=None, **kwargs):
@@ -177,3 +177,29 @@ def test_what_is_not_there_is_named_before_anything_changes(scene, song, tmp_pat
 def test_the_header_is_plain_json(scene, song):
     build(scene, song)
     assert json.loads(scene[timeline.SCENE_KEY])["excerpt"]["start_s"] == 1.2345
+
+
+def test_a_clip_with_handles_is_laid_from_behind_the_first_and_can_be_slipped(scene, song, tmp_path):
+    clips = world.make_clips(tmp_path / "clips")
+    build(scene, song, clips=clips)
+    grade.apply(scene, world.GRADE)
+    deliver.settings(scene)
+    wide = world.make_clip(tmp_path / "wide.mp4", 18, 5, handles=6)
+    timeline.place_clip(scene, "s02", wide)
+    assert spans(scene) == [("s01", "MOVIE", 1, 13, 2), ("s02", "MOVIE", 13, 31, 2), ("s03", "MOVIE", 31, 43, 2)]
+    strip = timeline.shot_strips(scene)[1]
+    assert compat.content_start(strip) == 13 - 6
+    seen = segments.segments(scene)[1]
+    assert seen.movie is not None
+    assert (seen.start, seen.end, seen.movie.first_frame) == (13, 31, 6)
+    compat.place(strip, 13 - 9, 13, 31)
+    slipped = segments.segments(scene)[1]
+    assert slipped.movie is not None
+    assert slipped.movie.first_frame == 9
+    assert slipped.name != seen.name
+    timeline.place_clip(scene, "s02", clips["s02"])
+    assert compat.content_start(timeline.shot_strips(scene)[1]) == 13, "a clip without handles starts with the shot"
+    build(scene, song, clips=clips | {"s02": wide})
+    build(scene, song, clips=clips | {"s02": wide})
+    assert spans(scene)[1] == ("s02", "MOVIE", 13, 31, 2)
+    assert compat.content_start(timeline.shot_strips(scene)[1]) == 13 - 6

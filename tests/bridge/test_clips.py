@@ -8,7 +8,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "engines"))
 from animatic_world import Desk, request
 
-from bridge import clips, finish
+from blender_addon import mp4
+from blender_addon.protocol import ShotKind
+from bridge import clips, finish, handles
 from bridge.errors import BadInput
 from bridge.store import Store
 
@@ -56,3 +58,26 @@ def test_another_seed_or_version_is_another_clip(store, desk, monkeypatch):
 def test_unknown_engine(store, desk):
     with pytest.raises(BadInput, match="no engine"):
         clips.make_clip(replace(request(), engine="dream"), store, desk)
+
+
+def test_handles_are_more_of_the_same_shot_and_the_file_says_so(store, desk):
+    asked = request(frame_count=9, settings=(("handles", "3"),))
+    clip = clips.make_clip(asked, store, desk)
+    assert (clip.frame_count, clip.handle_frames, clip.request) == (9, 3, asked)
+    assert mp4.frame_count(store.path(clip.sha256)) == 15
+    assert mp4.handle_frames(store.path(clip.sha256)) == 3
+    plain = clips.make_clip(request(frame_count=9), store, desk)
+    assert (plain.handle_frames, mp4.handle_frames(store.path(plain.sha256))) == (0, 0)
+
+
+def test_a_wider_shot_keeps_its_beats_its_rest_and_its_energy():
+    asked = request(
+        frame_count=20, hold_frames=5, accents=(0, 12), energy=(0.0, 0.5, 1.0), settings=(("handles", "6"),)
+    )
+    wide = handles.widened(asked)
+    assert (wide.frame_count, wide.hold_frames, wide.accents) == (32, 11, (6, 18))
+    assert (wide.energy[0], wide.energy[-1]) == (0.0, 1.0)
+    assert handles.widened(replace(asked, hold_frames=0)).hold_frames == 0
+    assert handles.widened(replace(asked, hold_frames=0, kind=ShotKind.COVER_END)).hold_frames == 6
+    assert handles.frames_of(replace(asked, engine="sdxl-svd", settings=())) == 6
+    assert handles.widened(replace(asked, settings=())).frame_count == 20, "the animatic has none unless asked"
