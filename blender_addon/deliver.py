@@ -55,11 +55,14 @@ def draft(scene: Any) -> None:
     render.resolution_x, render.resolution_y = (_even(render.resolution_x * ratio), _even(render.resolution_y * ratio))
     render.ffmpeg.ffmpeg_preset = "REALTIME"
     for strip in timeline.all_strips(scene):
-        if hasattr(strip, "transform"):  # in pixels of the source, so they don't follow the output's size
-            strip.transform.scale_x *= ratio
-            strip.transform.scale_y *= ratio
+        if hasattr(strip, "transform"):
             strip.transform.offset_x *= ratio
             strip.transform.offset_y *= ratio
+        if hasattr(strip, "elements"):  # scaled from the source's own pixels, so that it doesn't follow the output
+            strip.transform.scale_x *= ratio
+            strip.transform.scale_y *= ratio
+        if strip.type == "TEXT":
+            strip.font_size *= ratio
 
 
 def render(

@@ -265,6 +265,25 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
+class TitleLine:
+    """One line of text over the picture."""
+
+    text: str
+    start_frame: int
+    frame_count: int
+    fade_in_frames: int
+    fade_out_frames: int
+    left: float
+    """where the text starts, as a share of the frame's width"""
+    bottom: float
+    """the lowest point of its letters' boxes, as a share of the frame's height from below"""
+    size_px: float
+    """the em, in pixels of the plan's frame"""
+    rgb: tuple[int, int, int]
+    """sRGB, 0-255"""
+
+
+@dataclass(frozen=True, slots=True)
 class EditPlan:
     """The edit: which part of the song, and the shots on it, without a gap or an overlap."""
 
@@ -275,6 +294,7 @@ class EditPlan:
     width_px: int
     height_px: int
     shots: tuple[Shot, ...]
+    titles: tuple[TitleLine, ...] = ()
 
     @property
     def frame_count(self) -> int:
@@ -308,6 +328,8 @@ class ClipRequest:
     """0-1, at evenly spaced times over the clip, first and last frame included"""
     settings: tuple[tuple[str, str], ...] = ()
     """the engine's own options, sorted by name"""
+    into: str = ""
+    """the id of the shot whose keyframe this one ends on; that shot has to be asked for too"""
 
 
 @dataclass(frozen=True, slots=True)

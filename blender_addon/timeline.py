@@ -22,6 +22,8 @@ from .timing import frame_at
 SCENE_KEY = "beatboard_edit"
 """the scene's custom property that holds, as JSON, what strips cannot"""
 SONG_KEY = "beatboard_song"
+TITLE_KEY = "beatboard_title"
+"""a title strip's custom property: the number of its line"""
 HANDLE_KEY = "handle_frames"
 """a movie strip's custom property: how many frames its file has before what the shot shows, and after it"""
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
@@ -175,9 +177,10 @@ def save(scene: Any, path: Path) -> None:
     """Saves the .blend; our strips name their files relative to it, so that the folder can be moved as a whole."""
     beside = path.with_name(f".{path.stem}~.blend")
     bpy.ops.wm.save_as_mainfile(filepath=str(beside), check_existing=False)  # relative paths need a file to start from
-    for strip in [*shot_strips(scene), song_strip(scene)]:
-        holder = getattr(strip, "sound", strip)  # a sound strip's path is its sound's
-        if hasattr(holder, "filepath") and not holder.filepath.startswith("//"):
+    titles = [strip for strip in all_strips(scene) if TITLE_KEY in strip]
+    for strip in [*shot_strips(scene), song_strip(scene), *titles]:
+        holder = getattr(strip, "sound", None) or getattr(strip, "font", None) or strip  # whose the strip's path is
+        if getattr(holder, "filepath", "<builtin>") != "<builtin>" and not holder.filepath.startswith("//"):
             holder.filepath = bpy.path.relpath(holder.filepath)
     bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False)
     beside.unlink()

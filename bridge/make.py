@@ -44,6 +44,10 @@ class MakeOptions:
     grade_strength: float = 1.0
     style: str | None = None
     """which of the cover's textures, as `style_choice.choose` reads it; without it the storyboard's, else none"""
+    title: str | None = None
+    """without these three the storyboard's; no title and no artist, no text"""
+    artist: str | None = None
+    font: Path | None = None
     draft: bool = False
     bake_grade: bool = False
     blender: Path | None = None
@@ -81,6 +85,8 @@ class Material:
     storyboard: Storyboard
     edit: EditPlan
     store: Store
+    font: Path | None = None
+    """of title and artist; None if there are none"""
 
 
 @dataclass(frozen=True)
@@ -149,12 +155,13 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
     refuse_baked_style(options, storyboard)
     with display.stage("Cover"):
         look = covers.look(options.cover)
+        font = title_font(options, storyboard, look)
     with display.stage("Song") as report:
         analysis = song.analyze(options.song, tracker=options.tracker, report=report)
     edit = plan_for(options, analysis, look, storyboard)
     store = Store(settings.store_folder(), limit_bytes=settings.DEFAULT_STORE_LIMIT_BYTES)
     try:
-        material = Material(options, analysis, look, storyboard, edit, store)
+        material = Material(options, analysis, look, storyboard, edit, store, font)
         return [make_format(material, shape, display) for shape in options.formats]
     finally:
         store.trim()
@@ -177,6 +184,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
     paths = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}
     with display.stage("Grade" + mark):
         look = fitted_look(material, paths)
+        edit = with_titles(material, edit, look, paths)
     project.save(analysis, look, edit)
     project.keep_edited(output.with_suffix(".blend"))
     with display.stage("Render" + mark) as report:
@@ -193,6 +201,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
             report=report,
             draft=options.draft,
             bake_grade=options.bake_grade,
+            font=material.font,
         )
     project.mark(rendered.blend_path)
     with display.stage("Check" + mark) as report:
@@ -314,6 +323,43 @@ def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
     grade = covers.fit_grade(frames, covers.load(material.options.cover))
     grade = dataclasses.replace(grade, strength=material.options.grade_strength)
     return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, clips))
+
+
+def wording(options: MakeOptions, storyboard: Storyboard) -> tuple[str, str]:
+    """Title and artist, empty where there is none."""
+    title = storyboard.title if options.title is None else options.title
+    artist = storyboard.artist if options.artist is None else options.artist
+    return title.strip(), artist.strip()
+
+
+def title_font(options: MakeOptions, storyboard: Storyboard, look: CoverLook) -> Path | None:
+    """The font of title and artist, None if there are none.
+
+    Raises:
+        BadInput: the font that was asked for can't be used, or none here has all the letters.
+    """
+    from bridge import title
+
+    text = "".join(wording(options, storyboard))
+    asked = options.font or storyboard.font
+    if asked:
+        title.check_font(asked, text)
+    if not text:
+        return None
+    return asked or title.font_for(text, look.palette)
+
+
+def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path]) -> EditPlan:
+    """The plan with title and artist over its opening, if they were asked for."""
+    from bridge import footage, title
+
+    if material.font is None:
+        return edit
+    name, artist = wording(material.options, material.storyboard)
+    opening = footage.sample([clips[edit.shots[0].id]], per_video=5)[:-1]
+    frames = [covers.apply_grade(frame, look.grade) for frame in opening]
+    lines = title.plan_titles(edit, name, artist, frames, look.palette, material.font)
+    return dataclasses.replace(edit, titles=lines)
 
 
 def chosen_style(material: Material, clips: Mapping[str, Path]) -> LookStyle:

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bpy
 
-from blender_addon import codec, deliver, grade, segments, style, style_choice, timeline
+from blender_addon import codec, deliver, grade, segments, style, style_choice, timeline, titles
 from blender_addon.protocol import CoverLook, EditPlan, LookStyle, SongAnalysis
 
 MARK = "@beatboard "
@@ -57,6 +57,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         help="the look's texture: grain,halation,vignette,fade, each with =amount if you like; auto for what it has",
     )
     parser.add_argument("--clips", type=Path, metavar="DIR", help="holds <shot id>.mp4 or <shot id>-<anything>.mp4")
+    parser.add_argument("--font", type=Path, metavar="F.ttf", help="of the plan's titles")
     parser.add_argument("--blend", type=Path, metavar="F.blend", help="an edit to render, or to build the plan into")
     parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
     parser.add_argument("--scene", metavar="NAME", help="which scene of the file (default: the one it was saved in)")
@@ -87,6 +88,7 @@ def once(options: argparse.Namespace) -> None:
             analysis=load(SongAnalysis, options.analysis) if options.analysis else None,
             look=load(CoverLook, options.look) if options.look else None,
             style_words=options.style,
+            font=options.font.absolute() if options.font else None,
             song=options.song.absolute(),
             clips=find_clips(options.clips),
         )
@@ -115,9 +117,11 @@ def build(
     song: Path,
     clips: dict[str, Path],
     style_words: str,
+    font: Path | None,
 ) -> None:
     """The whole edit in Blender: strips, grade, style, settings."""
     timeline.build(scene, plan, analysis, song_path=song, clips=clips)
+    titles.lay_out(scene, plan, font)
     if look:
         grade.apply(scene, look.grade)
     style.apply(scene, style_choice.choose(style_words, look.style if look else LookStyle()))
@@ -204,6 +208,7 @@ def do_build(job: dict[str, Any]) -> None:
         song=Path(job["song"]),
         clips={shot_id: Path(path) for shot_id, path in job["clips"].items()},
         style_words="auto",  # the look's style is what was chosen already
+        font=Path(job["font"]) if job["font"] else None,
     )
     timeline.save(bpy.context.scene, Path(job["blend"]))
 

@@ -24,6 +24,11 @@ def add(commands: options.Subparsers) -> None:
         metavar="NAMES",
         help="the cover's texture: grain,halation,vignette,fade; auto; none",
     )
+    one.add_argument("--title", metavar="TEXT", help="written over the opening (default: the storyboard's)")
+    one.add_argument("--artist", metavar="TEXT", help="the same")
+    one.add_argument(
+        "--font", type=Path, metavar="F.ttf", help="of title and artist (default: one that suits the cover)"
+    )
     one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
     one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
     one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")

@@ -61,8 +61,7 @@ def calm_area(cover: Frame) -> Box:
 
     At least a fifth of the cover wide and a tenth high: where there is none, the calmest such rectangle.
     """
-    small = _small(cover)
-    busy = np.maximum(_detail(small), _small_saliency(small))
+    busy = busyness(cover)
     height, width = busy.shape
     total = np.pad(busy, ((1, 0), (1, 0))).cumsum(0, dtype=np.float64).cumsum(1)
     best, best_score = Box(0, 0, width, height), -np.inf
@@ -86,6 +85,12 @@ def calm_area(cover: Frame) -> Box:
         max(1, int(best.width_px * scale_x)),
         max(1, int(best.height_px * scale_y)),
     )
+
+
+def busyness(picture: Frame) -> Map:
+    """How much detail or meaning each place has, 0-1; the longer side is `WORK_SIDE_PX`."""
+    small = _small(picture)
+    return np.maximum(_detail(small), _small_saliency(small)).astype(np.float32)
 
 
 def faces(cover: Frame) -> list[Box]:

@@ -15,6 +15,7 @@ from bridge.plan.toml_lines import TomlLines
 
 LARGEST_FILE_BYTES = 1_000_000
 LONGEST_TEXT = 2000
+FONTS = (".ttf", ".otf")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -48,6 +49,8 @@ class Storyboard:
     """in order; if the video has more shots, the later ones go through the prompts again"""
     look: str = ""
     """which of the cover's textures the edit gets, as in "grain, vignette=0.3"; "auto" and "none" too"""
+    font: Path | None = None
+    """of title and artist: a TrueType or OpenType file"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ _BOARD_KEYS = {
     "style": _TEXT,
     "negative": _Key(str, may_be_empty=True),
     "look": _Key(str, may_be_empty=True),
+    "font": _TEXT,
     "character": _TEXT,
     "seed": _SEED,
     "shots": _Key(list),
@@ -103,6 +107,8 @@ def load(path: str | Path) -> Storyboard:
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
     if "character" in values:
         values["character"] = reader.picture(values["character"])
+    if "font" in values:
+        values["font"] = reader.font(values["font"])
     if "look" in values:
         reader.check_look(values["look"])
     return Storyboard(**values)
@@ -152,6 +158,14 @@ class _Reader:
         if picture.suffix.lower() not in PICTURES:
             raise self._error("character", None, f"{picture.name} is not a PNG, JPEG or WebP picture")
         return picture
+
+    def font(self, name: str) -> Path:
+        font = self.path.parent / name
+        if not font.is_file() or font.suffix.lower() not in FONTS:
+            raise self._error(
+                "font", None, f"there is no .ttf or .otf file {font}; its place is relative to the storyboard"
+            )
+        return font
 
     def check_look(self, words: str) -> None:
         try:

@@ -47,6 +47,7 @@ def render(
     report: Report | None = None,
     draft: bool = False,
     bake_grade: bool = False,
+    font: Path | None = None,
 ) -> RenderResult:
     """Builds the edit in Blender, saves it beside the video, renders what is not there yet, and joins it with the song.
 
@@ -63,6 +64,7 @@ def render(
         report: told of progress and of the time left; may raise `Cancelled`.
         draft: 640 pixels wide, quickly.
         bake_grade: let Blender render the grade as a table once, and apply that while encoding: faster.
+        font: of the plan's titles.
 
     Raises:
         BadInput: a file is missing, or the output cannot be written.
@@ -80,7 +82,7 @@ def render(
     with Farm(blender, work_dir) as farm:
         started = time.monotonic()
         told(0.0, "building the edit in Blender")
-        build_edit(farm, plan, analysis, look, clips, song_path, blend_path)
+        build_edit(farm, plan, analysis, look, clips, song_path, blend_path, font)
         timings_s["build"] = time.monotonic() - started
         started = time.monotonic()
         output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)

@@ -22,6 +22,7 @@ def build_edit(
     clips: Mapping[str, Path],
     song_path: Path,
     blend_path: Path,
+    font: Path | None,
 ) -> None:
     """Has Blender build and save the edit.
 
@@ -46,6 +47,7 @@ def build_edit(
             "look": codec.encode(look),
             "song": str(song),
             "clips": {shot_id: str(path) for shot_id, path in taken.items()},
+            "font": str(beside(font, folder, f"font{font.suffix.lower()}")) if font else None,
             "blend": str(blend_path.absolute()),
         }
     )

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 STDLIB = set(sys.stdlib_module_names)
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"}
 BPY = {"bpy", "bpy_extras", "gpu", "blf", "bl_math", "mathutils", "addon_utils", "bl_ui", "_bpy"}
-BPY_ROOMS = ("timeline.py", "grade.py", "style.py", "deliver.py", "ui/")
+BPY_ROOMS = ("timeline.py", "grade.py", "style.py", "titles.py", "deliver.py", "ui/")
 PURE = ("protocol.py", "codec.py", "timing.py", "strip_layout.py", "rules.py", "regrid.py", "link/")
 
 
