@@ -2,6 +2,7 @@
 """What an engine is asked for, shot by shot. Pure: standard library only, so that the add-on knows it at once."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from .protocol import ClipRequest, EditPlan, EnergyCurve, Shot, SongAnalysis
 from .timing import frame_at
@@ -17,7 +18,15 @@ def clip_requests(
     settings: Iterable[tuple[str, str]] = (),
     character_sha256: str | None = None,
 ) -> tuple[ClipRequest, ...]:
-    """A request per shot of the plan, in order. The accents are the beats within the shot."""
+    """A request per shot of the plan, in order. The accents are the beats within the shot.
+
+    The option `into_next` names the shots that end on the next one's keyframe ("s02,s05", or "yes" for all); those
+    clips meet at their cuts, so without another wish they have no handles.
+    """
+    options = dict(settings)
+    into = _into_next(plan, options.pop("into_next", ""))
+    if into:
+        options.setdefault("handles", "0")
     beats = tuple(frame_at(beat.time_s - plan.excerpt.start_s, plan.fps) for beat in analysis.beats)
     return tuple(
         ClipRequest(
@@ -40,10 +49,20 @@ def clip_requests(
                 sorted({beat - shot.start_frame for beat in beats if shot.start_frame <= beat < shot.end_frame})
             ),
             energy=_energy(shot, plan, analysis.energy),
-            settings=tuple(sorted(settings)),
+            settings=tuple(sorted(options.items())),
+            into=into.get(shot.id, ""),
         )
         for shot in plan.shots
     )
+
+
+def _into_next(plan: EditPlan, wish: str) -> dict[str, str]:
+    """The next shot's id by each shot's that is to end on it."""
+    following = {shot.id: after.id for shot, after in pairwise(plan.shots)}
+    if wish in ("", "no"):
+        return {}
+    names = following if wish == "yes" else [name.strip() for name in wish.split(",")]
+    return {name: following[name] for name in names if name in following}
 
 
 def _energy(shot: Shot, plan: EditPlan, curve: EnergyCurve) -> tuple[float, ...]:

@@ -11,6 +11,7 @@ from blender_addon.protocol import Clip, ClipRequest
 from bridge import finish, handles
 from bridge.engines import registry
 from bridge.engines.base import KeyframePainter, Still, Work
+from bridge.errors import BadInput
 from bridge.keyframes import Studio
 from bridge.store import Store
 
@@ -27,19 +28,15 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         Cancelled: the user asked to stop.
     """
     engine = registry.load(request.engine)
-    key = clip_key(request, engine)
+    after = shot_after(request, engine, work)
+    key = clip_key(request, engine, after)
     if clip := store.clip_for(key):
         return clip
     work.report(0.0, "painting")
-    started_s = time.perf_counter()
-    likeness = None
-    if isinstance(engine.painter, KeyframePainter):
-        studio = Studio(engine.painter, store, work)
-        keyframe = studio.keyframe(request)
-        still, likeness = studio.still(keyframe), keyframe.likeness
-        started_s = time.perf_counter() - keyframe.seconds_taken  # the siblings' are not this one's
-    else:
-        still = next(iter(engine.painter.paint([request], work)))
+    still, likeness, painting_s = painted(request, engine, store, work)
+    if after:
+        still = replace(still, end=painted(after, engine, store, work)[0].rgb)
+    started_s = time.perf_counter() - painting_s
     path = work.folder / f"{key[:16]}.mp4"
     wide = handles.widened(request)
     flow_px = film(engine, wide, still, path, work)
@@ -60,6 +57,37 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     path.unlink()
     store.remember(key, clip)
     return clip
+
+
+def painted(
+    request: ClipRequest, engine: registry.Engine, store: Store, work: Work
+) -> tuple[Still, float | None, float]:
+    """The shot's still, its likeness to the others if that is known, and its share of the time that painting took."""
+    started_s = time.perf_counter()
+    if isinstance(engine.painter, KeyframePainter):
+        studio = Studio(engine.painter, store, work)
+        keyframe = studio.keyframe(request)
+        return studio.still(keyframe), keyframe.likeness, keyframe.seconds_taken
+    still = next(iter(engine.painter.paint([request], work)))
+    return still, None, time.perf_counter() - started_s
+
+
+def shot_after(request: ClipRequest, engine: registry.Engine, work: Work) -> ClipRequest | None:
+    """The shot whose keyframe this one ends on, if it was asked to.
+
+    Raises:
+        BadInput: the engine can't, or the other shot wasn't asked for.
+    """
+    if not request.into:
+        return None
+    if not getattr(engine.animator, "takes_end", False):
+        raise BadInput(f"The engine {request.engine} can't end a shot on a given picture: leave out into_next.")
+    for sibling in work.siblings:
+        if sibling.shot_id == request.into:
+            return sibling
+    raise BadInput(
+        f"{request.shot_id} ends on the first frame of {request.into}, which isn't asked for: generate both together."
+    )
 
 
 def film(engine: registry.Engine, request: ClipRequest, still: Still, path: Path, work: Work) -> float:
@@ -108,12 +136,13 @@ def _miss(flow_px: float, wanted_px: float) -> float:
     return max(ratio, 1 / ratio)
 
 
-def clip_key(request: ClipRequest, engine: registry.Engine) -> str:
-    """Names the clip: the hash of all that shapes its pixels."""
+def clip_key(request: ClipRequest, engine: registry.Engine, after: ClipRequest | None = None) -> str:
+    """Names the clip: the hash of all that shapes its pixels, the shot that it ends on included."""
     makers = (
         f"{engine.painter.name}-{engine.painter.version}",
         f"{engine.animator.name}-{engine.animator.version}",
         f"finish-{finish.VERSION}",
         f"handles-{handles.frames_of(request)}",
+        codec.dumps(after) if after else "",
     )
     return hashlib.sha256("\n".join((codec.dumps(request), *makers)).encode()).hexdigest()

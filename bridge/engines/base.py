@@ -59,6 +59,8 @@ class Still:
     """may be larger than the frame, so that the camera has somewhere to go"""
     depth: npt.NDArray[np.float32] | None = None
     """shape of `rgb` without the channels; 0 far, 1 near"""
+    end: Frame | None = None
+    """what the shot ends on, if it was asked to, for animators that can"""
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,7 @@ class ImageToVideoAnimator:
 
     name = "i2v"
     version = "1"
+    takes_end = True
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """As many frames as the shot's moving part lasts at the model's own rate, within what the model can do."""
@@ -249,11 +250,19 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
     width_px, height_px = model_size(pipeline, family, request)
     first = Image.fromarray(diffusion.resized(still.rgb, width_px, height_px))
     config = pipeline.transformer.config
-    last = cover_end(request, work, width_px, height_px) if family.takes_last(config) else None
+    last = last_picture(request, still, work, width_px, height_px)
+    if not family.takes_last(config):
+        if still.end is not None:
+            raise BadInput(
+                f"This model can't end on a given picture, as {request.shot_id} is asked to: leave out into_next, or"
+                " choose another with --set model=ID."
+            )
+        last = None
     if last is None and config.get("pos_embed_seq_len"):
         raise BadInput(
             "This model needs a last frame for every shot, and only the final shot has one."
-            " Name it with --set end_model=ID, and one for a first frame with --set model=ID."
+            " Name it with --set end_model=ID, and one for a first frame with --set model=ID; or give every shot one"
+            " with --set into_next=yes."
         )
     steps = int(diffusion.number_setting(request, "steps", family.steps, 1, 200))
     output = pipeline(
@@ -273,14 +282,14 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
     return diffusion.to_frames(output.frames[0], family.pipeline)
 
 
-def cover_end(request: ClipRequest, work: Work, width_px: int, height_px: int) -> Any:
-    """The recomposed cover as a PIL image for the shot that ends on it, else None."""
+def last_picture(request: ClipRequest, still: Still, work: Work, width_px: int, height_px: int) -> Any:
+    """What the shot ends on, as a PIL image: the recomposed cover, or what it was asked to; None if neither."""
     from PIL import Image
 
     from bridge import cover
 
     if request.kind is not ShotKind.COVER_END:
-        return None
+        return None if still.end is None else Image.fromarray(diffusion.resized(still.end, width_px, height_px))
     picture = cover.load(work.file(request.cover_sha256))
     return Image.fromarray(cover.recompose(picture, width_px, height_px))
 

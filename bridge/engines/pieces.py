@@ -67,14 +67,16 @@ def made_in_pieces(
 
     Args:
         make: makes one piece. Its request has the piece's share of the frames and no hold; only the last one may end
-            on the cover.
+            on the cover, or on the still's end.
     """
     share = max(2, round(moving_frames(request) / count))
     frames: list[Frame] = []
+    start = still.rgb
     for index in range(count):
+        end = still.end if index == count - 1 else None
         kind = request.kind if index == count - 1 else ShotKind.MOTION
         part = replace(request, frame_count=share, hold_frames=0, kind=kind, seed=(request.seed + index) % 2**31)
-        made = list(make(part, still, PartWork(work, index, count)))
+        made = list(make(part, Still(start, end=end), PartWork(work, index, count)))
         frames += made if index == 0 else made[1:]
-        still = Still(made[-1])
+        start = made[-1]
     return frames

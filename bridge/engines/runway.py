@@ -119,6 +119,7 @@ class RunwayAnimator:
 
     name = "runway"
     version = "1"
+    takes_end = True
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Buys a clip, or fetches the one that an earlier run has bought, and cuts it to the moving part."""
@@ -166,6 +167,7 @@ class Receipt:
         folder = settings.data_folder() / "runway"
         folder.mkdir(exist_ok=True)
         content = codec.dumps(request).encode() + np.ascontiguousarray(still.rgb).tobytes()
+        content += b"" if still.end is None else np.ascontiguousarray(still.end).tobytes()
         return cls(folder / f"{hashlib.sha256(content).hexdigest()[:32]}.json")
 
     def task_id(self) -> str | None:
@@ -209,8 +211,13 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
     work.report(0.02, f"sending to Runway: {cost_of([request])}")
     width_px, height_px = (int(side) for side in ratio(request).split(":"))
     images: Any = image(runway, diffusion.resized(still.rgb, width_px, height_px))
-    if model.takes_last and request.kind is ShotKind.COVER_END:
-        last = image(runway, whole_cover(request, work, width_px, height_px))
+    end = still.end if still.end is None else diffusion.resized(still.end, width_px, height_px)
+    if request.kind is ShotKind.COVER_END:
+        end = whole_cover(request, work, width_px, height_px)
+    elif end is not None and not model.takes_last:
+        raise BadInput(f"Runway's {model_name(request)} can't end on a given picture: leave out into_next.")
+    if model.takes_last and end is not None:
+        last = image(runway, end)
         images = [{"position": "first", "uri": images}, {"position": "last", "uri": last}]
     options = dict(model.options) | ({"seed": request.seed} if model.takes_seed else {})
     try:

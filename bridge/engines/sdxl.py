@@ -175,6 +175,7 @@ class SdxlPainter:
             accents=(),
             energy=(),
             settings=tuple((name, value) for name, value in request.settings if name in OPTIONS),
+            into="",
         )
 
     def sheet(self, request: ClipRequest, work: Work) -> Frame | None:

@@ -73,7 +73,7 @@ def _bad_numbers(request: ClipRequest):
 
 
 def _bad_texts(request: ClipRequest):
-    texts = [(field, getattr(request, field)) for field in ("engine", "shot_id", "prompt", "negative_prompt")]
+    texts = [(field, getattr(request, field)) for field in ("engine", "shot_id", "prompt", "negative_prompt", "into")]
     if len(request.settings) > 100:
         yield "settings", "must be at most 100"
     for name, value in request.settings:

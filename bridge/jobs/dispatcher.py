@@ -85,7 +85,7 @@ class Dispatcher:
     def _with_siblings(self, task: Task, kind: DeviceKind) -> Task:
         from bridge.engines import registry
 
-        if not registry.paints_keyframes(task.request.engine):
+        if not (task.request.into or registry.paints_keyframes(task.request.engine)):
             return task
         return dataclasses.replace(task, siblings=self._jobs.siblings(task, kind))
 

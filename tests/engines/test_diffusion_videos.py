@@ -9,9 +9,10 @@ import pytest
 pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
 
 import tiny_video_models
-from diffusion_world import FakeWork, request_for, save_picture
+from diffusion_world import FakeWork, picture, request_for, save_picture
 
-from blender_addon.protocol import ShotKind
+from blender_addon.protocol import Framing, ShotKind
+from bridge import clips
 from bridge.engines import i2v
 from bridge.engines.i2v import ImageToVideoAnimator
 from bridge.engines.models import Model
@@ -136,3 +137,34 @@ def test_a_damaged_transformer_is_refused(wan, still, desk, tmp_path):
     weights.write_bytes(weights.read_bytes()[:900])
     with pytest.raises(BadInput, match="Check that the download is whole"):
         film(request_for(model=folder), still, desk)
+
+
+def test_a_shot_ends_on_the_picture_it_was_asked_to(still, desk, tmp_path, wan):
+    folder = tiny_video_models.save_ltx(tmp_path / "ltx")
+    request = request_for(model=folder, frame_count=10, **SMALL)
+    ends = [replace(still, end=picture(seed=seed)) for seed in (1, 2)]
+    one, other = (film(request, end, desk)[1] for end in ends)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one, film(request, still, desk)[1])
+    with pytest.raises(BadInput, match="can't end on a given picture, as s01 is asked to"):
+        film(request_for(model=wan, frame_count=10, **SMALL), ends[0], desk)
+
+
+def test_a_shot_ends_on_the_next_ones_keyframe(store, tmp_path):
+    """The next shot's picture is looked up among the siblings, and names the clip too."""
+    folder = tiny_video_models.save_ltx(tmp_path / "ltx")
+    (tmp_path / "work").mkdir()
+    desk = FakeWork(tmp_path / "work", {"c" * 64: save_picture(tmp_path / "cover.png")})
+    asked = replace(
+        request_for("cover-i2v", model=folder, frame_count=6, handles=0, **SMALL), width_px=128, height_px=72
+    )
+    following = replace(asked, shot_id="s02", seed=5, framing=Framing.CLOSE)
+    with pytest.raises(BadInput, match="ends on the first frame of s02, which isn't asked for"):
+        clips.make_clip(replace(asked, into="s02"), store, desk)
+    desk.siblings = (following,)
+    into, plain = (clips.make_clip(replace(asked, into=name), store, desk) for name in ("s02", ""))
+    assert into.sha256 != plain.sha256
+    desk.siblings = (replace(following, seed=6, framing=Framing.DETAIL),)
+    assert clips.make_clip(replace(asked, into="s02"), store, desk).sha256 not in (into.sha256, plain.sha256)
+    with pytest.raises(BadInput, match="cover-svd can't end a shot on a given picture"):
+        clips.make_clip(replace(asked, engine="cover-svd", into="s02"), store, desk)
