@@ -138,9 +138,31 @@ def lossless_planes(scene, path, *, direct):
     return world.pictures(path)
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.5])
-def test_unconverted_colours_give_the_same_picture(edit, tmp_path, strength):
-    grade.apply(edit, replace(world.GRADE, strength=strength))
+def bend_all(group):
+    """The combined curve, which bends every channel before its own."""
+    curve = group.nodes[grade.CURVES].mapping.curves[3]
+    curve.points.new(0.5, 0.7)
+    group.nodes[grade.CURVES].mapping.update()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "change"),
+    [
+        (world.GRADE, None),
+        (replace(world.GRADE, strength=0.5), None),
+        (replace(world.GRADE, matrix=Grade().matrix), None),
+        (world.GRADE, bend_all),
+        (world.GRADE, lambda group: setattr(group.nodes[grade.CURVES].inputs["Factor"], "default_value", 0.4)),
+        (
+            world.GRADE,
+            lambda group: setattr(group.nodes[grade.CURVES].inputs["Black Level"], "default_value", (0.1, 0.2, 0, 1)),
+        ),
+    ],
+)
+def test_unconverted_colours_give_the_same_picture(edit, tmp_path, wanted, change):
+    grade.apply(edit, wanted)
+    if change:
+        change(the_group(edit))
     before = [g.name for g in bpy.data.node_groups]
     with passthrough.colors(edit, 1, 25) as can:
         assert can
