@@ -41,6 +41,7 @@ WAN = Footprint(weights_gib=46.0, largest_part_gib=32.0, working_gib=20.0, tiled
 LTX2 = Footprint(weights_gib=62.0, largest_part_gib=38.0, working_gib=14.0, tiled_working_gib=8.0)
 LTX = Footprint(weights_gib=14.0, largest_part_gib=9.5, working_gib=8.0, tiled_working_gib=4.0)
 COGVIDEOX = Footprint(weights_gib=20.0, largest_part_gib=11.0, working_gib=20.0, tiled_working_gib=6.0)
+HUNYUAN15 = Footprint(weights_gib=36.0, largest_part_gib=17.0, working_gib=24.0, tiled_working_gib=10.0)
 HUNYUAN = Footprint(weights_gib=40.0, largest_part_gib=25.0, working_gib=30.0, tiled_working_gib=12.0)
 
 SDXL_PICTURE_GIB = 1.2

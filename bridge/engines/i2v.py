@@ -45,6 +45,8 @@ class Family:
     """how many of the clip's first frames the pipeline leaves out, from its transformer's configuration"""
     extra: Callable[[int], dict[str, Any]] = lambda fps: {}  # noqa: ARG005
     """more options, from the frame rate"""
+    is_bare: bool = False
+    """its call takes neither size, guidance nor callback: the pipeline's own attributes stand for them"""
 
 
 def _first_only(first: Any, last: Any) -> dict[str, Any]:  # noqa: ARG001 - the families share one shape
@@ -151,6 +153,21 @@ FAMILIES = (
         takes_last=_never,
     ),
     Family(
+        prefix="HunyuanVideo15",
+        pipeline="HunyuanVideo15ImageToVideoPipeline",
+        fps=24,
+        frame_step=4,
+        most_frames=121,
+        size_px=(848, 480),
+        multiple_px=16,
+        steps=50,
+        guidance=6.0,
+        footprint=footprints.HUNYUAN15,
+        ends=_first_only,
+        takes_last=_never,
+        is_bare=True,
+    ),
+    Family(
         prefix="HunyuanVideo",
         pipeline="HunyuanVideoImageToVideoPipeline",
         fps=24,
@@ -210,9 +227,7 @@ def family_of(model: models.Model) -> Family:
     import diffusers
 
     name = models.index_of(diffusers.DiffusionPipeline, model)["_class_name"]
-    if name.startswith("HunyuanVideo15"):
-        raise BadInput(f"{model.source} is HunyuanVideo 1.5, which cannot be stopped or watched at work. Use another.")
-    for family in FAMILIES:  # LTX2 stands before LTX
+    for family in FAMILIES:  # LTX2 stands before LTX, HunyuanVideo15 before HunyuanVideo
         if name.startswith(family.prefix):
             return family
     known = ", ".join(family.prefix for family in FAMILIES)
@@ -265,21 +280,60 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
             " with --set into_next=yes."
         )
     steps = int(diffusion.number_setting(request, "steps", family.steps, 1, 200))
+    guidance = diffusion.number_setting(request, "guidance", family.guidance, 0.0, 30.0)
+    told = diffusion.StepReport(work, "animating", steps, 0.05, 0.95)
+    if family.is_bare:
+        options = _set_on(pipeline, round((width_px * height_px) ** 0.5), guidance, told)
+    else:
+        options = {
+            "width": width_px,
+            "height": height_px,
+            "guidance_scale": guidance,
+            "callback_on_step_end": told,
+        }
     output = pipeline(
         **family.ends(first, last),
         **family.extra(family.fps),
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
-        width=width_px,
-        height=height_px,
         num_frames=frame_count(family, request) + family.dropped_frames(config),
         num_inference_steps=steps,
-        guidance_scale=diffusion.number_setting(request, "guidance", family.guidance, 0.0, 30.0),
         generator=diffusion.generator(request.seed),
-        callback_on_step_end=diffusion.StepReport(work, "animating", steps, 0.05, 0.95),
         output_type="np",
+        **options,
     )
     return diffusion.to_frames(output.frames[0], family.pipeline)
+
+
+class StepBar:
+    """Stands in for a pipeline's progress bar, which it moves on after every step: the only place to stop it."""
+
+    def __init__(self, told: diffusion.StepReport) -> None:
+        self.told = told
+        self.step = 0
+
+    def __call__(self, *_: Any, **__: Any) -> "StepBar":
+        self.step = 0
+        return self
+
+    def __enter__(self) -> "StepBar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to tidy up."""
+
+    def update(self) -> None:
+        """After a step."""
+        self.told(None, self.step, None, {})
+        self.step += 1
+
+
+def _set_on(pipeline: Any, side_px: int, guidance: float, told: diffusion.StepReport) -> dict[str, Any]:
+    """Sets what a bare pipeline's call does not take: the area, as a square's side; the guidance; who is told."""
+    pipeline.target_size = side_px
+    pipeline.guider = pipeline.guider.new(guidance_scale=guidance)
+    pipeline.progress_bar = StepBar(told)
+    return {}
 
 
 def last_picture(request: ClipRequest, still: Still, work: Work, width_px: int, height_px: int) -> Any:

@@ -21,9 +21,9 @@ from bridge.errors import BadInput, Cancelled
 pytestmark = pytest.mark.torch
 
 SMALL = {"scale": 0.15, "steps": 1}
-NATIVE_FPS = {"wan": 16, "ltx": 25, "ltx2": 24, "cogvideox": 8, "hunyuan": 24}
-STEP = {"wan": 4, "ltx": 8, "ltx2": 8, "cogvideox": 8, "hunyuan": 4}
-MULTIPLE = {"wan": 16, "ltx": 32, "ltx2": 32, "cogvideox": 16, "hunyuan": 16}
+NATIVE_FPS = {"wan": 16, "ltx": 25, "ltx2": 24, "cogvideox": 8, "hunyuan": 24, "hunyuan15": 24}
+STEP = {"wan": 4, "ltx": 8, "ltx2": 8, "cogvideox": 8, "hunyuan": 4, "hunyuan15": 4}
+MULTIPLE = {"wan": 16, "ltx": 32, "ltx2": 32, "cogvideox": 16, "hunyuan": 16, "hunyuan15": 16}
 
 
 @pytest.fixture(scope="session", params=list(NATIVE_FPS))
@@ -115,13 +115,6 @@ def test_a_model_of_one_shape_says_so(still, desk, tmp_path):
     assert film(request, still, desk)[1].shape[1:3] == (64, 96)
     with pytest.raises(BadInput, match="landscape clips only"):
         film(replace(request, width_px=180, height_px=320), still, desk)
-
-
-def test_a_model_that_cannot_be_stopped_is_refused(still, desk, tmp_path):
-    (tmp_path / "h").mkdir()
-    (tmp_path / "h" / "model_index.json").write_text('{"_class_name": "HunyuanVideo15ImageToVideoPipeline"}')
-    with pytest.raises(BadInput, match=r"HunyuanVideo 1\.5, which cannot be stopped"):
-        film(request_for(model=tmp_path / "h"), still, desk)
 
 
 def test_a_model_of_no_known_family_is_refused(sdxl, still, desk):

@@ -319,3 +319,49 @@ def save_hunyuan(folder: Path) -> Path:
         image_processor=transformers.CLIPImageProcessor(crop_size=336, size=336),
     ).save_pretrained(folder, safe_serialization=True)
     return folder
+
+
+def save_hunyuan15(folder: Path) -> Path:
+    torch.manual_seed(0)
+    tokenizer = letter_tokenizer()
+    tokenizer.chat_template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    text = transformers.Qwen2_5_VLTextConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        num_hidden_layers=3,
+        vocab_size=64,
+        rope_parameters={"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e6},
+    )
+    vision = transformers.SiglipVisionConfig(
+        hidden_size=8, intermediate_size=8, num_attention_heads=2, num_hidden_layers=1, image_size=384, patch_size=14
+    )
+    transformer = diffusers.HunyuanVideo15Transformer3DModel(
+        in_channels=2 * 4 + 1,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=16,
+        num_layers=1,
+        num_refiner_layers=1,
+        text_embed_dim=16,
+        text_embed_2_dim=32,
+        image_embed_dim=8,
+        rope_axes_dim=(2, 6, 8),
+    )
+    vae = diffusers.AutoencoderKLHunyuanVideo15(
+        latent_channels=4, block_out_channels=(8, 8, 8, 8, 8), layers_per_block=1, scaling_factor=1.0
+    )
+    diffusers.HunyuanVideo15ImageToVideoPipeline(
+        text_encoder=transformers.Qwen2_5_VLTextModel(text),
+        tokenizer=tokenizer,
+        transformer=transformer,
+        vae=vae,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=5.0),
+        text_encoder_2=transformers.T5EncoderModel(transformers.T5Config(**(T5 | {"vocab_size": 1510}))),
+        tokenizer_2=transformers.ByT5Tokenizer(),
+        guider=diffusers.ClassifierFreeGuidance(guidance_scale=6.0),
+        image_encoder=transformers.SiglipVisionModel(vision),
+        feature_extractor=transformers.SiglipImageProcessor(size={"height": 384, "width": 384}),
+    ).save_pretrained(folder, safe_serialization=True)
+    return folder
