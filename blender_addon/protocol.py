@@ -330,8 +330,6 @@ class ClipRequest:
     """the engine's own options, sorted by name"""
     into: str = ""
     """the id of the shot whose keyframe this one ends on; that shot has to be asked for too"""
-    into: str = ""
-    """the id of the shot whose keyframe this one ends on; that shot has to be asked for too"""
 
 
 @dataclass(frozen=True, slots=True)
