@@ -4,11 +4,18 @@
 
 The song is made on the spot (drums, bass, chords), so that nobody needs a corpus. CPU seconds of this process, the
 median of the runs; what is compiled at first use is compiled before. `--quick` uses one minute of music, not three.
+
+Then the whole command, start-up included: the wall time of `beatboard analyze` on a 3-minute file, nothing cached,
+against what it may take: 1.5 times a bare Python that loads the file with librosa and calls `beat_track`, plus the
+tracker's own seconds.
 """
 
 import argparse
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +26,13 @@ import librosa
 import numpy as np
 
 from bridge.song import analyze_audio, trackers
-from bridge.song.audio import Audio
+from bridge.song.audio import Audio, write_wav
 from bridge.song.hearing import SAMPLE_RATE_HZ, listen
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND_MINUTES = 3.0
+FILE_RATE_HZ = 44_100
+BARE = "import librosa, sys; y, sr = librosa.load(sys.argv[1]); librosa.beat.beat_track(y=y, sr=sr)"
 
 
 def main() -> None:
@@ -43,6 +55,12 @@ def main() -> None:
     figure("bars_tracker_cpu_s_per_minute", tracker_s / minutes, "s/min")
     figure("librosa_beat_track_cpu_s_per_minute", librosa_s / minutes, "s/min")
     figure("analysis_to_librosa_beat_track", whole_s / librosa_s, "ratio")
+    analyze_s, bare_s = command_walls(1 if quick else 3)
+    figure("analyze_command_wall_s", analyze_s, "s")
+    figure("bare_librosa_wall_s", bare_s, "s")
+    figure(
+        "analyze_command_wall_to_allowed", analyze_s / (1.5 * bare_s + tracker_s * COMMAND_MINUTES / minutes), "ratio"
+    )
 
 
 def interleaved(runs: int, *jobs: Callable[[], object]) -> list[float]:
@@ -58,12 +76,28 @@ def interleaved(runs: int, *jobs: Callable[[], object]) -> list[float]:
     return [statistics.median(seconds) for seconds in taken]
 
 
-def song(minutes: float, bpm: float = 122.0) -> Audio:
+def command_walls(runs: int) -> tuple[float, float]:
+    """The median wall seconds of `beatboard analyze` and of bare librosa, each in a process of its own, in turns."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "song.wav"
+        write_wav(song(COMMAND_MINUTES, rate_hz=FILE_RATE_HZ), file)
+        commands = (["-m", "bridge", "analyze", str(file), "--json", f"{folder}/song.json"], ["-c", BARE, str(file)])
+        for run in range(runs):
+            for command, seconds in zip(commands, taken, strict=True):
+                environment = os.environ | {"BEATBOARD_HOME": f"{folder}/{run}"}
+                start = time.perf_counter()
+                subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, check=True, capture_output=True)
+                seconds.append(time.perf_counter() - start)
+    return statistics.median(taken[0]), statistics.median(taken[1])
+
+
+def song(minutes: float, bpm: float = 122.0, rate_hz: int = SAMPLE_RATE_HZ) -> Audio:
     """Kick, snare, hats, a bass note and a chord per bar."""
     rng = np.random.default_rng(0)
-    sound = np.zeros(int(minutes * 60 * SAMPLE_RATE_HZ), np.float32)
-    beat = 60 / bpm * SAMPLE_RATE_HZ
-    time_s = np.arange(int(4 * beat)) / SAMPLE_RATE_HZ
+    sound = np.zeros(int(minutes * 60 * rate_hz), np.float32)
+    beat = 60 / bpm * rate_hz
+    time_s = np.arange(int(4 * beat)) / rate_hz
     short = np.exp(-time_s / 0.04)
     kick = np.sin(2 * np.pi * 55 * time_s) * short
     for n in range(int(len(sound) / beat)):
@@ -75,7 +109,7 @@ def song(minutes: float, bpm: float = 122.0) -> Audio:
         for note in notes:
             part = note[: len(sound) - start]
             sound[start : start + len(part)] += part
-    return Audio(np.stack([sound, sound], axis=1), SAMPLE_RATE_HZ)
+    return Audio(np.stack([sound, sound], axis=1), rate_hz)
 
 
 def figure(name: str, value: float, unit: str) -> None:
