@@ -21,7 +21,7 @@ from .protocol import ShotKind
 
 SHORTEST_REST = 12
 """frames: a shorter rest is not worth a segment of its own"""
-VERSION = 2
+VERSION = 3
 """changes whenever the same scene would render to other pixels, or the same frames to other bytes"""
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",
@@ -127,7 +127,13 @@ def _is_untouched(scene: Any, strip: Any) -> bool:
     colored = [strip.blend_alpha - 1, strip.color_multiply - 1, strip.color_saturation - 1]
     if any(abs(value) > 1e-4 for value in moved + colored) or any((crop.min_x, crop.max_x, crop.min_y, crop.max_y)):
         return False
-    if strip.use_flip_x or strip.use_flip_y or strip.use_reverse_frames or strip.use_deinterlace or strip.mute:
+    if (
+        strip.use_flip_x
+        or strip.use_flip_y
+        or strip.use_reverse_frames
+        or strip.use_deinterlace
+        or _is_muted(scene, strip)
+    ):
         return False
     path = strip.path_from_id()
     animated = any(curve.data_path.startswith(path) for curve in timeline.animation(scene))
@@ -140,10 +146,15 @@ def _name(scene: Any, start: int, end: int) -> str:
         "version": [VERSION, *timeline.BLENDER],
         "length": end - start,
         "output": _output(scene),
-        "strips": [_within(strip, start, end) for strip in strips],
+        "strips": [[_is_muted(scene, strip), _within(strip, start, end)] for strip in strips],
         "elsewhere": _elsewhere(scene, strips, start, end),
     }
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _is_muted(scene: Any, strip: Any) -> bool:
+    """Whether the strip itself or its channel is switched off."""
+    return strip.mute or scene.sequence_editor.channels[strip.channel].mute
 
 
 def _within(strip: Any, start: int, end: int) -> Any:

@@ -133,9 +133,11 @@ class Project:
             files.write_text(self.folder / f"{name}.json", codec.dumps(value) + "\n")
 
     def take(self, clip: Clip, store: Store) -> Path:
-        """Copies a clip out of the store, under a name that changes with its content."""
+        """Copies a clip out of the store, named by its content too; a shot's newest file is its take."""
         path = self.folder / "clips" / f"{clip.request.shot_id}-{clip.sha256[:12]}.mp4"
-        if not path.exists():
+        if path.exists():
+            os.utime(path)
+        else:
             with files.written_beside(path) as beside:
                 shutil.copyfile(store.path(clip.sha256), beside)
         return path

@@ -163,8 +163,9 @@ def load(kind: Any, path: Path) -> Any:
 
 
 def find_clips(folder: Path | None) -> dict[str, Path]:
-    """The movie of each shot in a folder, by the shot's id: what the name has before its first dash."""
-    return {path.stem.split("-")[0]: path.absolute() for path in sorted(folder.glob("*.mp4"))} if folder else {}
+    """The newest movie of each shot in a folder, by the shot's id: what the name has before its first dash."""
+    found = sorted(folder.glob("*.mp4"), key=lambda path: path.stat().st_mtime_ns) if folder else []
+    return {path.stem.split("-")[0]: path.absolute() for path in found}
 
 
 def serve() -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,6 +63,7 @@ def beside(path: Path, folder: Path, name: str) -> Path:
         return path
     target = folder / name
     if target.exists() and files.sha256_of(target) == files.sha256_of(path):
+        os.utime(target)  # among several takes of a shot the newest file is the taken one
         return target
     files.check_writable(target)
     with files.written_beside(target) as unfinished:

@@ -1,3 +1,5 @@
+import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +81,38 @@ def test_segments_joined_are_the_render_in_one_piece(edit, song, tmp_path):
 
 def names(scene):
     return [segment.name for segment in segments.segments(scene)]
+
+
+def test_what_is_muted_has_other_pixels_and_another_name(edit):
+    before = names(edit)
+    shots = timeline.shot_strips(edit)
+    shots[1].mute = True
+    assert [a == b for a, b in zip(names(edit), before, strict=True)] == [True, False, True]
+    shots[1].mute = False
+    edit.sequence_editor.channels[shots[1].channel].mute = True
+    assert not set(names(edit)) & set(before)
+    assert not any(segment.movie for segment in segments.segments(edit))
+
+
+def test_a_drafts_placeholder_still_fills_the_frame(edit, tmp_path):
+    edit.render.resolution_x, edit.render.resolution_y = 1280, 720
+    timeline.remove_clip(edit, "s01")
+    deliver.draft(edit)
+    deliver.for_this_process(edit)
+    deliver.render(edit, tmp_path / "draft.mp4", 1, 2, audio=False, lossless=True)
+    with av.open(str(tmp_path / "draft.mp4")) as container:
+        (picture,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+    assert picture.shape == (360, 640, 3)
+    assert picture.std(axis=(0, 1)).max() < 2 < picture.mean()
+
+
+def test_the_newest_take_in_a_folder_is_the_shots(tmp_path):
+    find_clips = runpy.run_path(str(SCRIPT))["find_clips"]
+    for age, name in enumerate(["s01-aaaa", "s01-zzzz", "s02"]):
+        path = tmp_path / f"{name}.mp4"
+        path.touch()
+        os.utime(path, (1000 - age, 1000 - age))
+    assert {shot: path.stem for shot, path in find_clips(tmp_path).items()} == {"s01": "s01-aaaa", "s02": "s02"}
 
 
 def test_a_segments_name_follows_its_pixels(edit, tmp_path):
