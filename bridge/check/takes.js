@@ -6,6 +6,7 @@ let onward = false;
 
 const start = (row) => Number(row.dataset.start);
 const length = (row) => Number(row.dataset.length);
+const offset = (video) => Number(video.dataset.offset);
 const videos = (row) => [...row.querySelectorAll("video")];
 
 function stop() {
@@ -26,7 +27,7 @@ async function play(row, all) {
   row.querySelector(".play").textContent = "Stop";
   if (all) row.scrollIntoView({ block: "nearest" });
   song.currentTime = start(row);
-  videos(row).forEach((video) => (video.currentTime = 0));
+  videos(row).forEach((video) => (video.currentTime = offset(video)));
   await Promise.allSettled([song.play(), ...videos(row).map((video) => video.play())]);
   requestAnimationFrame(follow);
 }
@@ -43,8 +44,10 @@ function follow() {
     else stop();
     return;
   }
-  for (const video of videos(row))
-    if (!video.seeking && !video.ended && Math.abs(video.currentTime - time) > APART_S) video.currentTime = Math.max(0, time);
+  for (const video of videos(row)) {
+    const wanted = offset(video) + Math.max(0, time);
+    if (!video.seeking && !video.ended && Math.abs(video.currentTime - wanted) > APART_S) video.currentTime = wanted;
+  }
   requestAnimationFrame(follow);
 }
 
@@ -57,3 +60,4 @@ for (const row of rows)
   row.querySelector(".play").addEventListener("click", () => (current === row ? stop() : play(row, false)));
 document.getElementById("all").addEventListener("click", () => rows.length && play(rows[0], true));
 document.getElementById("stop").addEventListener("click", stop);
+for (const row of rows) videos(row).forEach((video) => (video.currentTime = offset(video)));

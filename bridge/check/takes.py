@@ -3,10 +3,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 
+from blender_addon import mp4
+from blender_addon.protocol import EditPlan
 from bridge import files
 from bridge.check.page import environment, relative_link
+from bridge.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,8 @@ class Take:
     """for people, as in "take 2" """
     note: str = ""
     """for people: the engine, the seed, whatever tells it from the others"""
+    offset_s: float = 0.0
+    """where the shot begins in the file"""
 
 
 @dataclass(frozen=True)
@@ -30,6 +37,45 @@ class ShotTakes:
     duration_s: float
     takes: Sequence[Take]
     prompt: str = ""
+
+
+def of_project(folder: Path, plan: EditPlan) -> list[ShotTakes]:
+    """What lies in the folder that `make` writes beside a video, the plan's shots in order, old takes first.
+
+    Raises:
+        BadInput: a file is no clip of ours.
+    """
+    return [
+        ShotTakes(
+            shot.id,
+            plan.excerpt.start_s + float(shot.start_frame / plan.fps),
+            float(shot.frame_count / plan.fps),
+            _takes(
+                sorted((folder / "clips").glob(f"{shot.id}-*.mp4"), key=lambda path: path.stat().st_mtime), plan.fps
+            ),
+            f"{shot.framing.value}, motion {shot.motion}: {shot.prompt}",
+        )
+        for shot in plan.shots
+    ]
+
+
+def _takes(clips: Sequence[Path], fps: Fraction) -> list[Take]:
+    return [
+        Take(
+            clip,
+            f"take {number}",
+            f"{datetime.fromtimestamp(clip.stat().st_mtime).astimezone():%Y-%m-%d %H:%M}",
+            float(_handle_frames(clip) / fps),
+        )
+        for number, clip in enumerate(clips, start=1)
+    ]
+
+
+def _handle_frames(clip: Path) -> int:
+    try:
+        return mp4.handle_frames(clip)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{clip} can't be read as a clip: {error}. Delete it, or make it again.") from None
 
 
 def takes_page(shots: Sequence[ShotTakes], song: Path, path: Path) -> None:

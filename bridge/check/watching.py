@@ -28,6 +28,9 @@ STILL = 1.2
 """mean difference (0-255) within which two coded pictures show the same"""
 STILL_TILE = 3.5
 """the same for the most different tile of 16 x 16"""
+MOST_IN_A_TILE = 1.5
+"""how much more than on average grain may differ in one tile: it is strongest in mid-tones"""
+_LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -176,4 +179,19 @@ class _Rests:
 def _same(one: Frame, other: Frame) -> bool:
     difference = cv2.absdiff(one, other)
     tiles = cv2.resize(difference, (16, 16), interpolation=cv2.INTER_AREA)
-    return float(difference.mean()) < STILL and float(tiles.mean(axis=-1).max()) < STILL_TILE
+    mean, worst = float(difference.mean()), float(tiles.mean(axis=-1).max())
+    if mean < STILL and worst < STILL_TILE:
+        return True
+    grain = _grain_between(one, other)
+    return mean - grain < STILL and worst - MOST_IN_A_TILE * grain < STILL_TILE
+
+
+def _grain_between(one: Frame, other: Frame) -> float:
+    """By how much film grain alone makes two pictures differ, in the mean.
+
+    Grain has no form, so that the median of the differences' Laplacian tells its strength (Immerkaer, 1996), whatever
+    moves in some places.
+    """
+    difference = cv2.subtract(one, other, dtype=cv2.CV_32F)
+    sigma = 1.4826 * np.median(np.abs(cv2.filter2D(difference, cv2.CV_32F, _LAPLACIAN))) / 6
+    return float(np.sqrt(2 / np.pi) * sigma)

@@ -1,17 +1,21 @@
 """The pages: everything in them, nothing outside but the media, fit for a screen reader."""
 
 import dataclasses
+import os
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from blender_addon import codec
 from bridge import check
 from bridge.check.report import CheckReport
 from bridge.check.takes import ShotTakes, Take
+from bridge.cli import main
 from bridge.cover import load
 from bridge.errors import BadInput
+from tests.blender import edit_world
 
 from . import made_video
 from .made_video import Made
@@ -123,3 +127,26 @@ def test_takes_side_by_side(tmp_path: Path):
     assert all("muted" in video for video in page.all("video"))
     assert "dusk & dawn" in page.text
     assert "seed <4>" in page.text
+
+
+def test_the_takes_of_a_project(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    made = made_video.Made()
+    folder = tmp_path / "video.beatboard"
+    (folder / "clips").mkdir(parents=True)
+    edit = made_video.plan(made)
+    (folder / "plan.json").write_text(codec.dumps(edit))
+    ids = [shot.id for shot in edit.shots]
+    for number, name in enumerate((f"{ids[0]}-aa.mp4", f"{ids[0]}-bb.mp4", f"{ids[1]}-cc.mp4")):
+        edit_world.make_clip(folder / "clips" / name, 3, number)
+        os.utime(folder / "clips" / name, (1000 - number, 1000 - number))  # the later name is the older take
+    (folder / "song.wav").write_bytes(b"")
+    assert main(["takes", str(tmp_path / "video.mp4")]) == 0
+    assert f"3 takes of {len(ids)} shots" in capsys.readouterr().out
+    page = Page(tmp_path / "video.takes.html")
+    rows = [one for one in page.all("section") if "data-start" in one]
+    starts = [edit.excerpt.start_s + float(shot.start_frame / edit.fps) for shot in edit.shots]
+    assert [float(row["data-start"] or 0) for row in rows] == pytest.approx(starts)
+    sources = [unquote(video["src"] or "") for video in page.all("video")]
+    assert sources == [f"video.beatboard/clips/{ids[0]}-bb.mp4", f"video.beatboard/clips/{ids[0]}-aa.mp4",
+                       f"video.beatboard/clips/{ids[1]}-cc.mp4"]  # fmt: skip
+    assert main(["takes", str(tmp_path / "none.mp4")]) == 2
