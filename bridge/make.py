@@ -51,6 +51,8 @@ class MakeOptions:
     draft: bool = False
     bake_grade: bool = False
     blender: Path | None = None
+    cluster: str | None = None
+    """the address of a Ray cluster to render on"""
     workers: int | None = None
 
     def output_for(self, shape: str) -> Path:
@@ -203,6 +205,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
             report=report,
             draft=options.draft,
             bake_grade=options.bake_grade,
+            cluster=options.cluster,
             font=material.font,
         )
     project.mark(rendered.blend_path)

@@ -171,10 +171,10 @@ def find_clips(folder: Path | None) -> dict[str, Path]:
 def serve() -> None:
     """Takes one job per line from standard input until it ends, and answers each with one line that begins with `MARK`.
 
-    Jobs: `{"do": "build", plan, analysis, look, song, clips, blend}`, `{"do": "open", blend, draft}`, which gives the
-    segments, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too,
-    `{"do": "has_grade"}`, and `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away,
-    this process ends at once.
+    Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, draft}`, which gives
+    the segments, `{"do": "about"}`, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}`
+    on the way too, `{"do": "has_grade"}`, and `{"do": "bake", path}`, which writes the grade as a .cube. If the other
+    side goes away, this process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -252,7 +252,20 @@ def do_has_grade(_job: dict[str, Any]) -> bool:
     return grade.is_worn(bpy.context.scene)
 
 
-DO = {"has_grade": do_has_grade, "bake": do_bake, "build": do_build, "open": do_open, "render": do_render}
+def do_about(_job: dict[str, Any]) -> dict[str, Any]:
+    """Which Blender this is, and the files that the open edit uses."""
+    used = [Path(path).resolve() for path in bpy.utils.blend_paths(absolute=True)]
+    return {"version": list(timeline.BLENDER), "files": [str(path) for path in used if path.is_file()]}
+
+
+DO = {
+    "about": do_about,
+    "has_grade": do_has_grade,
+    "bake": do_bake,
+    "build": do_build,
+    "open": do_open,
+    "render": do_render,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -57,8 +57,11 @@ def kill_and_resume(folder: Path, kills: int, rng: random.Random) -> int:
         time.sleep(rng.uniform(0, usual_s))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        identical += render(folder, target) == wanted
+        found = render(folder, target)
+        identical += found == wanted
         print(f"{number + 1} killed, {identical} identical", flush=True)
+        if found != wanted:
+            print("other frames:", [i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b])
     print(f"figure killed_and_identical {identical / kills:.2f} share")
     return 0 if identical == kills else 1
 
@@ -69,14 +72,14 @@ def command(folder: Path, target: Path) -> list[str]:
     return [sys.executable, __file__, "--child", str(folder), str(target)]
 
 
-def render(folder: Path, target: Path) -> str:
-    """Renders to the end; gives the hash of every decoded frame and sample."""
+def render(folder: Path, target: Path) -> list[str]:
+    """Renders to the end; gives the hash of every frame of picture and sound."""
     subprocess.run(command(folder, target), check=True, timeout=LONGEST_S)
-    digest = hashlib.sha256()
     with av.open(str(target / "video.mp4")) as container:
-        for frame in container.decode():
-            digest.update(f"{frame.pts}".encode() + frame.to_ndarray().tobytes())
-    return digest.hexdigest()
+        return [
+            hashlib.sha256(f"{frame.pts}".encode() + frame.to_ndarray().tobytes()).hexdigest()
+            for frame in container.decode()
+        ]
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     """The options of `make` from those of the command line; `plan` has the first few only."""
     from bridge.make import SIZES_PX, MakeOptions
 
-    names = ("draft", "bake_grade", "blender", "workers", "engine", "style", "title", "artist", "font")
+    names = ("draft", "bake_grade", "blender", "cluster", "workers", "engine", "style", "title", "artist", "font")
     given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return MakeOptions(
         song=arguments.song,

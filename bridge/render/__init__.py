@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
     from bridge.console import Report
+    from bridge.render.cluster import ClusterFarm
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def render(
     draft: bool = False,
     bake_grade: bool = False,
     font: Path | None = None,
+    cluster: str | None = None,
 ) -> RenderResult:
     """Builds the edit in Blender, saves it beside the video, renders what is not there yet, and joins it with the song.
 
@@ -65,9 +68,10 @@ def render(
         draft: 640 pixels wide, quickly.
         bake_grade: let Blender render the grade as a table once, and apply that while encoding: faster.
         font: of the plan's titles.
+        cluster: the address of a Ray cluster to render on.
 
     Raises:
-        BadInput: a file is missing, or the output cannot be written.
+        BadInput: a file is missing, the output cannot be written, or no cluster answers.
         RenderFailed: Blender could not do it; what it finished is kept.
         Cancelled: as `report` raised it; what is finished is kept.
     """
@@ -79,14 +83,18 @@ def render(
     blend_path = out_path.with_suffix(".blend")
     told = report or _silent
     timings_s = {}
-    with Farm(blender, work_dir) as farm:
+    with ExitStack() as opened:
+        farm = opened.enter_context(Farm(blender, work_dir))
+        remote = opened.enter_context(_cluster_farm(cluster, blender, work_dir)) if cluster else None
         started = time.monotonic()
         told(0.0, "building the edit in Blender")
         build_edit(farm, plan, analysis, look, clips, song_path, blend_path, font)
         timings_s["build"] = time.monotonic() - started
         started = time.monotonic()
         output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
-        parts, rendered = render_segments(farm, blend_path, work_dir, output, workers=workers, report=told)
+        parts, rendered = render_segments(
+            farm, blend_path, work_dir, output, workers=workers, report=told, cluster=remote
+        )
         timings_s["render"] = time.monotonic() - started
     started = time.monotonic()
     told(0.97, "joining picture and sound")
@@ -94,6 +102,12 @@ def render(
     timings_s["join"] = time.monotonic() - started
     told(1.0, "done")
     return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
+
+
+def _cluster_farm(address: str, blender: Path | None, work_dir: Path) -> ClusterFarm:
+    from bridge.render.cluster import ClusterFarm
+
+    return ClusterFarm(address, blender, work_dir)
 
 
 def _silent(progress: float, stage: str) -> None:

@@ -13,7 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bridge.errors import BadInput, RenderFailed
 
@@ -29,8 +29,8 @@ class Died(RenderFailed):
 class Blender:
     """One Blender process. Used by one thread at a time; `kill` may come from any."""
 
-    def __init__(self, program: Path | None) -> None:
-        command = [sys.executable, str(SCRIPT)] if program is None else [str(program), "-b", "-P", str(SCRIPT)]
+    def __init__(self, program: Path | None, script: Path = SCRIPT) -> None:
+        command = [sys.executable, str(script)] if program is None else [str(program), "-b", "-P", str(script)]
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         try:
             self._process = subprocess.Popen(
@@ -98,7 +98,7 @@ class Farm:
         self._closed = False
         self.work_dir = work_dir
 
-    def __enter__(self) -> Farm:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -115,9 +115,12 @@ class Farm:
                 raise RenderFailed("The render was stopped.")
             if self._idle:
                 return self._idle.pop()
-            blender = Blender(self._program)
+            blender = self._new()
             self._running.add(blender)
             return blender
+
+    def _new(self) -> Blender:
+        return Blender(self._program)
 
     def give_back(self, blender: Blender) -> None:
         """Lets someone else use it."""

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge import files
 from bridge.console import Report
 from bridge.render.blender import Blender, Died, Farm
 from bridge.render.footage import Baked, encode_rest, is_at_rest
+
+if TYPE_CHECKING:
+    from bridge.render.cluster import ClusterFarm
 
 ATTEMPTS = 3
 """how often a segment is begun before its failure is the render's"""
@@ -61,9 +64,16 @@ class Output:
 
 
 def render_segments(
-    farm: Farm, blend: Path, work_dir: Path, output: Output, *, workers: int | None, report: Report
+    farm: Farm,
+    blend: Path,
+    work_dir: Path,
+    output: Output,
+    *,
+    workers: int | None,
+    report: Report,
+    cluster: ClusterFarm | None = None,
 ) -> tuple[list[Segment], int]:
-    """Renders what is not there yet.
+    """Renders what is not there yet, on the cluster if there is one.
 
     Returns:
         all segments in order, and how many of them had to be rendered.
@@ -82,11 +92,15 @@ def render_segments(
         if segment.path.exists():
             os.utime(segment.path)
     if missing:
-        crew = _Crew(farm, opening, missing, output, report)
+        crew = _Crew(cluster or farm, opening, missing, output, report)
         baked = [segment for segment in missing if output.bake_grade and segment.movie]
         if baked:
             crew.bake(blender, baked, folder)
-        crew.run(blender, workers or worker_count(sum(segment.frame_count for segment in missing)))
+        if cluster:
+            cluster.carry(blend, blender.ask({"do": "about"}))
+            crew.run(None, workers or cluster.seats)
+        else:
+            crew.run(blender, workers or worker_count(sum(segment.frame_count for segment in missing)))
     _forget_old(folder, {segment.path for segment in segments})
     return segments, len(missing)
 
@@ -156,7 +170,7 @@ class _Crew:
         baked.must_match(segment.movie or {}, at, still)
         still.unlink()
 
-    def run(self, first: Blender, count: int) -> None:
+    def run(self, first: Blender | None, count: int) -> None:
         """Returns when every segment is there; raises the first failure, or what the report raises."""
         for segment in sorted(self._open.values(), key=lambda segment: -segment.frame_count):
             self._todo.put((segment, 1))
@@ -179,12 +193,14 @@ class _Crew:
 
     def _lead(self, blender: Blender | None) -> None:
         try:
-            while self._failure is None:
+            while self._failure is None and not self._todo.empty():
+                blender = blender or self._opened()
                 try:
                     segment, attempt = self._todo.get_nowait()
                 except queue.Empty:
                     break
-                blender = self._render(blender, segment, attempt)
+                if not self._render(blender, segment, attempt):
+                    blender = None
             if blender:
                 self._farm.give_back(blender)
         except Exception as error:  # noqa: BLE001 -- a thread's edge: raised again in `run`
@@ -192,12 +208,22 @@ class _Crew:
                 self._failure = self._failure or error
                 self._changed.notify()
 
-    def _render(self, blender: Blender | None, segment: Segment, attempt: int) -> Blender | None:
-        """Renders one segment; gives the process for the next one, or None if it died."""
-        try:
-            if blender is None:
-                blender = self._farm.take()
+    def _opened(self) -> Blender:
+        """A process with the edit open. It has no segment yet: on a cluster it may have to wait for its place."""
+        for attempt in range(1, ATTEMPTS + 1):
+            blender = self._farm.take()
+            try:
                 blender.ask(self._opening)
+                return blender
+            except Died:
+                self._farm.drop(blender)
+                if attempt == ATTEMPTS:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _render(self, blender: Blender, segment: Segment, attempt: int) -> bool:
+        """Renders one segment; False if the process died of it, and the segment is to be begun again."""
+        try:
             if segment.rests and self._is_at_rest(segment):
                 still = self._still(blender, segment, segment.end - 1)
                 encode_rest(still, segment.path, segment.frame_count, self._output.fps)
@@ -205,15 +231,14 @@ class _Crew:
             else:
                 self._ask(blender, segment.start, segment.end, segment.path, partial(self._note, segment))
         except Died:
-            if blender:
-                self._farm.drop(blender)
+            self._farm.drop(blender)
             if attempt == ATTEMPTS:
                 raise
             self._note(segment, 0)
             self._todo.put((segment, attempt + 1))
-            return None
+            return False
         self._finish(segment)
-        return blender
+        return True
 
     def _is_at_rest(self, segment: Segment) -> bool:
         movie = segment.movie or {}

@@ -143,7 +143,7 @@ def test_a_table_that_differs_is_refused(tmp_path, song, resting_plan, clips):
     with Farm(None, tmp_path / "work") as farm:
         from bridge.render.edit import build_edit
 
-        build_edit(farm, resting_plan, world.analysis(), world.look(), clips, song, tmp_path / "video.blend")
+        build_edit(farm, resting_plan, world.analysis(), world.look(), clips, song, tmp_path / "video.blend", None)
         blender = farm.take()
         blender.ask({"do": "open", "blend": str(tmp_path / "video.blend"), "draft": False})
         still = tmp_path / "still.mp4"
