@@ -40,7 +40,13 @@ class Shelf:
         self._kept: dict[Hashable, Kept] = {}
 
     def take(
-        self, key: Hashable, need: Footprint, asked: MemoryPolicy | None, level: int, build: Callable[[], Any]
+        self,
+        key: Hashable,
+        need: Footprint,
+        asked: MemoryPolicy | None,
+        level: int,
+        build: Callable[[], Any],
+        tune: Callable[[Kept], None] | None = None,
     ) -> Kept:
         """The pipeline of this key, on the device.
 
@@ -50,6 +56,7 @@ class Shelf:
             asked: the user's policy, if any.
             level: how often the shot ran out of memory; each time takes the next policy.
             build: loads it, if it isn't there yet.
+            tune: what is to be done once it is on the device.
         """
         key = (key, asked, level)
         device = devices.best_device()
@@ -63,6 +70,8 @@ class Shelf:
                 policy = policy.cheaper()
             kept = Kept(build(), policy)
             devices.place(kept.pipeline, device, policy)
+            if tune:
+                tune(kept)
         elif kept.parked:
             self._make_room(device, need)
             kept.pipeline.to(device)

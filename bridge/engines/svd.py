@@ -20,9 +20,8 @@ LEAST_FPS = 5
 class SvdAnimator:
     """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`.
 
-    Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-3), compile (yes or no: the first shot
-    waits some minutes, once for a machine, and the others take two thirds of the time), pieces (a long shot is made in
-    so many), watermark (inpaint, the default, crop or keep).
+    Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-4), compile (yes, the default, or no: see
+    `fast`), pieces (a long shot is made in so many), watermark (inpaint, the default, crop or keep).
     """
 
     name = "svd"
@@ -32,7 +31,7 @@ class SvdAnimator:
         """Clips of as many frames as the model was trained for, spread over the shot's moving part."""
         model = models.Model.named(dict(request.settings).get("model"), XT)
         work.report(0.0, "loading stable-video-diffusion")
-        compiled = diffusion.yes_setting(request, "compile")
+        compiled = diffusion.yes_setting(request, "compile", default="yes")
         loaded = load(model, devices.policy_setting(request), work.memory_level, compiled)
         frame_count = loaded.pipeline.unet.config.num_frames
 
@@ -55,13 +54,15 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int, com
         dtype = devices.precision(devices.best_device())
         pipeline = models.load(diffusers.StableVideoDiffusionPipeline, model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
-        if compiled:
-            from bridge.engines import fast
-
-            fast.prepare_video(pipeline)
         return pipeline
 
-    return SHELF.take(("svd", model, compiled), models.sized(footprints.SVD, model), asked, memory_level, build)
+    def tune(kept: Kept) -> None:
+        if compiled and kept.policy is MemoryPolicy.RESIDENT:
+            from bridge.engines import fast
+
+            fast.prepare_video(kept.pipeline)
+
+    return SHELF.take(("svd", model, compiled), models.sized(footprints.SVD, model), asked, memory_level, build, tune)
 
 
 def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_count: int, fps: Fraction) -> Frame:
@@ -95,7 +96,8 @@ def decode(pipeline: Any, latents: Any, chunk: int) -> Frame:
     import torch
 
     with torch.no_grad():
-        pictures = pipeline.decode_latents(latents.to(pipeline.vae.dtype), latents.shape[1], chunk)[0]
+        precision = pipeline.vae.decoder.conv_in.weight.dtype  # the encoder may have another
+        pictures = pipeline.decode_latents(latents.to(precision), latents.shape[1], chunk)[0]
         return diffusion.to_bytes(pictures.movedim(0, -1) / 2 + 0.5, "stable-video-diffusion")
 
 

@@ -1,5 +1,8 @@
 """The streamlined video network gives what the plain one gives."""
 
+import shutil
+import sys
+
 import pytest
 
 pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
@@ -7,7 +10,7 @@ pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engi
 import tiny_models
 import torch
 
-from bridge.engines import fast
+from bridge.engines import fast, rehearse
 
 pytestmark = pytest.mark.torch
 
@@ -67,3 +70,70 @@ def test_the_decoder_gives_the_same_pictures():
     plain = decoded()
     fast.streamline(decoder)
     assert torch.allclose(decoded(), plain, atol=1e-4)
+
+
+@pytest.fixture
+def understudy(network, monkeypatch, tmp_path):
+    """The network's; what is compiled for it runs as it is, so that the test need not wait for a compiler."""
+    monkeypatch.setenv("BEATBOARD_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        torch, "compile", lambda twin, dynamic: lambda *args, **options: (100 + twin(*args, **options)[0],)
+    )
+    return fast.Understudy(network, "", room_gib=0.0)
+
+
+class Stopped:
+    """Stands in for the other process' start."""
+
+    def __init__(self, monkeypatch):
+        self.begun = 0
+        monkeypatch.setattr(rehearse.Rehearsal, "begin", self.begin)
+
+    def begin(self):
+        self.begun += 1
+
+
+def test_the_network_itself_runs_until_its_twin_is_compiled(understudy, network, monkeypatch):
+    plain = run(network)
+    Stopped(monkeypatch)
+    assert torch.equal(run(network), plain)
+    (rehearsal,) = understudy._rehearsals.values()
+    rehearsal.folder.mkdir(parents=True, exist_ok=True)
+    (rehearsal.folder / rehearse.DONE).touch()
+    assert torch.allclose(run(network), plain + 100, atol=1e-4)
+
+
+def test_nothing_is_compiled_where_there_is_no_room(understudy, network, monkeypatch):
+    stopped = Stopped(monkeypatch)
+    monkeypatch.setattr(understudy, "_room_gib", 1e9)
+    run(network)
+    assert not stopped.begun
+
+
+def test_another_shape_is_another_rehearsal(understudy, network, monkeypatch):
+    Stopped(monkeypatch)
+    run(network)
+    run(network, tokens=2)
+    one, other = understudy._rehearsals.values()
+    assert one.folder != other.folder
+
+
+def test_another_process_compiles_what_this_one_asks_for(understudy, network, monkeypatch):
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "1")  # the compiler itself would take minutes
+    plain = run(network)
+    assert understudy.wait()
+    assert torch.allclose(run(network), plain + 100, atol=1e-4)
+
+
+def test_what_cannot_be_compiled_runs_as_it_came(understudy, network, monkeypatch):
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    plain = run(network)
+    assert not understudy.wait()
+    assert torch.equal(run(network), plain)
+
+
+def test_a_twin_shares_its_weights():
+    network = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4))
+    twin = fast.sharing_weights(network)
+    assert all(one is other for one, other in zip(network.parameters(), twin.parameters(), strict=True))
+    assert all(one is other for one, other in zip(network.buffers(), twin.buffers(), strict=True))
