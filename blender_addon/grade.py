@@ -118,6 +118,20 @@ def is_whole(group: Any) -> bool:
     return links == _LINKS and spaces == [(LINEAR, "sRGB"), ("sRGB", LINEAR)] and not muted
 
 
+def shows(group: Any, grade: Grade) -> bool:
+    """Whether a group has this grade's values still: nobody changed them by hand."""
+    if not is_whole(group):
+        return False
+    matrix = [value for name in MATRIX_ROWS for value in group.nodes[name].inputs[1].default_value]
+    curves = group.nodes[CURVES].mapping.curves
+    pairs = [(matrix, grade.matrix)]
+    pairs += [([point.location[1] for point in curves[i].points], values) for i, values in enumerate(grade.curves)]
+    return all(
+        len(here) == len(there) and all(abs(a - b) < 1e-4 for a, b in zip(here, there, strict=True))
+        for here, there in pairs
+    )
+
+
 def lean(group: Any) -> Any:
     """A copy of a whole group for a scene whose colours stay sRGB-encoded: without the conversions.
 

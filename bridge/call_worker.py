@@ -47,6 +47,14 @@ def look(given: messages.LookAtCover, store: Store, report: Report) -> Any:
     return cover.look(store.path(given.cover_sha256))
 
 
+def grade(given: messages.FitGrade, store: Store, report: Report) -> Any:
+    """The grade for an edit's clips."""
+    from bridge import footage
+
+    report(0.1, "fitting the grade")
+    return footage.fit_grade([store.path(sha256) for sha256 in given.clips_sha256], store.path(given.cover_sha256))
+
+
 def plan(given: messages.PlanEdit, store: Store, report: Report) -> Any:
     """The edit."""
     from bridge import plan as plans
@@ -78,7 +86,7 @@ def requests(given: messages.MakeRequests, store: Store, report: Report) -> Any:
     )
 
 
-FUNCTIONS = {"analyze": analyze, "wav": wav, "look": look, "plan": plan, "requests": requests}
+FUNCTIONS = {"analyze": analyze, "wav": wav, "look": look, "grade": grade, "plan": plan, "requests": requests}
 
 
 def main() -> None:

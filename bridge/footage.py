@@ -8,6 +8,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from blender_addon.protocol import Grade
+
 SAMPLE_WIDTH_PX = 320
 
 
@@ -23,6 +25,17 @@ def sample(
         arrays of shape (height, width, 3), sRGB.
     """
     return [frame for video in videos for frame in _sample_one(video, per_video, width_px)]
+
+
+def fit_grade(videos: Sequence[Path], cover: Path) -> Grade:
+    """The grade that brings the clips of an edit to its cover's colours.
+
+    Raises:
+        BadInput: the cover cannot be read.
+    """
+    from bridge import cover as covers
+
+    return covers.fit_grade(sample(videos), covers.load(cover))
 
 
 def _sample_one(video: Path, count: int, width_px: int | None) -> list[npt.NDArray[np.uint8]]:

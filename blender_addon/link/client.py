@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import codec
-from ..protocol import ClipRequest, CoverLook, EditPlan, Job, JobState, SongAnalysis
+from ..protocol import ClipRequest, CoverLook, EditPlan, Grade, Job, JobState, SongAnalysis
 from .messages import (
     CALLS,
     AnalyzeSong,
@@ -25,6 +25,7 @@ from .messages import (
     EngineState,
     Estimate,
     Files,
+    FitGrade,
     Health,
     JobIds,
     Jobs,
@@ -219,6 +220,10 @@ class Client:
     def look(self, cover: Path, tell: Tell | None = None) -> CoverLook:
         """The cover's palette and grade."""
         return self.call("look", LookAtCover(self.upload(cover)), tell)
+
+    def fit_grade(self, clips: Sequence[Path], cover: Path, tell: Tell | None = None) -> Grade:
+        """The grade that brings these clips to the cover's colours."""
+        return self.call("grade", FitGrade(tuple(self.upload(clip) for clip in clips), self.upload(cover)), tell)
 
     def plan(self, arguments: PlanEdit, tell: Tell | None = None) -> EditPlan:
         """The edit for a song and a cover."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..protocol import ClipRequest, CoverLook, EditPlan, Job, SongAnalysis
+from ..protocol import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,14 @@ class LookAtCover:
 
 
 @dataclass(frozen=True, slots=True)
+class FitGrade:
+    """Arguments of the call "grade": what brings an edit's clips to its cover's colours."""
+
+    clips_sha256: tuple[str, ...]
+    cover_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanEdit:
     """Arguments of the call "plan"."""
 
@@ -188,6 +196,7 @@ CALLS: dict[str, tuple[type, type]] = {
     "analyze": (AnalyzeSong, SongAnalysis),
     "wav": (DecodeSong, StoredFile),
     "look": (LookAtCover, CoverLook),
+    "grade": (FitGrade, Grade),
     "plan": (PlanEdit, EditPlan),
     "requests": (MakeRequests, Requests),
 }

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import timeline
+from .. import grade, timeline
 from ..clip_requests import clip_requests
 from ..link.client import Client, LinkError
 from ..protocol import ClipRequest, EditPlan, Job, JobState
-from . import files, properties, shots, takes, tasks
+from . import files, look, properties, shots, takes, tasks
 from .connection import bridge
 from .takes import Landing
 from .tasks import Problem, Task
@@ -133,6 +133,7 @@ def _wait(client: Client, ids: Sequence[str]) -> None:
                 left.discard(job_id)
                 hear(job)
         time.sleep(0.05)
+    grade_what_landed()
     failed = [shots.jobs[job_id] for job_id in ids if shots.jobs[job_id].state is JobState.FAILED]
     if failed:
         raise Problem(f"{len(failed)} of {len(ids)} shots failed; {failed[0].request.shot_id}: {failed[0].error}")
@@ -196,6 +197,33 @@ def _fetch_in_thread(work: Callable[[], None], landed: Callable[[], None], job_i
         tasks.later(lambda: (_fetching.discard(job_id), tasks.note("generate", sentence)))
     else:
         tasks.later(landed)
+
+
+# The grade of what landed
+
+
+def grade_what_landed() -> None:
+    """When the last clip that a scene waited for has landed: fits its grade, unless the editor changed that by hand."""
+    for uid in list(takes.ungraded):
+        scene = properties.find_scene(uid)
+        if scene is not None and (_is_waiting(scene) or "grade" in tasks.running):
+            continue
+        takes.ungraded.discard(uid)
+        if scene is None or not properties.of(scene).fit_grade or not properties.of(scene).use_grade:
+            continue
+        group, now = grade.find(scene), look.grade_of(scene)
+        if now is None or (group is not None and grade.is_worn(scene) and not grade.shows(group, now)):
+            continue
+        try:
+            look.fit(scene)
+        except (Problem, LinkError) as error:
+            tasks.note("grade", str(error))
+
+
+def _is_waiting(scene: Any) -> bool:
+    """Whether clips are still to come for a scene."""
+    known = [shots.jobs.get(record.name) for record in properties.of(scene).jobs]
+    return any(job is None or job.state not in (JobState.FAILED, JobState.CANCELLED) for job in known)
 
 
 # The queue

@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import connection, generate, properties, shots, song, takes, tasks, watch
+from . import connection, generate, look, properties, shots, song, takes, tasks, watch
 
 
 @persistent
@@ -15,6 +15,7 @@ def _opened(*_: Any) -> None:
     tasks.cancel_all()
     tasks.troubles.clear()
     takes.forget()
+    look.fitted.clear()
     shots.forget()
     watch.missing.clear()
     connection.bridge.estimate = None
@@ -29,6 +30,7 @@ def _opened(*_: Any) -> None:
 @persistent
 def _undone(*_: Any) -> None:
     takes.reconcile()
+    look.reconcile()
     scene = properties.scene_of(bpy.context)
     if scene is not None:
         shots.refresh(scene, force=True)

@@ -2,14 +2,21 @@
 """The cover's look on the edit: the grade, the palette, the frozen hero at the start and the cover at the end."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import bpy
 import gpu
 
 from .. import codec, grade, rules, style, style_choice, timeline
+from ..link.client import Client
 from ..protocol import CoverLook, Grade, LookStyle, ShotKind
-from . import properties, shots
+from . import properties, shots, tasks
+from .connection import bridge
+from .tasks import Problem, Task
+
+fitted: dict[int, tuple[str, Grade]] = {}
+"""the grade that was fitted in this session to each scene's clips, and the cover that it goes by"""
 
 
 def remember(scene: Any, look: CoverLook) -> None:
@@ -65,6 +72,49 @@ def apply_grade(scene: Any) -> None:
         grade.apply(scene, found)
     else:
         grade.remove(scene)
+
+
+def fit(scene: Any) -> None:
+    """Has the grade fitted to the clips that the edit shows, as `make` does; before, it is for footage not known yet.
+
+    Raises:
+        Problem: there is no cover or no clip to go by, or no bridge; without a window, whatever went wrong.
+    """
+    settings = properties.of(scene)
+    cover = properties.path_of(settings.cover)
+    strips = [strip for strip in timeline.shot_strips(scene) if strip.type == "MOVIE"]
+    clips = [Path(bpy.path.abspath(strip.filepath)) for strip in strips]
+    if cover is None or not settings.look:
+        raise Problem("Choose and analyze the album cover first.")
+    if not clips:
+        raise Problem("Generate the clips first: the grade is fitted to them.")
+    opened, uid, seen = bridge.opener(), scene.session_uid, codec.loads(CoverLook, settings.look).cover_sha256
+
+    def work(task: Task) -> tuple[Client, Grade]:
+        client = opened(task)
+        if client.upload(cover) != seen:
+            raise Problem("The album cover is not the one that was analyzed: analyze again.")
+        return client, client.fit_grade([clip for clip in clips if clip.is_file()], cover, task.tell)
+
+    tasks.start("grade", "Fitting the grade", work, lambda result: _fitted(uid, seen, *result))
+
+
+def _fitted(uid: int, cover_sha256: str, client: Client, found: Grade) -> None:
+    bridge.follow(client)
+    fitted[uid] = (cover_sha256, found)
+    reconcile()
+
+
+def reconcile() -> None:
+    """Gives scenes the grade that was fitted to them; after undo too, since fitting was no step of the editor's."""
+    for uid, (cover_sha256, found) in fitted.items():
+        scene = properties.find_scene(uid)
+        if scene is None or timeline.SCENE_KEY not in scene or not properties.of(scene).look:
+            continue
+        seen = codec.loads(CoverLook, properties.of(scene).look)
+        if seen.cover_sha256 == cover_sha256 and seen.grade != found:
+            properties.of(scene).look = codec.dumps(replace(seen, grade=found))
+            apply_grade(scene)
 
 
 def _spare_software_gl(scene: Any) -> None:

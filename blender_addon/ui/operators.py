@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from .. import timeline
-from . import connection, delivery, environment, generate, preferences, properties, shots, song, takes, tasks
+from . import connection, delivery, environment, generate, look, preferences, properties, shots, song, takes, tasks
 from .tasks import Problem
 
 READINGS = (
@@ -539,6 +539,25 @@ class BEATBOARD_OT_reuse_settings(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         takes.reuse_settings(scene, _active(scene))
+
+
+# Look
+
+
+class BEATBOARD_OT_fit_grade(Base, bpy.types.Operator):
+    """Fit the grade to the clips that the edit shows now"""
+
+    bl_idname, bl_label = "beatboard.fit_grade", "Fit Grade to Footage"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(
+            cls, _no_scene(context) or _not_planned(context), _not_chosen(context), _not_set_up(), _busy("grade")
+        )
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        look.fit(scene)
 
 
 # Deliver

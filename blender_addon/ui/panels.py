@@ -390,6 +390,11 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
         sub = column.column()
         sub.active = settings.use_grade
         sub.prop(settings, "grade_strength", slider=True)
+        if not _draw_progress(sub, "grade"):
+            row = sub.row(align=True)
+            row.prop(settings, "fit_grade")
+            row.operator("beatboard.fit_grade", text="", icon="FILE_REFRESH")
+        draw_trouble(sub, "grade")
         column = layout.column(heading="Film")
         column.prop(settings, "use_style")
         sub = column.column(align=True)

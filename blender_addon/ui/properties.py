@@ -173,6 +173,11 @@ class BeatboardScene(bpy.types.PropertyGroup):
         default=True,
         update=_grade_changed,
     )
+    fit_grade: BoolProperty(
+        name="Fit to Footage",
+        description="When clips have come, fit the grade to them, so that the whole edit gets the cover's colors",
+        default=True,
+    )
     grade_strength: FloatProperty(
         name="Strength",
         description="0 leaves the clips as they are, 1 is the whole grade",

@@ -70,6 +70,7 @@ def tick() -> float:
         watch.look(scene)
     if pace.may_redraw(now_s):
         landed = takes.land_next()
+        generate.grade_what_landed()
         if (scene is not None and shots.refresh(scene)) or landed or _changed:
             _changed.clear()
             pace.redraw(time.monotonic())

@@ -35,6 +35,8 @@ landed: list[Landing] = []
 """of this session, in order"""
 waiting: deque[Landing] = deque()
 """clips that are there and land one by one, as the main thread has time"""
+ungraded: set[int] = set()
+"""scenes with clips that the grade was not fitted to yet"""
 asked: dict[str, tuple[int, str]] = {}
 """the scene and the shot of each job that this session asked for and that has not landed"""
 
@@ -51,6 +53,7 @@ def land(landing: Landing) -> None:
     """Keeps a clip as a take, and shows it if its shot is still there, wherever it is now."""
     asked.pop(landing.job_id, None)
     landed.append(landing)
+    ungraded.add(landing.scene_uid)
     scene = properties.find_scene(landing.scene_uid)
     if scene is not None:
         _apply(scene, landing)
@@ -238,4 +241,5 @@ def forget() -> None:
     """Another file: what landed is saved with the one before."""
     landed.clear()
     waiting.clear()
+    ungraded.clear()
     asked.clear()

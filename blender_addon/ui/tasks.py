@@ -135,7 +135,7 @@ def _run(task: Task, work: Callable[[Task], Any]) -> tuple[Any, Trouble | None]:
         name = f" ({error.filename})" if error.filename else ""
         return None, Trouble(f"{error.strerror or error}{name}. Make room or choose another place.", _details(error))
     except Exception as error:  # noqa: BLE001 -- a thread's edge: shown to the user with its details
-        return None, Trouble(f"Unexpected: {error}. Copy the details and report it.", _details(error))
+        return None, _unexpected(error)
 
 
 def _finish(task: Task, result: Any, trouble: Trouble | None, then: Callable[[Any], None]) -> Callable[[], None]:
@@ -146,12 +146,18 @@ def _finish(task: Task, result: Any, trouble: Trouble | None, then: Callable[[An
         if trouble is None:
             try:
                 then(result)
-            except (Problem, OSError, LookupError, ValueError) as error:
+            except (Problem, OSError) as error:
                 troubles[task.kind] = Trouble(str(error), _details(error))
+            except Exception as error:  # noqa: BLE001 -- Blender would never call the timer again
+                troubles[task.kind] = _unexpected(error)
         elif trouble.sentence:
             troubles[task.kind] = trouble
 
     return finish
+
+
+def _unexpected(error: Exception) -> Trouble:
+    return Trouble(f"Unexpected: {error}. Copy the details and report it.", _details(error))
 
 
 def _details(error: BaseException) -> str:

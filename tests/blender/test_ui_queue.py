@@ -1,5 +1,6 @@
 """The whole work without a window, and clips that come while the editor does something else."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,9 @@ import bpy
 import pytest
 import ui_world
 
-from blender_addon import codec, compat, timeline
+from blender_addon import codec, compat, grade, timeline
 from blender_addon.link.client import LinkError
-from blender_addon.protocol import JobState
+from blender_addon.protocol import CoverLook, JobState
 from blender_addon.ui import connection, delivery, files, generate, look, properties, shots, song, takes, tasks, watch
 
 SIZE = {"lengths": (12, 24, 12)}
@@ -374,8 +375,6 @@ def test_holds_follow_their_switches(edit):
 
 
 def test_the_grade_follows_its_switches(edit):
-    from blender_addon import grade
-
     press("generate")
     settings = properties.of(edit)
     settings.grade_strength = 0.5
@@ -386,6 +385,53 @@ def test_the_grade_follows_its_switches(edit):
     assert not any(strip.modifiers for strip in timeline.shot_strips(edit))
     settings.use_grade = True
     assert all(len(strip.modifiers) == 1 for strip in timeline.shot_strips(edit))
+
+
+def _seen(scene) -> str:
+    """Lets the look be of the cover that is chosen; its hash."""
+    settings = properties.of(scene)
+    sha256 = hashlib.sha256(Path(settings.cover).read_bytes()).hexdigest()
+    settings.look = codec.dumps(replace(ui_world.edit_world.look(), cover_sha256=sha256))
+    bpy.ops.ed.undo_push(message="Analyze")
+    return sha256
+
+
+def test_the_grade_is_fitted_to_what_landed_as_make_does(edit):
+    from bridge import footage
+
+    cover = _seen(edit)
+    properties.of(edit).fit_grade, properties.of(edit).grade_strength = True, 0.5
+    press("generate")
+    assert not tasks.troubles
+    seen = codec.loads(CoverLook, properties.of(edit).look)
+    clips = [timeline.absolute(strip.filepath) for strip in timeline.shot_strips(edit)]
+    assert seen.grade == footage.fit_grade(clips, Path(properties.of(edit).cover))
+    assert seen.cover_sha256 == cover
+    group = ui_world.edit_world.the_group(edit)
+    assert grade.shows(group, seen.grade)
+    assert group.nodes[grade.STRENGTH].outputs[0].default_value == 0.5
+    bpy.ops.ed.undo_push(message="Step")
+    bpy.ops.ed.undo()
+    assert codec.loads(CoverLook, properties.of(bpy.context.scene).look).grade == seen.grade
+
+
+def test_a_grade_that_the_editor_changed_is_not_fitted_again(edit):
+    _seen(edit)
+    press("generate")
+    properties.of(edit).fit_grade = True
+    group = ui_world.edit_world.the_group(edit)
+    group.nodes[grade.MATRIX_ROWS[0]].inputs[1].default_value = (0.5, 0.25, 0.25)
+    timeline.shot_strips(edit)[0].beatboard_seed = 4
+    press("generate")
+    assert tuple(group.nodes[grade.MATRIX_ROWS[0]].inputs[1].default_value) == (0.5, 0.25, 0.25)
+    assert press("fit_grade") == {"FINISHED"}
+    assert tuple(group.nodes[grade.MATRIX_ROWS[0]].inputs[1].default_value) != (0.5, 0.25, 0.25)
+
+
+def test_the_grade_is_not_fitted_to_another_cover(edit):
+    press("generate")
+    with pytest.raises(RuntimeError, match="not the one that was analyzed: analyze again"):
+        press("fit_grade")
 
 
 def test_a_frame_rate_that_changed_is_seen_and_restored(edit):
