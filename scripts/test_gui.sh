@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Goes through the whole work in a real Blender with a window (on a virtual display): install, song, plan, clips, edit,
-# undo, render, check; keeps screenshots in out/gui/. Exit code 0 if all of it worked.
+# Goes through the whole work in a real Blender with a window (on a virtual display), by mouse and keyboard alone: the
+# extension installed from its zip, song and cover, plan, clips, an edit, undo, the render, the check. Keeps screenshots
+# in out/gui/. Exit code 0 if all of it worked.
 #   scripts/test_gui.sh                       Debian sid's Blender, installed into a folder of its own the first time (root)
 #   BLENDER=/path/to/blender scripts/test_gui.sh    a Blender 5 of yours
 # BEATBOARD_GUI_WORK: a folder for the .blend, the video and the bridge's files, to be kept.
-# BEATBOARD_SID: that folder (default /opt/blender-sid). BEATBOARD_GUI_HEIGHT: 360, 720 or 1080. BEATBOARD_GUI_LENGTH: seconds.
+# BEATBOARD_GUI_DRIVER: a script to run inside a Blender that has the extension, in place of the walk (see gui/driver.py).
+# BEATBOARD_SID: that folder (default /opt/blender-sid). BEATBOARD_GUI_OUT: another folder for the screenshots.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 use_environment dev
 sid=${BEATBOARD_SID:-/opt/blender-sid} display=${BLENDER_DISPLAY:-:78} out=${BEATBOARD_GUI_OUT:-$root/out/gui}
-for tool in Xvfb:xvfb xdotool:xdotool import:imagemagick; do
+for tool in Xvfb:xvfb xdotool:xdotool import:imagemagick openbox:openbox tesseract:tesseract-ocr; do
   command -v "${tool%%:*}" >/dev/null || install_debian_packages "${tool##*:}"
 done
 
@@ -49,30 +51,38 @@ work=${BEATBOARD_GUI_WORK:-$(mktemp -d /tmp/beatboard-gui.XXXXXX)}
 export BLENDER_USER_RESOURCES=$work/blender BEATBOARD_HOME=$work/home BEATBOARD_GUI=$work
 export BEATBOARD_GUI_SONG=$root/examples/song.opus BEATBOARD_GUI_COVER=$root/examples/cover.jpg
 export BEATBOARD_GUI_PYTHON=$root/.venv/bin/python
-mkdir -p "$BLENDER_USER_RESOURCES"; : >"$work/hands"
+mkdir -p "$BLENDER_USER_RESOURCES"
 python "$root/scripts/build_extension.py" -o "$work/beatboard.zip"
-blender --command extension install-file -r user_default --enable "$work/beatboard.zip"
+if [ -n "${BEATBOARD_GUI_DRIVER:-}" ]; then
+  blender --command extension install-file -r user_default --enable "$work/beatboard.zip"
+fi
 
-Xvfb "$display" -screen 0 "${BEATBOARD_GUI_SIZE:-1920x1080}x24" -nolisten tcp >/dev/null 2>&1 & xvfb=$!
+Xvfb "$display" -screen 0 1920x1080x24 -nolisten tcp >/dev/null 2>&1 & xvfb=$!
 trap 'kill $xvfb 2>/dev/null || true; [ -n "${BEATBOARD_GUI_WORK:-}" ] || rm -rf "$work"' EXIT
 sleep 2
-export DISPLAY=$display
-size=${BEATBOARD_GUI_SIZE:-1920x1080}
-blender --window-geometry 0 0 "${size%x*}" "${size#*x}" --python "${BEATBOARD_GUI_DRIVER:-$root/scripts/gui/driver.py}" >"$out/blender.log" 2>&1 & window=$!
+export DISPLAY=$display OMP_THREAD_LIMIT=1
+openbox --config-file "$root/scripts/gui/openbox.xml" >/dev/null 2>&1 &
+blender --window-geometry 0 0 1920 1080 ${BEATBOARD_GUI_DRIVER:+--python "$BEATBOARD_GUI_DRIVER"} >"$out/blender.log" 2>&1 & window=$!
 
 hand() { # does what the driver inside Blender asks for
   case $1 in
-    shot) sleep 1; import -window root -quality 92 "$out/$2.png" ;;
-    type) shift; xdotool type --delay 60 "$*" ;;
+    shot) sleep 1; import -window root "$out/$2.png" ;;
     *) xdotool "$@" ;;
   esac
 }
-while read -r -a words; do
-  [ "${words[0]}" = end ] && break
-  hand "${words[@]}"
-done < <(tail -n +1 -f "$work/hands" --pid="$window")
+if [ -n "${BEATBOARD_GUI_DRIVER:-}" ]; then
+  : >"$work/hands"
+  while read -r -a words; do
+    [ "${words[0]}" = end ] && break
+    hand "${words[@]}"
+  done < <(tail -n +1 -f "$work/hands" --pid="$window")
+  cat "$work/verdict" 2>/dev/null || say "Blender ended early; see $out/blender.log"
+  grep -qx ok "$work/verdict"
+else
+  python "$root/scripts/gui/walk.py" --archive "$work/beatboard.zip" --python "$BEATBOARD_GUI_PYTHON" \
+    --song "$BEATBOARD_GUI_SONG" --cover "$BEATBOARD_GUI_COVER" --folder "$work" --pictures "$out" --process "$window"
+  [ -s "$work/video.mp4" ] || { say "There is no video."; exit 1; }
+fi
 wait "$window" || true
-cat "$work/verdict" 2>/dev/null || say "Blender ended early; see $out/blender.log"
 # Blender itself says of some sessions, when it quits, that memory was not freed.
 if grep -nE 'Traceback|Error:' "$out/blender.log" | grep -v 'Not freed memory blocks'; then say "Blender's console has errors: $out/blender.log"; exit 1; fi
-grep -qx ok "$work/verdict"
