@@ -324,8 +324,7 @@ def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
     """The look with its grade fitted to the footage, what moves these clips' colours to the cover's; and its style."""
     from bridge import footage
 
-    frames = footage.sample(list(clips.values()))
-    grade = covers.fit_grade(frames, covers.load(material.options.cover))
+    grade = footage.fit_grade(list(clips.values()), material.options.cover)
     grade = dataclasses.replace(grade, strength=material.options.grade_strength)
     return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, clips))
 
