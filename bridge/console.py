@@ -180,9 +180,12 @@ def show_engines(engines: Sequence[EngineStatus]) -> None:
     for engine in engines:
         state = "ready" if engine.available else f"needs {escape(engine.missing)}"
         table.add_row(engine.name, state, engine.description)
-        if engine.memory:
-            table.add_row("", "", f"[dim]{engine.memory}[/dim]")
     _print(table)
+    if lines := dict.fromkeys(line for engine in engines for line in engine.memory):
+        cards = _table("On a graphics card of so much memory")
+        for line in lines:
+            cards.add_row(*line.split(": ", 1))
+        _print(cards)
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from blender_addon.protocol import ClipRequest
 from bridge import handles, settings
-from bridge.engines import registry
+from bridge.engines import footprints, registry
+from bridge.jobs.devices import free_gpu_gib
 from bridge.jobs.executor import Device, DeviceKind
 from bridge.jobs.speeds import Speeds
 
@@ -23,7 +24,7 @@ class Outlook:
     peak_memory_gib: float | None
     """measured, of one device"""
     needs: str
-    """what the engine's models need of a GPU, from their sizes; empty if nothing"""
+    """how the engine's models will run, from their sizes and the memory that is free; empty if they need no GPU"""
     cost: str
     """list price, for engines that cost money"""
     missing: str
@@ -46,10 +47,21 @@ def outlook(requests: Sequence[ClipRequest]) -> Outlook:
         device=f"{len(devices)} x {devices[0].model}",
         seconds=measured.seconds if measured else None,
         peak_memory_gib=measured.peak_memory_bytes / 2**30 if measured else None,
-        needs=status.memory,
+        needs=_needs(requests[0]),
         cost=str(_cost(requests)) if name.endswith("-runway") else "",
         missing=status.missing,
     )
+
+
+def _needs(request: ClipRequest) -> str:
+    row = registry.entry(request.engine)
+    known = footprints.VIDEO_MODELS if row.choices else {}
+    model = known.get(dict(request.settings).get("model", "").partition("@")[0])
+    needs = (*row.footprints[:-1], model or row.footprints[-1]) if row.footprints else ()
+    free_gib = free_gpu_gib()
+    if not needs or free_gib is None:
+        return "; ".join(f"{need.name}: {need.by_card}" for need in needs)
+    return "; ".join(f"{need.name} {need.policy(free_gib).words}" for need in needs) + f" ({free_gib:.0f} GiB free)"
 
 
 def _devices(engine: str, count: int) -> list[Device]:

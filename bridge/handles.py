@@ -17,8 +17,8 @@ MOST = 48
 
 
 def frames_of(request: ClipRequest) -> int:
-    """How many frames at either side: the option `handles`; by default none for the animatic, and 6 for the others."""
-    default = 0 if request.engine == "animatic" else FRAMES
+    """How many frames at either side: the option `handles`; by default 6, none for the animatic and for Runway."""
+    default = 0 if request.engine == "animatic" or request.engine.endswith("-runway") else FRAMES
     return int(diffusion.number_setting(request, "handles", default, 0, MOST))
 
 

@@ -67,7 +67,7 @@ class AnimateDiffAnimator:
 
     Options: model (SDXL or Stable Diffusion 1.5), motion_model, keyframe_model, keyframe (0-1: how strongly it holds),
     camera (zoom-in, zoom-out, pan-left, pan-right, tilt-up, tilt-down, none; SD 1.5 only), camera_lora (a file in place
-    of the known ones), frames, steps, guidance, scale, memory (0-3).
+    of the known ones), frames, steps, guidance, scale, memory (0-4).
     """
 
     name = "animatediff"

@@ -1,32 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a model runs, at which precision, and how it fits into the memory that is free."""
 
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from blender_addon.protocol import ClipRequest
-from bridge.engines.footprints import SHARE_OF_FREE, Footprint
+from bridge.engines.footprints import MemoryPolicy
 from bridge.errors import BadInput
 
 if TYPE_CHECKING:
     import torch
-
-
-class MemoryPolicy(IntEnum):
-    """From the fastest to the one that needs the least memory; a retry after running out takes the next."""
-
-    RESIDENT = 0
-    """everything stays on the device"""
-    TILED = 1
-    """the image decoder works in tiles and slices"""
-    OFFLOAD = 2
-    """only the part at work is on the device"""
-    SEQUENTIAL = 3
-    """only the layer at work is on the device: slow, and fits nearly anywhere"""
-
-    def cheaper(self) -> "MemoryPolicy":
-        """The next policy that needs less memory; the last one stays."""
-        return MemoryPolicy(min(self + 1, MemoryPolicy.SEQUENTIAL))
 
 
 def policy_setting(request: ClipRequest) -> MemoryPolicy | None:
@@ -37,7 +19,7 @@ def policy_setting(request: ClipRequest) -> MemoryPolicy | None:
     try:
         return MemoryPolicy(int(text))
     except ValueError:
-        raise BadInput(f"The option memory is 0 (fastest) to 3 (least memory), not {text!r}.") from None
+        raise BadInput(f"The option memory is 0 (fastest) to 4 (least memory), not {text!r}.") from None
 
 
 def best_device() -> "torch.device":
@@ -76,25 +58,27 @@ def free_cached() -> None:
         torch.cuda.empty_cache()
 
 
-def choose_policy(free: float, need: Footprint) -> MemoryPolicy:
-    """The fastest policy that fits into `free` GiB, with a tenth to spare."""
-    room = free * SHARE_OF_FREE
-    if need.weights_gib + need.working_gib <= room:
-        return MemoryPolicy.RESIDENT
-    if need.weights_gib + need.tiled_working_gib <= room:
-        return MemoryPolicy.TILED
-    if need.largest_part_gib + need.tiled_working_gib <= room:
-        return MemoryPolicy.OFFLOAD
-    return MemoryPolicy.SEQUENTIAL
-
-
 def place(pipeline: Any, device: "torch.device", policy: MemoryPolicy) -> None:
-    """Puts a diffusers pipeline on the device under a policy. On the CPU there is nothing to save."""
+    """Puts a diffusers pipeline on the device under a policy. On the CPU there is nothing to save but 8 bits."""
+    if policy is MemoryPolicy.EIGHT_BIT and device.type != "mps":
+        keep_in_eight_bits(pipeline)
     if device.type == "cpu" or policy <= MemoryPolicy.TILED:
         pipeline.to(device)
-    elif policy is MemoryPolicy.OFFLOAD:
+    elif policy <= MemoryPolicy.EIGHT_BIT:
         pipeline.enable_model_cpu_offload(device=device)
+    elif device.type == "cuda":
+        pipeline.enable_group_offload(device, offload_type="leaf_level", use_stream=True)
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
     if policy > MemoryPolicy.RESIDENT and hasattr(pipeline.vae, "use_tiling"):
         pipeline.vae.enable_tiling()
+
+
+def keep_in_eight_bits(pipeline: Any) -> None:
+    """Stores the denoising networks' weights in 8 bits; each layer widens its own while it works."""
+    import torch
+
+    for name in ("unet", "transformer", "transformer_2"):
+        network = getattr(pipeline, name, None)
+        if network is not None:
+            network.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=network.dtype)

@@ -188,7 +188,7 @@ FAMILIES = (
 class ImageToVideoAnimator:
     """Image to video by a transformer; the final shot is generated into the cover where the model takes a last frame.
 
-    Options: model, end_model (for the shot that ends on the cover), steps, guidance, scale, memory (0-3), pieces (a
+    Options: model, end_model (for the shot that ends on the cover), steps, guidance, scale, memory (0-4), pieces (a
     long shot is made in so many), watermark (keep, the default, inpaint or crop).
     """
 
@@ -247,7 +247,8 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> 
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
-    kept = SHELF.take(("i2v", model), models.sized(family.footprint, model), asked, memory_level, build)
+    need = models.sized(footprints.VIDEO_MODELS.get(model.source, family.footprint), model)
+    kept = SHELF.take(("i2v", model), need, asked, memory_level, build)
     return kept.pipeline, family
 
 

@@ -34,12 +34,15 @@ class Entry:
     """environment variables that it cannot do without"""
     footprints: tuple[Footprint, ...] = ()
     """what its models need on the device, one after the other"""
+    choices: tuple[Footprint, ...] = ()
+    """of its last model: what others in its place need"""
 
 
 _RUNWAY = "bridge.engines.runway:RunwayAnimator"
 _RUNWAY_KEYS = ("RUNWAYML_API_SECRET",)
 _DIFFUSION = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
 _SDXL = "bridge.engines.sdxl:SdxlPainter"
+_VIDEO_MODELS = tuple(model for model in dict.fromkeys(footprints.VIDEO_MODELS.values()) if model != footprints.WAN)
 _COVER = "bridge.engines.cover_painter:CoverPainter"
 
 TABLE = (
@@ -85,6 +88,7 @@ TABLE = (
         packages=_DIFFUSION,
         extra="gpu",
         footprints=(footprints.SDXL, footprints.ANIMATEDIFF_SDXL),
+        choices=(footprints.ANIMATEDIFF_SPARSE,),
     ),
     Entry(
         name="cover-animatediff",
@@ -94,6 +98,7 @@ TABLE = (
         packages=_DIFFUSION,
         extra="gpu",
         footprints=(footprints.ANIMATEDIFF_SDXL,),
+        choices=(footprints.ANIMATEDIFF_SPARSE,),
     ),
     Entry(
         name="sdxl-i2v",
@@ -103,6 +108,7 @@ TABLE = (
         packages=_DIFFUSION,
         extra="gpu",
         footprints=(footprints.SDXL, footprints.WAN),
+        choices=_VIDEO_MODELS,
     ),
     Entry(
         name="cover-i2v",
@@ -112,6 +118,7 @@ TABLE = (
         packages=_DIFFUSION,
         extra="gpu",
         footprints=(footprints.WAN,),
+        choices=_VIDEO_MODELS,
     ),
     Entry(
         name="sdxl-runway",
@@ -144,8 +151,8 @@ class EngineStatus:
     missing: str
     """what it lacks and how to get it; empty if nothing"""
     description: str
-    memory: str = ""
-    """what it needs of a GPU, for people; empty if nothing"""
+    memory: tuple[str, ...] = ()
+    """how each of its models runs on which size of GPU, for people; empty if it needs none"""
 
 
 @dataclass(frozen=True)
@@ -197,15 +204,9 @@ def _status(row: Entry) -> EngineStatus:
     return EngineStatus(row.name, not lack, lack, row.description, memory(row))
 
 
-def memory(row: Entry) -> str:
-    """What a row's models need of a GPU, one sentence; empty if it needs none."""
-    if not row.footprints:
-        return ""
-    least = max(need.offloaded_gib for need in row.footprints)
-    most = max(need.resident_gib for need in row.footprints)
-    return (
-        f"{least:.0f} GiB of GPU memory, one part at a time; {most:.0f} GiB for full speed; less works layer by layer"
-    )
+def memory(row: Entry) -> tuple[str, ...]:
+    """How a row's models run on which size of GPU, a line for each; empty if it needs none."""
+    return tuple(f"{need.name}: {need.by_card}" for need in (*row.footprints, *row.choices))
 
 
 def _missing(row: Entry) -> str:

@@ -221,7 +221,7 @@ def batch_size(request: ClipRequest, kept: Kept, memory_level: int) -> int:
         footprints.SDXL.working_gib if kept.policy is MemoryPolicy.RESIDENT else footprints.SDXL.tiled_working_gib
     )
     if not kept.holds_memory:
-        room_gib -= footprints.SDXL.largest_part_gib
+        room_gib -= footprints.SDXL.network_gib
     each_gib = footprints.SDXL_PICTURE_GIB * width_px * height_px / (LONG_SIDE_PX * SHORT_SIDE_PX)
     fitting = int(room_gib / each_gib)
     return int(diffusion.number_setting(request, "painter_batch", min(MOST_AT_ONCE, max(1, fitting)), 1, 64))

@@ -65,7 +65,7 @@ class Shelf:
             while len(self._kept) >= MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._make_room(device, need)
-            policy = devices.choose_policy(devices.free_gib(device), need) if asked is None else asked
+            policy = need.policy(devices.free_gib(device)) if asked is None else asked
             for _ in range(level):
                 policy = policy.cheaper()
             kept = Kept(build(), policy)

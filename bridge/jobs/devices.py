@@ -12,22 +12,32 @@ from bridge.jobs.executor import Device, DeviceKind
 @functools.cache
 def gpus() -> tuple[Device, ...]:
     """The NVIDIA GPUs that `CUDA_VISIBLE_DEVICES` lets us see; none where `nvidia-smi` isn't."""
+    found = tuple(Device(DeviceKind.GPU, int(index), name.strip()) for index, name in _asked("index,name"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return found
+    return tuple(device for device in found if str(device.index) in visible.split(","))
+
+
+def free_gpu_gib() -> float | None:
+    """How much memory the first GPU has free; None without one."""
+    free = {int(index): int(mib) / 1024 for index, mib in _asked("index,memory.free", ",nounits")}
+    return free.get(gpus()[0].index) if gpus() else None
+
+
+def _asked(columns: str, form: str = "") -> list[list[str]]:
+    """What `nvidia-smi` says of each GPU; nothing where it isn't."""
     try:
         listing = subprocess.run(
-            ["nvidia-smi", "--query-gpu=index,name", "--format=csv,noheader"],
+            ["nvidia-smi", f"--query-gpu={columns}", f"--format=csv,noheader{form}"],
             capture_output=True,
             text=True,
             check=True,
             timeout=20,
         ).stdout
     except (OSError, subprocess.SubprocessError):
-        return ()
-    rows = [line.split(",") for line in listing.splitlines()]
-    found = tuple(Device(DeviceKind.GPU, int(index), name.strip()) for index, name in rows)
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return found
-    return tuple(device for device in found if str(device.index) in visible.split(","))
+        return []
+    return [line.split(",") for line in listing.splitlines()]
 
 
 def cpus(count: int | None = None) -> list[Device]:

@@ -12,7 +12,7 @@ from bridge.jobs.queue import JobQueue
 from bridge.jobs.speeds import Speeds
 
 RETRIES_AFTER_CRASH = 2
-CHEAPEST_MEMORY_LEVEL = 3
+CHEAPEST_MEMORY_LEVEL = 4
 TEND_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)

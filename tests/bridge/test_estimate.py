@@ -44,8 +44,17 @@ def test_measured_speeds_are_used():
     assert found.peak_memory_gib == pytest.approx(3.0)
 
 
-def test_memory_and_money_are_told():
-    assert "GiB of GPU memory" in estimate.outlook([shot("sdxl-svd")]).needs
+def needs_of(engine, **options):
+    return estimate.outlook([shot(engine, **options)]).needs
+
+
+def test_memory_and_money_are_told(monkeypatch):
+    assert "Stable Video Diffusion: 8 GB layer by layer, from 12 GB part by part" in needs_of("sdxl-svd")
+    assert "Wan 2.1 14B: 8 GB" in needs_of("cover-i2v")
+    assert needs_of("cover-i2v", model="Lightricks/LTX-Video@abc").startswith("LTX-Video 2B: ")
+    monkeypatch.setattr(estimate, "free_gpu_gib", lambda: 15.1)
+    told = needs_of("sdxl-svd")
+    assert told == "Stable Diffusion XL all at once; Stable Video Diffusion decoded in tiles (15 GiB free)"
     assert "10 credits (US$ 0.10)" in estimate.outlook([shot("cover-runway")]).cost
     with pytest.raises(BadInput, match="is one of gen4_turbo"):
         estimate.outlook([shot("cover-runway", model="gen0")])

@@ -1,8 +1,10 @@
 import os
+import queue
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import psutil
 import pytest
 
 from blender_addon.protocol import ClipRequest, Framing, JobState, ShotKind
-from bridge.jobs import run_batch
+from bridge.jobs import batch, devices, run_batch
+from bridge.jobs.executor import Device, DeviceKind, EventKind, Task
+from bridge.jobs.local import LocalExecutor
 from bridge.store import Store
 
 FAKE = "tests.bridge.fake_engine:make_clip"
@@ -55,6 +59,42 @@ def test_one_bad_shot_does_not_stop_the_others(store):
     assert any(job.stage == "painting" for job in updates)
 
 
+def test_one_shot_computes_while_another_is_finished_but_never_two(store, tmp_path, monkeypatch):
+    gpu = Device(DeviceKind.GPU, 0, "test")
+    monkeypatch.setattr(batch, "gpu_workers", lambda: (gpu, replace(gpu, worker=1)))
+    monkeypatch.setattr(batch, "kind_for", lambda engine: DeviceKind.GPU)
+    log = tmp_path / "log"
+    requests = [request(f"s{i:02}", f"turns {log} 5") for i in range(5)]
+    jobs = run_batch(requests, store, make_clip=FAKE)
+    assert [job.state for job in jobs] == ["done"] * 5
+    assert log.read_text().split() == ["in", "out"] * 5
+
+
+def test_who_waits_for_the_gpu_can_be_cancelled(store, tmp_path):
+    gpu = Device(DeviceKind.GPU, 0, "test")
+    events = queue.SimpleQueue()
+    executor = LocalExecutor(store.root, (gpu, replace(gpu, worker=1)), events.put, make_clip=FAKE)
+    try:
+        executor.start(Task("first", request("s01", f"hold {tmp_path / 'held'}")), DeviceKind.GPU)
+        wait_until((tmp_path / "held").exists)
+        executor.start(Task("second", request("s02", f"turns {tmp_path / 'log'} 1")), DeviceKind.GPU)
+        while (event := events.get(timeout=20)).stage != "waiting for the GPU":
+            assert event.kind is EventKind.PROGRESS
+        executor.cancel("second")
+        while (event := events.get(timeout=20)).kind is EventKind.PROGRESS:
+            pass
+        assert (event.job_id, event.kind) == ("second", EventKind.CANCELLED)
+    finally:
+        executor.close()
+
+
+def test_a_large_gpu_has_two_workers(monkeypatch):
+    gpus = (Device(DeviceKind.GPU, 0, "small"), Device(DeviceKind.GPU, 1, "large"))
+    monkeypatch.setattr(devices, "gpus", lambda: gpus)
+    monkeypatch.setattr(devices, "_asked", lambda *_: [["0", " 24564"], ["1", " 81559"]])
+    assert [device.name for device in devices.gpu_workers()] == ["gpu0", "gpu1", "gpu1-1"]
+
+
 def test_what_was_made_before_is_not_made_again(store, tmp_path, monkeypatch):
     monkeypatch.setenv("BEATBOARD_FAKE_LOG", str(tmp_path / "log"))
     first = run_batch([request()], store, workers=1, make_clip=FAKE)
@@ -91,8 +131,8 @@ def test_out_of_memory_goes_to_the_next_cheaper_setting_and_says_so(store):
     )
     assert enough.state is JobState.DONE
     assert enough.notes == (
-        "out of memory: retried with memory level 1 of 3",
-        "out of memory: retried with memory level 2 of 3",
+        "out of memory: retried with memory level 1 of 4",
+        "out of memory: retried with memory level 2 of 4",
     )
     assert never.state is JobState.FAILED
     assert "Out of memory even with the most careful settings" in never.error

@@ -281,7 +281,7 @@ class ScriptedExecutor:
         (["crashed", "crashed", "crashed"], "failed", [0, 0, 0]),
         (["out-of-memory", "crashed", "done"], "done", [0, 1, 1]),
         (["out-of-memory", "crashed", "out-of-memory", "crashed", "done"], "done", [0, 1, 1, 2, 2]),
-        (["out-of-memory"] * 4, "failed", [0, 1, 2, 3]),
+        (["out-of-memory"] * 5, "failed", [0, 1, 2, 3, 4]),
     ],
 )
 def test_the_failure_policy(path, tmp_path, events, state, levels):

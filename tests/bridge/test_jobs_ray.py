@@ -84,7 +84,7 @@ def test_progress_errors_and_cancel_come_through(batch):
     assert bad.error == "The prompt is bad. Write another."
     assert cancelled.state is JobState.CANCELLED
     assert hungry.state is JobState.DONE
-    assert hungry.notes == ("out of memory: retried with memory level 1 of 3",)
+    assert hungry.notes == ("out of memory: retried with memory level 1 of 4",)
 
 
 def test_no_cluster_is_said():

@@ -174,3 +174,15 @@ def test_outliers_are_painted_again_until_alike_or_the_budget_is_spent():
     assert min(score.mean for score in kept.scores) > 0.95
     poor = similarity.reroll_outliers(pictures, None, colour, lambda i, n: flat(10, 10, 250), budget=3)
     assert poor.attempts == 3
+
+
+def test_weights_in_eight_bits_paint_nearly_the_same(sdxl, desk):
+    import torch
+
+    from bridge.engines import sdxl as painter
+
+    plain, coarse, other = paint(sdxl, desk), paint(sdxl, desk, memory=3), paint(sdxl, desk, seed=2)
+    assert 0 < np.abs(plain - coarse).mean() < np.abs(plain - other).mean() / 2
+    recipe = Recipe.of(request_for("sdxl-svd", painter_model=sdxl, memory=3, **SMALL))
+    weights = painter.load(recipe, 0).pipeline.unet.state_dict()
+    assert {weights[name].dtype for name in weights if "to_q.weight" in name} == {torch.float8_e4m3fn}

@@ -9,32 +9,41 @@ from bridge.engines import devices, footprints, models, shelf
 from bridge.engines.devices import MemoryPolicy
 from bridge.errors import BadInput
 
-RESIDENT, TILED, OFFLOAD, SEQUENTIAL = MemoryPolicy
+RESIDENT, TILED, OFFLOAD, EIGHT_BIT, SEQUENTIAL = MemoryPolicy
 
 
-@pytest.mark.parametrize(("card_gib", "painter", "animator"), [
-    (6, SEQUENTIAL, SEQUENTIAL),
-    (8, OFFLOAD, SEQUENTIAL),
-    (12, TILED, TILED),
-    (16, RESIDENT, TILED),
-    (24, RESIDENT, TILED),
-    (80, RESIDENT, RESIDENT),
+@pytest.mark.parametrize(("free_gib", "painter", "animator", "transformer"), [
+    (5, SEQUENTIAL, SEQUENTIAL, SEQUENTIAL),
+    (6, EIGHT_BIT, SEQUENTIAL, SEQUENTIAL),
+    (8, OFFLOAD, SEQUENTIAL, SEQUENTIAL),
+    (12, TILED, TILED, SEQUENTIAL),
+    (16, RESIDENT, TILED, SEQUENTIAL),
+    (30, RESIDENT, TILED, EIGHT_BIT),
+    (48, RESIDENT, RESIDENT, OFFLOAD),
+    (80, RESIDENT, RESIDENT, RESIDENT),
 ])  # fmt: skip
-def test_each_card_gets_what_fits(card_gib, painter, animator):
-    assert devices.choose_policy(card_gib, footprints.SDXL) is painter
-    assert devices.choose_policy(card_gib, footprints.SVD) is animator
+def test_each_card_gets_what_fits(free_gib, painter, animator, transformer):
+    assert footprints.SDXL.policy(free_gib) is painter
+    assert footprints.SVD.policy(free_gib) is animator
+    assert footprints.WAN.policy(free_gib) is transformer
 
 
 def test_less_memory_never_gives_a_hungrier_policy():
-    for need in (footprints.SDXL, footprints.SVD, footprints.WAN, footprints.LTX):
-        chosen = [devices.choose_policy(gib, need) for gib in range(1, 120)]
+    for need in (footprints.SDXL, footprints.SVD, *footprints.VIDEO_MODELS.values()):
+        chosen = [need.policy(gib) for gib in range(1, 120)]
         assert chosen == sorted(chosen, reverse=True)
         assert chosen[-1] is RESIDENT
 
 
+def test_an_encoder_larger_than_the_network_counts():
+    assert footprints.LTX.network_gib + footprints.LTX.tiled_working_gib < 8
+    assert footprints.LTX.policy(9) is SEQUENTIAL, "its text encoder alone has 8.9"
+    assert footprints.LTX.policy(11) is OFFLOAD
+
+
 def test_the_option_is_checked():
     assert devices.policy_setting(request_for(memory=2)) is OFFLOAD
-    with pytest.raises(BadInput, match="0 \\(fastest\\) to 3"):
+    with pytest.raises(BadInput, match="0 \\(fastest\\) to 4"):
         devices.policy_setting(request_for(memory="much"))
 
 
@@ -99,8 +108,8 @@ def test_a_large_card_holds_both(monkeypatch):
 def test_running_out_takes_the_next_policy(monkeypatch):
     card = Card(80, monkeypatch)
     kept = shelf.Shelf()
-    policies = [kept.take("p", footprints.SDXL, None, level, lambda: card.pipeline(7)).policy for level in range(5)]
-    assert policies == [RESIDENT, TILED, OFFLOAD, SEQUENTIAL, SEQUENTIAL]
+    policies = [kept.take("p", footprints.SDXL, None, level, lambda: card.pipeline(7)).policy for level in range(6)]
+    assert policies == [RESIDENT, TILED, OFFLOAD, EIGHT_BIT, SEQUENTIAL, SEQUENTIAL]
 
 
 def test_few_are_kept(monkeypatch):

@@ -31,7 +31,7 @@ def test_out_of_memory_is_retried_in_a_fresh_process_and_nothing_stays_allocated
     before = memory_used_mib()
     store = Store(tmp_path)
     hungry, fine = run_batch([request("a", "retry 4096"), request("b", "take 4")], store, make_clip=ENGINE)
-    assert hungry.notes == ("out of memory: retried with memory level 1 of 3",)
+    assert hungry.notes == ("out of memory: retried with memory level 1 of 4",)
     assert [hungry.state, fine.state] == ["done", "done"]
     assert hungry.clip is not None
     seen = store.path(hungry.clip.sha256).read_bytes()
