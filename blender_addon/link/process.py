@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,11 +87,20 @@ class BridgeProcess:
         installation: what to start.
         keep_running: let it go on working when we end.
         make_clip: see `bridge.server.serve`; for tests.
+        secrets: environment variables for the bridge, such as keys of services. They go nowhere else.
     """
 
-    def __init__(self, installation: Installation, *, keep_running: bool = False, make_clip: str | None = None) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        *,
+        keep_running: bool = False,
+        make_clip: str | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None:
         self.installation = installation
         self.keep_running = keep_running
+        self.secrets = dict(secrets or {})
         self._make_clip = make_clip
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -179,4 +188,4 @@ class BridgeProcess:
             environment["PYTHONPATH"] = str(self.installation.source)
         if self.installation.home:
             environment["BEATBOARD_HOME"] = str(self.installation.home)
-        return environment
+        return environment | self.secrets

@@ -43,12 +43,20 @@ class Connection:
         stored = preferences.stored()
         if self.installation is None and stored is not None and stored.mode == "REMOTE":
             return _remote(stored.address.strip(), stored.token.strip(), stored.fingerprint.strip())
-        installation = self.installation or preferences.installation()
-        if self._process is None or self._process.installation != installation:
+        installation, secrets = self.installation or preferences.installation(), preferences.secrets
+        before = self._process
+        if before is None or (before.installation, before.secrets) != (installation, secrets):
             keep = bool(stored and stored.keep_running)
-            self._process = BridgeProcess(installation, keep_running=keep, make_clip=self.make_clip)
+            self._process = BridgeProcess(installation, keep_running=keep, make_clip=self.make_clip, secrets=secrets)
         bridge = self._process
-        return lambda task: bridge.ensure(lambda line: task.tell(task.progress, line))
+        assert bridge
+
+        def connect(task: Task) -> Client:
+            if before is not None and before is not bridge:
+                before.stop()  # its queue goes on in the new one
+            return bridge.ensure(lambda line: task.tell(task.progress, line))
+
+        return connect
 
     def local_installation(self) -> Installation:
         """The bridge's environment on this machine.

@@ -45,6 +45,22 @@ def copy_beside(path: Path, folder: Path) -> Path:
     return target
 
 
+def trashed(path: Path) -> Path:
+    """Where a deleted clip's file goes: a folder beside the clips, for the user to empty."""
+    return path.parent / "trash" / path.name
+
+
+def move(source: Path, target: Path) -> None:
+    """Moves a file within its folder's drive, if it is there. In a thread.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
+    if source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+
+
 def shown(path: Path) -> str:
     """A path as Blender saves it: relative to the .blend, if there is one on the same drive."""
     if not bpy.data.filepath:

@@ -516,7 +516,7 @@ class BEATBOARD_OT_use_take(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_delete_take(Base, bpy.types.Operator):
-    """Remove the take that this shot shows; its file stays"""
+    """Remove the take that this shot shows; its file goes to the folder named trash, beside the clips"""
 
     bl_idname, bl_label = "beatboard.delete_take", "Delete Take"
 

@@ -10,7 +10,7 @@ from .. import style_choice, timeline
 from ..protocol import SongAnalysis
 from . import connection, delivery, generate, properties, shots, song, takes, tasks
 from .lists import STATE_ICONS, STATE_NAMES
-from .preferences import draw_trouble, stored, wrapped
+from .preferences import draw_size_or_offline, draw_trouble, stored, wrapped
 
 MOST_VIOLATIONS = 3
 BUSY = ("queued", "running")
@@ -75,6 +75,7 @@ def _draw_bridge(layout: Any) -> None:
             preferences = stored()
             if preferences is None or preferences.mode == "MANAGED":
                 box.operator("beatboard.set_up", icon="IMPORT")
+                draw_size_or_offline(box)
             box.operator("beatboard.preferences", icon="PREFERENCES")
         draw_trouble(box, "setup")
     _draw_progress(layout, "connect")
@@ -324,6 +325,7 @@ class BEATBOARD_PT_takes(Tab, bpy.types.Panel):
             layout.label(text="Choose a shot in the list", icon="INFO")
             return
         _draw_takes(layout, scene, row)
+        draw_trouble(layout, "takes")
         lost = takes.orphans(scene)
         if lost:
             layout.separator()

@@ -24,6 +24,17 @@ MODES = (
 )
 
 
+secrets: dict[str, str] = {}
+"""environment variables for the bridge's process: in memory alone, for as long as Blender runs"""
+RUNWAY_KEY = "RUNWAYML_API_SECRET"
+
+
+def _set_runway_key(_: Any, key: str) -> None:
+    secrets.pop(RUNWAY_KEY, None)
+    if key.strip():
+        secrets[RUNWAY_KEY] = key.strip()
+
+
 class BeatboardPreferences(bpy.types.AddonPreferences):
     bl_idname = ADDON
 
@@ -42,6 +53,15 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
         name="Go On after Blender Ends", description="Let the bridge finish its queue when Blender is closed"
     )
 
+    runway_key: StringProperty(
+        name="Runway Key",
+        description="For the engine runway. Given to the bridge when it starts and never saved: enter it again in the"
+        f" next session, or set {RUNWAY_KEY} before you start Blender",
+        subtype="PASSWORD",
+        get=lambda _: secrets.get(RUNWAY_KEY, ""),
+        set=_set_runway_key,
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
@@ -56,6 +76,7 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
                 layout.prop(self, name)
         if self.mode != "REMOTE":
             layout.prop(self, "keep_running")
+            layout.prop(self, "runway_key")
         row = layout.row()
         row.operator("beatboard.connect", icon="LINKED")
         row.operator("beatboard.open_log", icon="TEXT")
@@ -73,8 +94,18 @@ def _draw_managed(layout: Any, preferences: BeatboardPreferences) -> None:
         layout.label(text="The bridge's environment is ready", icon="CHECKMARK")
     else:
         layout.operator("beatboard.set_up", icon="IMPORT")
-        layout.label(text="Downloads about 500 MB into Blender's folder for extensions", icon="INFO")
+        draw_size_or_offline(layout)
     draw_trouble(layout, "setup")
+
+
+def draw_size_or_offline(layout: Any) -> None:
+    """What the set-up needs: room, and Blender's leave to go online."""
+    if bpy.app.online_access:
+        layout.label(text="Downloads about 500 MB", icon="INFO")
+        return
+    column = layout.column(align=True)
+    column.label(text="To download it, switch on", icon="INTERNET_OFFLINE")
+    column.label(text="Preferences > System > Allow Online Access", icon="BLANK1")
 
 
 def draw_trouble(layout: Any, kind: str) -> None:

@@ -5,6 +5,7 @@ A clip's landing is no step of the editor's, so undo must not take it away: what
 here, and what undo or redo left without it gets it again (`reconcile`).
 """
 
+import threading
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ import bpy
 
 from .. import codec, grade, timeline
 from ..protocol import Clip
-from . import files, properties, shots
+from . import files, properties, shots, tasks
 from .shots import TAKE_KEY
 from .tasks import Problem
 
@@ -35,6 +36,8 @@ landed: list[Landing] = []
 """of this session, in order"""
 waiting: deque[Landing] = deque()
 """clips that are there and land one by one, as the main thread has time"""
+deleted: set[Path] = set()
+"""the files of takes that were deleted in this session"""
 ungraded: set[int] = set()
 """scenes with clips that the grade was not fitted to yet"""
 asked: dict[str, tuple[int, str]] = {}
@@ -99,6 +102,8 @@ def _show(scene: Any, shot_id: str, take: Any) -> Any:
 
 def reconcile() -> None:
     """After undo or redo: gives scenes back what came while they were what they are again."""
+    if deleted:
+        _settle_files()
     for landing in landed:
         scene = properties.find_scene(landing.scene_uid)
         if scene is None or timeline.SCENE_KEY not in scene:
@@ -150,7 +155,7 @@ def use(scene: Any, shot_id: str, sha256: str) -> None:
 
 
 def delete(scene: Any, shot_id: str) -> None:
-    """Forgets the take that a shot shows, and shows the one before, or a placeholder. The file stays until `purge`.
+    """Forgets the take that a shot shows, and shows the one before, or a placeholder; its file goes to the trash.
 
     Raises:
         Problem: it shows none.
@@ -161,6 +166,7 @@ def delete(scene: Any, shot_id: str) -> None:
     index = next((i for i, t in enumerate(settings.takes) if (t.shot_id, t.sha256) == (shot_id, shown)), -1)
     if index < 0:
         raise Problem(f"Shot {shot_id} shows no take of its own.")
+    path = Path(bpy.path.abspath(settings.takes[index].path))
     settings.takes.remove(index)
     landed[:] = [landing for landing in landed if (landing.shot_id, landing.clip.sha256) != (shot_id, shown)]
     rest = shots.takes_of(scene, shot_id)
@@ -169,6 +175,30 @@ def delete(scene: Any, shot_id: str) -> None:
     else:
         timeline.remove_clip(scene, shot_id).pop(TAKE_KEY, None)
         shots.refresh(scene)
+    if path.parent == files.project_folder() / "clips":
+        deleted.add(path)
+        _settle_files()
+
+
+def _settle_files() -> None:
+    """Files of deleted takes lie in the trash; those that are in use (again, after undo) lie in their place."""
+    used = {take.path for scene in bpy.data.scenes for take in properties.of(scene).takes}
+    used |= {s.filepath for scene in bpy.data.scenes for s in timeline.shot_strips(scene) if s.type == "MOVIE"}
+    in_use = {Path(bpy.path.abspath(path)) for path in used}
+    moves = [(files.trashed(path), path) if path in in_use else (path, files.trashed(path)) for path in deleted]
+
+    def move() -> None:
+        for source, target in moves:
+            try:
+                files.move(source, target)
+            except OSError as error:
+                sentence = f"{source} could not be moved to {target.parent}: {error.strerror}. Move it by hand."
+                tasks.later(lambda sentence=sentence: tasks.note("takes", sentence))
+
+    if tasks.synchronous:
+        move()
+    else:
+        threading.Thread(target=move).start()  # not a daemon: a file is not left between two places
 
 
 def reuse_settings(scene: Any, shot_id: str) -> None:
@@ -242,4 +272,5 @@ def forget() -> None:
     landed.clear()
     waiting.clear()
     ungraded.clear()
+    deleted.clear()
     asked.clear()

@@ -84,6 +84,15 @@ install(filepath=sys.argv[1], repo="user_default", enable_on_install=True, overw
 name = "bl_ext.user_default.beatboard"
 assert name in bpy.context.preferences.addons, list(bpy.context.preferences.addons.keys())
 assert bpy.context.preferences.addons[name].preferences.mode == "MANAGED"
+preferences = bpy.context.preferences.addons[name].preferences
+preferences.runway_key = " key-of-nobody "
+assert preferences.runway_key == "key-of-nobody"
+bpy.ops.wm.save_userpref()
+assert sys.modules[name + ".blender_addon.ui.preferences"].secrets == {"RUNWAYML_API_SECRET": "key-of-nobody"}
+import os, pathlib
+user = pathlib.Path(os.environ["BLENDER_USER_RESOURCES"])
+assert list(user.rglob("userpref.blend"))
+assert not [path for path in user.rglob("*") if path.is_file() and b"key-of-nobody" in path.read_bytes()]
 assert bpy.context.scene.beatboard.engine == "animatic"
 assert not bpy.ops.beatboard.analyze.poll()
 addon_utils.disable(name)

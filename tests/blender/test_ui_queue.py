@@ -92,6 +92,38 @@ def test_takes_are_stepped_through_reused_and_deleted(edit):
     assert ui_world.states(edit)["s01"] == "empty"
 
 
+def test_a_deleted_takes_file_is_in_the_trash_until_undo(edit, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+    press("generate")
+    bpy.ops.ed.undo_push(message="Generated")
+    properties.session().active = 1
+    path = timeline.absolute(timeline.shot_strips(edit)[1].filepath)
+    press("delete_take")
+    bpy.ops.ed.undo_push(message="Delete Take")
+    assert not path.exists()
+    assert (path.parent / "trash" / path.name).is_file()
+    bpy.ops.ed.undo()
+    assert path.is_file()
+    assert ui_world.states(bpy.context.scene)["s02"] == "done"
+    bpy.ops.ed.redo()
+    assert not path.exists()
+    press("generate")
+    assert timeline.absolute(timeline.shot_strips(bpy.context.scene)[1].filepath).is_file()
+    assert set(ui_world.states(bpy.context.scene).values()) == {"done"}
+
+
+def test_a_file_that_another_shot_shows_stays(edit, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+    press("generate")
+    first = timeline.shot_strips(edit)[0]
+    properties.session().active = 2
+    press("use_take", sha256=first["take"])
+    properties.session().active = 0
+    path = timeline.absolute(first.filepath)
+    press("delete_take")
+    assert path.is_file()
+
+
 def test_what_fails_says_why_and_can_be_tried_again(edit):
     timeline.shot_strips(edit)[1].beatboard_prompt = "please fail"
     with pytest.raises(RuntimeError, match=r"s02: It was asked to fail\. Write another prompt\."):

@@ -71,6 +71,21 @@ def test_a_running_bridge_is_found_not_started_twice(bridge, client):
     assert client.health().fault == ""
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
+def test_a_secret_reaches_the_bridge_and_no_file(bridge, tmp_path):
+    installation = dataclasses.replace(bridge.installation, home=tmp_path)
+    keyed = BridgeProcess(installation, make_clip=FAKE, secrets={"RUNWAYML_API_SECRET": "key-of-nobody"})
+    client = keyed.ensure()
+    client.engines()
+    assert keyed._process
+    folder = Path("/proc", str(keyed._process.pid))
+    assert b"RUNWAYML_API_SECRET=key-of-nobody" in (folder / "environ").read_bytes().split(b"\0")
+    assert b"key-of-nobody" not in (folder / "cmdline").read_bytes()
+    keyed.stop()
+    assert (tmp_path / "logs").is_dir()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"key-of-nobody" in path.read_bytes()]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_only_the_user_can_read_the_token(bridge, client):
     assert (bridge.home / "bridge.json").stat().st_mode & 0o077 == 0
