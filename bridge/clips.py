@@ -32,14 +32,16 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     key = clip_key(request, engine, after)
     if clip := store.clip_for(key):
         return clip
-    work.report(0.0, "painting")
-    still, likeness, painting_s = painted(request, engine, store, work)
-    if after:
-        still = replace(still, end=painted(after, engine, store, work)[0].rgb)
-    started_s = time.perf_counter() - painting_s
     path = work.folder / f"{key[:16]}.mp4"
     wide = handles.widened(request)
-    flow_px = film(engine, wide, still, path, work)
+    with work.device():
+        work.report(0.0, "painting")
+        still, likeness, painting_s = painted(request, engine, store, work)
+        if after:
+            still = replace(still, end=painted(after, engine, store, work)[0].rgb)
+        started_s = time.perf_counter() - painting_s
+        footage = engine.animator.animate(wide, still, work)
+    flow_px = finish.finish(footage, wide, path, work, handles.frames_of(wide))
     if dict(request.settings).get("quality") == "best":
         flow_px = truer(engine, wide, still, path, flow_px, work)
     clip = Clip(
@@ -90,12 +92,6 @@ def shot_after(request: ClipRequest, engine: registry.Engine, work: Work) -> Cli
     )
 
 
-def film(engine: registry.Engine, request: ClipRequest, still: Still, path: Path, work: Work) -> float:
-    """Animates a keyframe into a file; gives its measured flow. The request is the one with handles."""
-    footage = engine.animator.animate(request, still, work)
-    return finish.finish(footage, request, path, work, handles.frames_of(request))
-
-
 def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Path, flow_px: float, work: Work) -> float:
     """Films a shot again, once, if its measured motion is far from what was asked; keeps the truer of both.
 
@@ -110,7 +106,10 @@ def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Pat
         return flow_px
     work.report(0.0, f"motion {request.motion} gave {flow_px:.0f} px/s of {wanted_px:.0f}: once more with {corrected}")
     again = path.with_stem(f"{path.stem}-again")
-    again_px = film(engine, replace(request, motion=corrected), still, again, work)
+    request = replace(request, motion=corrected)
+    with work.device():
+        footage = engine.animator.animate(request, still, work)
+    again_px = finish.finish(footage, request, again, work, handles.frames_of(request))
     if _miss(again_px, wanted_px) < _miss(flow_px, wanted_px):
         again.replace(path)
         return again_px

@@ -16,7 +16,7 @@ from blender_addon.protocol import ClipRequest, Job, JobState
 from bridge.calls import Calls
 from bridge.errors import BadInput
 from bridge.jobs.checks import JOB_ID, BadField, check
-from bridge.jobs.devices import cpus, gpus, kind_for, wants_gpu
+from bridge.jobs.devices import cpus, gpu_workers, kind_for, wants_gpu
 from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Executor
 from bridge.jobs.queue import ACTIVE, JobQueue, Submission
@@ -192,7 +192,7 @@ class Bridge:
         return kind_for(engine)
 
     def _devices(self) -> list[Device]:
-        return [*gpus(), *cpus(self.options.cpu_workers)]
+        return [*gpu_workers(), *cpus(self.options.cpu_workers)]
 
     def _lacks(self) -> Mapping[str, str] | None:
         if self.options.make_clip:

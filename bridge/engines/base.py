@@ -2,6 +2,7 @@
 """The two small interfaces behind every engine: a painter makes the still, an animator makes it move."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +33,14 @@ class Work(Protocol):
     @property
     def siblings(self) -> Sequence[ClipRequest]:
         """The other shots of the same video, in order: their keyframes are painted along with this one's."""
+        ...
+
+    def device(self) -> AbstractContextManager[None]:
+        """Held while the device computes, and let go for what the processor does alone: another may have its turn.
+
+        Raises:
+            Cancelled: the user asked to stop while it was another's turn.
+        """
         ...
 
     def file(self, sha256: str) -> Path:

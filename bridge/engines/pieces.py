@@ -2,6 +2,7 @@
 """Shots longer than a model's clip: made in pieces, each of which starts from the last frame of the one before."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +34,10 @@ class PartWork:
     @property
     def siblings(self) -> Sequence[ClipRequest]:
         return self.whole.siblings
+
+    def device(self) -> AbstractContextManager[None]:
+        """See `Work`."""
+        return self.whole.device()
 
     def file(self, sha256: str) -> Path:
         """See `Work`."""

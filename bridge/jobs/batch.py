@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 
 from blender_addon.protocol import ClipRequest, Job
-from bridge.jobs.devices import cpus, gpus, kind_for
+from bridge.jobs.devices import cpus, gpu_workers, kind_for
 from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind
 from bridge.jobs.local import LocalExecutor
@@ -42,7 +42,7 @@ def _devices(kinds: set[DeviceKind], workers: int | None, count: int) -> list[De
     """No more than there are shots."""
     devices: list[Device] = []
     if DeviceKind.GPU in kinds:
-        devices += gpus()[: min(workers or count, count)]
+        devices += gpu_workers()[: min(workers or count, count)]
     if DeviceKind.CPU in kinds:
         cores = cpus(workers)
         devices += cores[: min(len(cores), count)]

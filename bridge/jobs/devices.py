@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which devices this machine has, found without torch."""
 
+import dataclasses
 import functools
 import os
 import platform
 import subprocess
 
 from bridge.jobs.executor import Device, DeviceKind
+
+FOR_TWO_GIB = 60.0
+"""a GPU with so much memory holds two workers' models beside what one of them computes"""
 
 
 @functools.cache
@@ -17,6 +21,13 @@ def gpus() -> tuple[Device, ...]:
     if visible is None:
         return found
     return tuple(device for device in found if str(device.index) in visible.split(","))
+
+
+def gpu_workers() -> tuple[Device, ...]:
+    """A worker for each GPU, then a second one for each that is large enough for two."""
+    sizes_gib = {int(index): int(mib) / 1024 for index, mib in _asked("index,memory.total", ",nounits")}
+    large = [device for device in gpus() if sizes_gib.get(device.index, 0) >= FOR_TWO_GIB]
+    return (*gpus(), *(dataclasses.replace(device, worker=1) for device in large))
 
 
 def free_gpu_gib() -> float | None:

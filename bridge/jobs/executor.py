@@ -20,17 +20,19 @@ class DeviceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where one clip at a time is made."""
+    """Where clips are made: a worker's device."""
 
     kind: DeviceKind
     index: int
     model: str
     """as in "NVIDIA H100 80GB HBM3"; speeds are kept per model"""
+    worker: int = 0
+    """a device with memory for two models has two workers: while one finishes a shot, the other films the next"""
 
     @property
     def name(self) -> str:
-        """As in "gpu0"."""
-        return f"{self.kind}{self.index}"
+        """As in "gpu0", and "gpu0-1" for its second worker."""
+        return f"{self.kind}{self.index}" + (f"-{self.worker}" if self.worker else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class LocalExecutor:
 
     Args:
         store: the store's folder.
-        devices: one worker each.
+        devices: each is a worker; those of one GPU take turns on it.
         on_event: called from the workers' threads.
         log_folder: where the workers' logs go; beside the scratch space if not given.
         make_clip: module:function, see `MAKE_CLIP`.
@@ -55,9 +55,21 @@ class LocalExecutor:
         command = (sys.executable, "-m", "bridge.jobs.worker", "--store", str(store), "--make-clip", make_clip)
         command += ("--scratch", str(self._scratch))
         self._lanes = [
-            Lane(device, command, _environment(device, cpu_count), logs / f"worker-{device.name}.log", on_event)
+            Lane(
+                device,
+                (*command, *self._turn(device)),
+                _environment(device, cpu_count),
+                logs / f"worker-{device.name}.log",
+                on_event,
+            )
             for device in devices
         ]
+
+    def _turn(self, device: Device) -> tuple[str, ...]:
+        """The file whose lock says which of a GPU's workers has its turn."""
+        if device.kind is DeviceKind.CPU:
+            return ()
+        return ("--turn", str(self._scratch / f"{device.kind}{device.index}.turn"))
 
     def warm_up(self, count: int) -> None:
         """Starts so many workers ahead of their first task."""

@@ -6,6 +6,7 @@ Both are lines of JSON. When standard input ends, the process that started this 
 
 import argparse
 import base64
+import contextlib
 import importlib
 import io
 import os
@@ -17,12 +18,13 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from blender_addon import codec
+from bridge import files
 from bridge.errors import BeatboardError, Cancelled
 from bridge.jobs.executor import Event, EventKind, Task
 from bridge.store import Store
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 PROGRESS_PAUSE_S = 0.1
 PREVIEW_PAUSE_S = 0.5
 PREVIEW_WIDTH_PX = 320
+TURN_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,11 @@ class Command:
 class TaskWork:
     """The `bridge.engines.base.Work` of one task."""
 
-    def __init__(self, task: Task, folder: Path, store: Store, send: Callable[[Event], None]) -> None:
+    def __init__(
+        self, task: Task, folder: Path, store: Store, send: Callable[[Event], None], turn: Path | None = None
+    ) -> None:
         self.folder = folder
+        self._turn = turn
         self.memory_level = task.memory_level
         self.siblings = task.siblings
         self.cancelled = threading.Event()
@@ -56,6 +62,25 @@ class TaskWork:
         self._send = send
         self._stage = ""
         self._told_at_s = self._shown_at_s = 0.0
+
+    @contextlib.contextmanager
+    def device(self) -> Iterator[None]:
+        """Waits for this worker's turn; lets the next one have the device, and its memory, afterwards.
+
+        Raises:
+            Cancelled: the user asked to stop meanwhile.
+        """
+        if self._turn is None:
+            yield
+            return
+        with self._turn.open("a+") as file:
+            while not files.try_lock(file):
+                self.report(0.0, "waiting for the GPU")
+                time.sleep(TURN_PAUSE_S)
+            try:
+                yield
+            finally:
+                free_device_memory()
 
     def file(self, sha256: str) -> Path:
         """Where the file with this content is."""
@@ -87,9 +112,13 @@ class TaskRunner:
         scratch: where each task gets its folder.
         make_clip: module:function.
         send: told how far a task is.
+        turn: the file whose lock says who has the device, if several share it.
     """
 
-    def __init__(self, store: Store, scratch: Path, make_clip: str, send: Callable[[Event], None]) -> None:
+    def __init__(
+        self, store: Store, scratch: Path, make_clip: str, send: Callable[[Event], None], turn: Path | None = None
+    ) -> None:
+        self._turn = turn
         self._store = store
         self._scratch = scratch
         self._make_clip = make_clip
@@ -114,7 +143,7 @@ class TaskRunner:
     def run(self, task: Task) -> Event:
         """Does a task, and gives its last event."""
         folder = Path(tempfile.mkdtemp(dir=self._scratch))
-        work = self._work[task.job_id] = TaskWork(task, folder, self._store, self._send)
+        work = self._work[task.job_id] = TaskWork(task, folder, self._store, self._send, self._turn)
         if task.job_id in self._cancelled:
             work.cancelled.set()
         try:
@@ -137,11 +166,11 @@ class TaskRunner:
 class Worker:
     """Takes commands from a thread that reads them, and does the tasks on the main thread."""
 
-    def __init__(self, store: Store, scratch: Path, make_clip: str, events: TextIO) -> None:
+    def __init__(self, store: Store, scratch: Path, make_clip: str, events: TextIO, turn: Path | None) -> None:
         self._events = events
         self._events_lock = threading.Lock()
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        self._runner = TaskRunner(store, scratch, make_clip, self._send)
+        self._runner = TaskRunner(store, scratch, make_clip, self._send, turn)
 
     def listen(self, commands: TextIO) -> None:
         """Reads commands until they end, then ends the process, whatever it is doing, and what it started."""
@@ -199,6 +228,13 @@ def peak_memory_bytes() -> int:
     return int(getattr(info, "peak_wset", info.rss))
 
 
+def free_device_memory() -> None:
+    """Gives back what torch keeps of the device's memory for later."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def end_group() -> None:
     """Ends this process and everything in its process group, at once."""
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
@@ -212,10 +248,11 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--make-clip", required=True)
+    parser.add_argument("--turn", type=Path)
     arguments = parser.parse_args()
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever an engine prints belongs in the log
-    worker = Worker(Store(arguments.store), arguments.scratch, arguments.make_clip, events)
+    worker = Worker(Store(arguments.store), arguments.scratch, arguments.make_clip, events, arguments.turn)
     commands = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # and what it starts must not read the commands
     threading.Thread(target=worker.listen, args=(commands,), daemon=True).start()

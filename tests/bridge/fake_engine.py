@@ -62,5 +62,32 @@ def act(prompt, settings, work):
             Path(path).write_text(f"{os.getpid()} {child.pid}")
             work.report(0.1, "with a child")
             time.sleep(3600)
+        case ["hold", marker]:
+            with work.device():
+                Path(marker).touch()
+                while True:
+                    work.report(0.1, "computing")
+                    time.sleep(0.02)
+        case ["turns", log, count]:
+            take_turn(Path(log), int(count), work)
         case ["print"]:
             print("noise on standard output")
+
+
+def take_turn(log, count, work):
+    """Computes in its turn, then finishes; every finishing but the last lasts until another shot computes."""
+    with work.device():
+        say(log, "in")
+        time.sleep(0.05)
+        turn = say(log, "out").count("in")
+    end_s = time.monotonic() + 20
+    while log.read_text().count("in") in range(turn, min(turn + 1, count)):
+        assert time.monotonic() < end_s, "no other shot computes meanwhile"
+        work.report(0.9, "finishing")
+        time.sleep(0.01)
+
+
+def say(log, word):
+    with log.open("a") as file:
+        file.write(word + "\n")
+    return log.read_text()

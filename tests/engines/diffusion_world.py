@@ -1,5 +1,6 @@
 """What the diffusion engines' tests share: small requests, and a `Work` that remembers."""
 
+import contextlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ class FakeWork:
         self.files = files
         self.cancel_after = cancel_after
         self.reports: list[tuple[float, str]] = []
+
+    def device(self):
+        return contextlib.nullcontext()
 
     def file(self, sha256: str) -> Path:
         return self.files[sha256]
