@@ -3,7 +3,7 @@
 
 The sequencer works on sRGB-encoded bytes. Only the compositor wants them scene-linear, and our grade's group encodes
 them again at once. If the grade is on every source, alone, and every source is an sRGB movie, then declaring all of it
-linear, and leaving the group's conversions out, gives the same picture for half the grade's cost.
+plain numbers, and leaving the group's conversions out, gives the same picture for half the grade's cost.
 
 It needs the grade on every source: a strip without it stays bytes, and 5.0 takes bytes for sRGB whatever they are
 declared to be.
@@ -15,8 +15,8 @@ from typing import Any
 
 from . import compat, grade, timeline
 
-WORKING_SPACE = grade.LINEAR
-"""the compositor's own: what is declared to be in it is not converted"""
+WORKING_SPACE = "Non-Color"
+"""numbers, which are not converted: not for the compositor, and not for the encoder either"""
 
 
 @contextmanager

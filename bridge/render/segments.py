@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -120,7 +120,12 @@ def worker_count(frames: int) -> int:
     import psutil
 
     by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
-    return max(1, min(len(os.sched_getaffinity(0)), by_memory, frames // WORKER_FRAMES))
+    return max(1, min(cores(), by_memory, frames // WORKER_FRAMES))
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 class _Crew:
@@ -137,7 +142,7 @@ class _Crew:
         self._frames = {segment.path: 0 for segment in segments}
         self._open = {segment.path: segment for segment in segments}
         self._total = sum(segment.frame_count for segment in segments)
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._changed = threading.Condition()
         self._started = time.monotonic()
 
@@ -156,13 +161,16 @@ class _Crew:
         try:
             for segment in segments[:: max(1, len(segments) // CHECKED_SEGMENTS)]:
                 self._compare(blender, baked, segment)
-            for segment in segments:
-                baked.encode(segment.movie or {}, segment.frame_count, segment.path, partial(self._note, segment))
-                self._finish(segment)
-                self._tell()
+            todo = iter(segments)  # `next` of a list's iterator is whole under the interpreter's lock
+            self._together([partial(self._bake_rest, baked, todo)] * cores(), segments)
         finally:
             if cube:
                 cube.unlink(missing_ok=True)
+
+    def _bake_rest(self, baked: Baked, todo: Iterator[Segment]) -> None:
+        for segment in todo:
+            baked.encode(segment.movie or {}, segment.frame_count, segment.path, partial(self._note, segment))
+            self._finish(segment)
 
     def _compare(self, blender: Blender, baked: Baked, segment: Segment) -> None:
         at = segment.frame_count // 2
@@ -172,19 +180,38 @@ class _Crew:
 
     def run(self, first: Blender | None, count: int) -> None:
         """Returns when every segment is there; raises the first failure, or what the report raises."""
-        for segment in sorted(self._open.values(), key=lambda segment: -segment.frame_count):
+        segments = sorted(self._open.values(), key=lambda segment: -segment.frame_count)
+        for segment in segments:
             self._todo.put((segment, 1))
-        for index in range(min(count, len(self._open))):
-            threading.Thread(target=self._lead, args=(first if index == 0 else None,), daemon=True).start()
-        while True:
+        firsts = [first, *[None] * (count - 1)][: len(segments)]
+        self._together([partial(self._lead, blender) for blender in firsts], segments)
+
+    def _together(self, leads: Sequence[Callable[[], None]], segments: Sequence[Segment]) -> None:
+        """Runs the leads as threads until these segments are there."""
+        for lead in leads:
+            threading.Thread(target=self._guarded, args=(lead,), daemon=True).start()
+        paths = {segment.path for segment in segments}
+        try:
+            while self._wait_for_any(paths):
+                self._tell()
+        except BaseException as error:
+            self._failure = self._failure or error  # the threads stop at their next frame
+            raise
+
+    def _wait_for_any(self, paths: set[Path]) -> bool:
+        with self._changed:
+            self._changed.wait(_TICK_S)
+            if self._failure:
+                raise self._failure
+            return bool(paths & self._open.keys())
+
+    def _guarded(self, lead: Callable[[], None]) -> None:
+        try:
+            lead()
+        except Exception as error:  # noqa: BLE001 -- a thread's edge: raised again in `_together`
             with self._changed:
-                self._changed.wait(_TICK_S)
-                failure, is_open = self._failure, bool(self._open)
-            if failure:
-                raise failure
-            if not is_open:
-                return
-            self._tell()
+                self._failure = self._failure or error
+                self._changed.notify()
 
     def _tell(self) -> None:
         with self._changed:
@@ -192,21 +219,16 @@ class _Crew:
         self._report(0.03 + 0.94 * done / self._total, _stage(done, self._total, time.monotonic() - self._started))
 
     def _lead(self, blender: Blender | None) -> None:
-        try:
-            while self._failure is None and not self._todo.empty():
-                blender = blender or self._opened()
-                try:
-                    segment, attempt = self._todo.get_nowait()
-                except queue.Empty:
-                    break
-                if not self._render(blender, segment, attempt):
-                    blender = None
-            if blender:
-                self._farm.give_back(blender)
-        except Exception as error:  # noqa: BLE001 -- a thread's edge: raised again in `run`
-            with self._changed:
-                self._failure = self._failure or error
-                self._changed.notify()
+        while self._failure is None and not self._todo.empty():
+            blender = blender or self._opened()
+            try:
+                segment, attempt = self._todo.get_nowait()
+            except queue.Empty:
+                break
+            if not self._render(blender, segment, attempt):
+                blender = None
+        if blender:
+            self._farm.give_back(blender)
 
     def _opened(self) -> Blender:
         """A process with the edit open. It has no segment yet: on a cluster it may have to wait for its place."""
@@ -264,6 +286,8 @@ class _Crew:
         blender.ask(job, on_frame)
 
     def _note(self, segment: Segment, frames: int) -> None:
+        if self._failure:
+            raise self._failure
         with self._changed:
             self._frames[segment.path] = frames
 
