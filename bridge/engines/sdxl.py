@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from blender_addon.protocol import ClipRequest, Framing, ShotKind
-from bridge.engines import devices, diffusion, few_steps, footprints, models
+from bridge.engines import devices, diffusion, few_steps, footprints, guidance, models
 from bridge.engines.base import Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
 from bridge.engines.diffusion import StepReport
 from bridge.engines.few_steps import FewSteps
+from bridge.engines.guidance import Interval
 from bridge.engines.shelf import SHELF, Kept
 from bridge.errors import BadInput
 
@@ -40,6 +41,7 @@ class Recipe:
     few_steps: FewSteps
     steps: int
     guidance: float
+    guidance_interval: Interval | None
     width_px: int
     height_px: int
     style_strength: float
@@ -68,6 +70,7 @@ class Recipe:
             few_steps=fast,
             steps=int(diffusion.number_setting(request, "painter_steps", fast.steps, 1, 150)),
             guidance=diffusion.number_setting(request, "painter_guidance", fast.guidance, 0.0, 30.0),
+            guidance_interval=Interval.of(request),
             width_px=width_px,
             height_px=height_px,
             style_strength=diffusion.number_setting(request, "style", 0.0, 0.0, 1.0),
@@ -143,10 +146,11 @@ OPTIONS = (
 class SdxlPainter:
     """Text to image; with a character sheet, image to image from the sheet.
 
-    Options: painter_model, painter_steps, painter_guidance, painter_scale, painter_batch (by default, what fits into
-    the memory), lora ("file.safetensors:0.8,other.safetensors"), fast (lightning, turbo or lcm; few steps), fast_lora,
-    style, character_prompt, character_seed, character_by (sheet, face, both), character_strength, face_strength,
-    adapters (a folder laid out like h94/IP-Adapter), refiner (yes, or a model), refiner_strength, memory.
+    Options: painter_model, painter_steps, painter_guidance, guidance_interval, painter_scale, painter_batch (by
+    default, what fits into the memory), lora ("file.safetensors:0.8,other.safetensors"), fast (lightning, turbo or
+    lcm; few steps), fast_lora, style, character_prompt, character_seed, character_by (sheet, face, both),
+    character_strength, face_strength, adapters (a folder laid out like h94/IP-Adapter), refiner (yes, or a model),
+    refiner_strength, memory.
     """
 
     name = "sdxl"
@@ -340,15 +344,16 @@ def paint_batch(
         options = {"image": [_pil(sheet)] * len(requests), "strength": recipe.character.strength}
     if recipe.adapter_files:
         options |= adapter_options(pipeline, recipe, len(requests), sheet, work)
-    output = pipeline(
-        num_inference_steps=recipe.steps,
-        guidance_scale=recipe.guidance,
-        generator=[diffusion.generator(request.seed) for request in requests],
-        callback_on_step_end=told or StepReport(work, "painting", recipe.steps_run),
-        output_type="np",
-        **Words.together(words),
-        **options,
-    )
+    with guidance.limited(pipeline, recipe.guidance_interval):
+        output = pipeline(
+            num_inference_steps=recipe.steps,
+            guidance_scale=recipe.guidance,
+            generator=[diffusion.generator(request.seed) for request in requests],
+            callback_on_step_end=told or StepReport(work, "painting", recipe.steps_run),
+            output_type="np",
+            **Words.together(words),
+            **options,
+        )
     yield from diffusion.to_frames(output.images, "stable-diffusion-xl")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from blender_addon.protocol import ClipRequest
 from bridge import watermark
-from bridge.engines import devices, diffusion, footprints, models, pieces
+from bridge.engines import devices, diffusion, footprints, guidance, models, pieces
 from bridge.engines.base import Footage, Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
 from bridge.engines.shelf import SHELF, Kept
@@ -20,8 +20,9 @@ LEAST_FPS = 5
 class SvdAnimator:
     """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`.
 
-    Options: model, steps, guidance, noise (`noise_aug_strength`), memory (0-4), compile (yes, the default, or no: see
-    `fast`), pieces (a long shot is made in so many), watermark (inpaint, the default, crop or keep).
+    Options: model, steps, guidance, guidance_interval (see `guidance`), noise (`noise_aug_strength`), memory (0-4),
+    compile (yes, the default, or no: see `fast`), pieces (a long shot is made in so many), watermark (inpaint, the
+    default, crop or keep).
     """
 
     name = "svd"
@@ -69,20 +70,21 @@ def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_coun
     """Shape (frames, height, width, 3): the model's own output."""
     steps = int(diffusion.number_setting(request, "steps", 25, 1, 100))
     width_px, height_px = model_size(request)
-    latents = loaded.pipeline(
-        image=_pil(diffusion.resized(still.rgb, width_px, height_px)),
-        width=width_px,
-        height=height_px,
-        num_frames=frame_count,
-        num_inference_steps=steps,
-        max_guidance_scale=diffusion.number_setting(request, "guidance", 3.0, 1.0, 10.0),
-        fps=min(30, max(5, round(fps))),
-        motion_bucket_id=request.motion,
-        noise_aug_strength=diffusion.number_setting(request, "noise", 0.02, 0.0, 1.0),
-        generator=diffusion.generator(request.seed),
-        callback_on_step_end=diffusion.StepReport(work, "animating", steps, 0.05, 0.9),
-        output_type="latent",
-    ).frames
+    with guidance.limited(loaded.pipeline, guidance.Interval.of(request)):
+        latents = loaded.pipeline(
+            image=_pil(diffusion.resized(still.rgb, width_px, height_px)),
+            width=width_px,
+            height=height_px,
+            num_frames=frame_count,
+            num_inference_steps=steps,
+            max_guidance_scale=diffusion.number_setting(request, "guidance", 3.0, 1.0, 10.0),
+            fps=min(30, max(5, round(fps))),
+            motion_bucket_id=request.motion,
+            noise_aug_strength=diffusion.number_setting(request, "noise", 0.02, 0.0, 1.0),
+            generator=diffusion.generator(request.seed),
+            callback_on_step_end=diffusion.StepReport(work, "animating", steps, 0.05, 0.9),
+            output_type="latent",
+        ).frames
     work.report(0.9, "decoding")
     return decode(loaded.pipeline, latents, frame_count if loaded.policy is MemoryPolicy.RESIDENT else 4)
 
