@@ -74,10 +74,14 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
 
 
 def is_unloadable(error: Exception) -> bool:
-    """Whether it says that files are missing, damaged or of another kind. safetensors' own class is made in Rust."""
+    """Whether it says that files are missing, damaged, out of reach or of another kind.
+
+    Classes that are made in Rust, or by whichever HTTP client the hub's library has, are known by their names.
+    """
     kinds = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError)
-    out_of_memory = type(error).__name__ == "OutOfMemoryError"
-    return (isinstance(error, kinds) and not out_of_memory) or type(error).__name__ == "SafetensorError"
+    names = {kind.__name__ for kind in type(error).__mro__}
+    out_of_memory = "OutOfMemoryError" in names
+    return (isinstance(error, kinds) and not out_of_memory) or bool(names & {"SafetensorError", "TransportError"})
 
 
 def add_loras(pipeline: Any, loras: Sequence[tuple[str, float]]) -> None:

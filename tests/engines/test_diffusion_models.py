@@ -8,6 +8,7 @@ pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engi
 import tiny_models
 from diffusion_world import FakeWork, request_for
 
+from bridge.engines import models
 from bridge.engines.sdxl import SdxlPainter
 from bridge.engines.svd import SvdAnimator
 from bridge.errors import BadInput, Cancelled, GenerationFailed
@@ -107,3 +108,20 @@ def test_pictures_that_are_no_numbers_are_told(still, work, tmp_path):
     save_file(weights, path)
     with pytest.raises(GenerationFailed, match="pictures that are no numbers"):
         SvdAnimator().animate(request_for(model=folder, **(SMALL | {"steps": 1})), still, work)
+
+
+def test_a_hub_out_of_reach_is_told(monkeypatch):
+    class TransportError(Exception):
+        """As the hub's HTTP client names it."""
+
+    class ConnectError(TransportError):
+        pass
+
+    class Kind:
+        @staticmethod
+        def from_pretrained(*_, **__):
+            raise ConnectError("Name or service not known")
+
+    with pytest.raises(BadInput, match="owner/name could not be had \\(Name or service not known\\)"):
+        models.load(Kind, models.Model("owner/name"))
+    assert not models.is_unloadable(type("OutOfMemoryError", (RuntimeError,), {})())

@@ -1,6 +1,7 @@
 """Tiny adapters with random weights: IP-Adapters, motion modules, SparseCtrl, Stable Diffusion 1.5."""
 
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
@@ -11,10 +12,10 @@ HIDDEN = 32
 """of the tiny image encoder; 49 patches and a class token"""
 
 
-def save_ip_adapters(folder: Path, sdxl: Path, cross_dim: int = 64) -> Path:
+def save_ip_adapters(folder: Path, sdxl: Path, cross_dim: int = 64, unet: Any = None) -> Path:
     """A folder laid out like h94/IP-Adapter: the plain, the plus and the plus-face adapter, and their encoder."""
     torch.manual_seed(0)
-    unet = diffusers.UNet2DConditionModel.from_pretrained(sdxl, subfolder="unet")
+    unet = unet or diffusers.UNet2DConditionModel.from_pretrained(sdxl, subfolder="unet")
     layers = {}
     crossing = [name for name in unet.attn_processors if "attn2" in name]
     for i, name in enumerate(crossing):
