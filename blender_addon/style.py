@@ -38,7 +38,7 @@ def apply(scene: Any, style: LookStyle) -> None:
     if style == LookStyle() or span is None:
         return
     start, end, fades = span
-    channel = timeline.free_channel(scene, CHANNEL, start, end)
+    channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL), start, end)
     strip = scene.sequence_editor.strips.new_effect(NAME, "ADJUSTMENT", channel, start, length=end - start)
     strip[KEY] = True
     if fades:

@@ -280,7 +280,8 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
             kept[strip["id"]] = strip
         else:
             strips.remove(strip)
-    channel = free_channel(scene, SHOT_CHANNEL, SCENE_START, strip_layout.to_scene(plan.frame_count))
+    end = strip_layout.to_scene(plan.frame_count)
+    channel = free_channel(scene, SHOT_CHANNEL, SCENE_START, end, movable=kept.values())
     if any(
         _span(kept[shot_id]) != (layout.left, layout.right) for shot_id, layout in wanted.items() if shot_id in kept
     ):
@@ -382,9 +383,17 @@ def _laid(strip: Any, left: int, right: int) -> Any:
     return strip
 
 
-def free_channel(scene: Any, first: int, left: int, right: int) -> int:
-    """The lowest channel from `first` on where no strip of others lies in [left, right)."""
-    ours = {strip.name for strip in [*shot_strips(scene), song_strip(scene)] if strip is not None}
+def above_shots(scene: Any, channel: int) -> int:
+    """A channel, or the lowest one above all shots if that is higher: for what lies over them."""
+    return max([channel, *(strip.channel + 1 for strip in shot_strips(scene))])
+
+
+def free_channel(scene: Any, first: int, left: int, right: int, movable: Iterable[Any] = ()) -> int:
+    """The lowest channel from `first` on where no strip but the movable ones lies in [left, right).
+
+    A strip that is put on another is pushed aside by Blender.
+    """
+    ours = {strip.name for strip in movable}
     taken = {
         strip.channel
         for strip in scene.sequence_editor.strips

@@ -48,7 +48,7 @@ def strips(scene: Any) -> list[Any]:
 def _set_line(scene: Any, number: int, line: TitleLine, face: Any) -> None:
     start = strip_layout.to_scene(line.start_frame)
     end = start + line.frame_count
-    channel = timeline.free_channel(scene, CHANNEL + number, start, end)
+    channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL) + number, start, end)
     name = f"Title {line.text}"[:60]
     strip = scene.sequence_editor.strips.new_effect(name, "TEXT", channel, start, length=line.frame_count)
     strip[TITLE_KEY] = number

@@ -12,7 +12,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from .. import codec
 from ..protocol import ClipRequest, CoverLook, EditPlan, Grade, Job, JobState, SongAnalysis
@@ -190,16 +190,19 @@ class Client:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}~")
         except OSError as error:
-            raise LinkError(f"Cannot write {path}: {error.strerror}.") from None
+            raise _unwritable(path, error) from None
         try:
             digest = hashlib.sha256()
             with os.fdopen(descriptor, "wb") as file, self._answer("GET", f"/files/{sha256}") as answer:
                 while chunk := answer.read(_CHUNK_BYTES):
                     digest.update(chunk)
-                    file.write(chunk)
+                    _write(file, chunk, path)
             if digest.hexdigest() != sha256:
                 raise LinkError(f"The file {sha256[:12]}… came damaged; try again.")
-            Path(beside).replace(path)
+            try:
+                Path(beside).replace(path)
+            except OSError as error:
+                raise _unwritable(path, error) from None
         finally:
             Path(beside).unlink(missing_ok=True)
 
@@ -306,6 +309,19 @@ class Client:
                 f"The bridge at {self.url} shows another certificate ({found[:16]}…) than the one that you trusted;"
                 " if it was set up anew, enter its new fingerprint."
             )
+
+
+def _write(file: IO[bytes], chunk: bytes, path: Path) -> None:
+    """Writes and flushes, so that a full disk is told here and not when the file is closed."""
+    try:
+        file.write(chunk)
+        file.flush()
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> LinkError:
+    return LinkError(f"Cannot write {path}: {error.strerror}. Make room there, or choose another place.")
 
 
 def _read(kind: type[T], body: bytes) -> T:

@@ -18,6 +18,7 @@ from .takes import Landing
 from .tasks import Problem, Task
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+FETCH_AGAIN_S = 15.0
 _fetching: set[str] = set()
 _slots = threading.BoundedSemaphore(2)
 
@@ -146,9 +147,21 @@ def hear(job: Job) -> None:
         return  # another file's, or somebody else's
     _take_note(job)
     scene, shot_id = record
-    if job.state is JobState.DONE and job.clip and job.id not in _fetching:
+    is_here = job.id in _fetching or any(landing.job_id == job.id for landing in takes.waiting)
+    if job.state is JobState.DONE and job.clip and not is_here:
         _fetching.add(job.id)
         _fetch(scene.session_uid, shot_id, job)
+
+
+def fetch_again() -> None:
+    """Tries again to fetch what is done and could not be fetched, as while the disk was full."""
+    import bpy
+
+    for scene in bpy.data.scenes:
+        for record in properties.of(scene).jobs:
+            job = shots.jobs.get(record.name)
+            if job is not None and job.state is JobState.DONE:
+                hear(job)
 
 
 def _take_note(job: Job) -> None:
@@ -193,7 +206,7 @@ def _fetch_in_thread(work: Callable[[], None], landed: Callable[[], None], job_i
         with _slots:
             work()
     except (LinkError, OSError) as error:
-        sentence = f"A finished clip could not be fetched: {error} It is fetched again with the next connection."
+        sentence = f"A finished clip could not be fetched: {error} It is tried again every {FETCH_AGAIN_S:.0f} s."
         tasks.later(lambda: (_fetching.discard(job_id), tasks.note("generate", sentence)))
     else:
         tasks.later(landed)

@@ -31,6 +31,7 @@ class Pace:
     redrawn_at_s: float = 0.0
     reconnected_at_s: float = 0.0
     watched_at_s: float = 0.0
+    fetched_at_s: float = 0.0
     cost_s: float = 0.0
     is_drawing: bool = False
 
@@ -64,6 +65,9 @@ def tick() -> float:
     for job in connection.bridge.news():
         generate.hear(job)
     _keep_connected(now_s)
+    if now_s - pace.fetched_at_s >= generate.FETCH_AGAIN_S:
+        pace.fetched_at_s = now_s
+        generate.fetch_again()
     scene = properties.scene_of(bpy.context)
     if scene is not None and now_s - pace.watched_at_s >= WATCH_S:
         pace.watched_at_s = now_s

@@ -146,7 +146,7 @@ def _finish(task: Task, result: Any, trouble: Trouble | None, then: Callable[[An
         if trouble is None:
             try:
                 then(result)
-            except (Problem, OSError) as error:
+            except (Problem, LinkError, OSError) as error:
                 troubles[task.kind] = Trouble(str(error), _details(error))
             except Exception as error:  # noqa: BLE001 -- Blender would never call the timer again
                 troubles[task.kind] = _unexpected(error)
