@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an engine is asked for, shot by shot. Pure: standard library only, so that the add-on knows it at once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from .protocol import ClipRequest, EditPlan, EnergyCurve, Shot, SongAnalysis
+from .protocol import ClipRequest, EditPlan, EnergyCurve, Shot, ShotKind, SongAnalysis
 from .timing import frame_at
 
 ENERGY_SAMPLES_PER_S = 8
@@ -51,9 +51,26 @@ def clip_requests(
             energy=_energy(shot, plan, analysis.energy),
             settings=tuple(sorted(options.items())),
             into=into.get(shot.id, ""),
+            direction=direction,
+            matched=matched,
         )
-        for shot in plan.shots
+        for shot, (direction, matched) in zip(plan.shots, _matched_cuts(plan.shots), strict=True)
     )
+
+
+def _matched_cuts(shots: Sequence[Shot]) -> list[tuple[int, str]]:
+    """Each shot's direction and which of its cuts is matched.
+
+    Every second cut within an act is matched, unless one of its shots rests (on its first picture, or on the cover).
+    Our rule: all cuts matched would be as monotonous as none.
+    """
+    found = [(0, "")] * len(shots)
+    for index, (before, after) in enumerate(pairwise(shots)):
+        moving = all(shot.kind is ShotKind.MOTION and not shot.hold_frames for shot in (before, after))
+        if moving and before.act == after.act and not found[index][0]:
+            direction = 1 if before.seed % 2 else -1
+            found[index], found[index + 1] = (direction, "out"), (direction, "in")
+    return found
 
 
 def _into_next(plan: EditPlan, wish: str) -> dict[str, str]:

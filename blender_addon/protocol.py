@@ -330,6 +330,11 @@ class ClipRequest:
     """the engine's own options, sorted by name"""
     into: str = ""
     """the id of the shot whose keyframe this one ends on; that shot has to be asked for too"""
+    direction: int = 0
+    """1 or -1: the camera travels to the right or left, on over a matched cut; 0: as the engine likes"""
+    matched: str = ""
+    """with a direction: "out" if the matched cut ends this shot, "in" if it starts it; what matters is in the middle
+    there"""
 
 
 @dataclass(frozen=True, slots=True)

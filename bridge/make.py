@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from blender_addon import codec, style_choice
-from blender_addon.protocol import Clip, ClipRequest, CoverLook, EditPlan, Job, JobState, LookStyle, SongAnalysis
+from blender_addon.protocol import Clip, ClipRequest, CoverLook, EditPlan, Grade, Job, JobState, LookStyle, SongAnalysis
 from bridge import cover as covers
 from bridge import files, plan, settings, song
 from bridge.check import CheckReport
@@ -326,7 +326,7 @@ def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
 
     grade = footage.fit_grade(list(clips.values()), material.options.cover)
     grade = dataclasses.replace(grade, strength=material.options.grade_strength)
-    return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, clips))
+    return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, grade, clips))
 
 
 def wording(options: MakeOptions, storyboard: Storyboard) -> tuple[str, str]:
@@ -366,12 +366,13 @@ def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapp
     return dataclasses.replace(edit, titles=lines)
 
 
-def chosen_style(material: Material, clips: Mapping[str, Path]) -> LookStyle:
-    """The textures that were asked for, as far as the clips lack them."""
+def chosen_style(material: Material, grade: Grade, clips: Mapping[str, Path]) -> LookStyle:
+    """The textures that were asked for, as far as the graded clips lack them."""
     from bridge import footage
 
     words = style_words(material.options, material.storyboard)
     if words in ("", "none"):
         return LookStyle()
-    frames = footage.sample(list(clips.values())[:MEASURED_CLIPS], per_video=1, width_px=None)
+    sampled = footage.sample(list(clips.values())[:MEASURED_CLIPS], per_video=1, width_px=None)
+    frames = [covers.apply_grade(frame, grade) for frame in sampled]
     return style_choice.choose(words, covers.lacking_style(material.look.style, frames))

@@ -38,7 +38,7 @@ def measure_style(picture: Frame) -> LookStyle:
     """The texture of one picture."""
     shown = _reduced(picture)
     found = {
-        "grain": _grain(shown),
+        "grain": _grain(picture) * min(1.0, SHORT_SIDE_PX / min(picture.shape[:2])),  # made smaller, noise averages out
         "halation": _halation(shown),
         "vignette": _vignette(shown),
         "fade": _fade(shown),
@@ -57,6 +57,8 @@ def lacking_style(cover: LookStyle, frames: Sequence[Frame]) -> LookStyle:
     own = [measure_style(frame) for frame in frames]
     has = {name: float(np.median([getattr(style, name) for style in own])) if own else 0.0 for name in NAMES}
     lack = {name: max(0.0, getattr(cover, name) - has[name]) for name in NAMES}
+    blacks = [_black(frame) for frame in frames]  # even where it can't be told whether it was lifted
+    lack["fade"] = max(0.0, cover.fade - float(np.median(blacks))) if blacks else cover.fade
     lack["grain"] = max(0.0, cover.grain**2 - has["grain"] ** 2) ** 0.5  # noise adds by its power
     return LookStyle(**{name: round(value, 4) for name, value in lack.items() if value >= getattr(_LEAST, name)})
 
@@ -125,14 +127,21 @@ def _robust_fit(
 
 def _fade(picture: Frame) -> float:
     """The level of black, if many of the darkest pixels share it and are grey: lifted blacks, no pale picture."""
-    small = cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small, black = _small(picture), _black(picture)
     luma = small @ _LUMA
-    black = float(np.percentile(luma, 1))
     shadows = luma < black + 0.1
     chroma = float(np.median(np.ptp(small[shadows], axis=-1)))
     if not 0 < black <= MOST.fade or shadows.mean() < 0.06 or chroma > 0.09:
         return 0.0
     return black
+
+
+def _black(picture: Frame) -> float:
+    return float(np.percentile(_small(picture) @ _LUMA, 1))
+
+
+def _small(picture: Frame) -> Floats:
+    return cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
 
 def _halation(picture: Frame) -> float:

@@ -67,6 +67,9 @@ MOVES = (
     Move("rush", x=0.040, y=0.020, dolly=0.22, roll=0.022, pin=0.8, lowest_motion=150),
 )
 
+TRUCK = next(move for move in MOVES if move.name == "truck")
+"""the move over matched cuts: everything in the picture goes the same way"""
+
 _RATIOS = {"x": 1.0, "y": 0.83, "dolly": 0.91, "roll": 0.71}
 """swings per swing of the main axis: unequal, so that a long shot does not retrace its way"""
 
@@ -124,14 +127,24 @@ class Swing:
     MAX_SPEED = 2.6
     """radians per second: faster swings make seasick"""
 
+    MATCHED_SWING = 1.1
+    """radians from the middle of the shot to a matched cut: there the camera still travels"""
+
     def __init__(
-        self, move: Move, frustum: Frustum, rng: np.random.Generator, depth_range: tuple[float, float]
+        self,
+        move: Move,
+        frustum: Frustum,
+        rng: np.random.Generator,
+        depth_range: tuple[float, float],
+        direction: int = 0,
     ) -> None:
+        """`direction` is 1 for a way to the right in the middle of the swing, -1 to the left, 0 for either."""
         self._side = float(rng.choice([-1.0, 1.0]))
         self._rise = float(rng.choice([-1.0, 1.0]))
         self._lean = float(rng.choice([-1.0, 1.0]))
         self._offset = float(rng.uniform(-0.35, 0.35))
         self._move = replace(move, y=move.y * max(1.0, frustum.aspect), x=move.x * float(rng.uniform(0.85, 1.15)))
+        self._side = direction or self._side
         self._amplitude = self._fit(frustum, depth_range)
 
     def pose(self, way: float) -> Pose:

@@ -14,13 +14,20 @@ import numpy.typing as npt
 from blender_addon.protocol import ClipRequest, Framing, ShotKind
 from bridge.engines.base import Frame, Still, Work
 from bridge.engines.camera import ROOM
-from bridge.engines.depth import Map, estimate
+from bridge.engines.depth import CLASSICAL, Map, depth_by, depth_name
 from bridge.engines.matte import reduced
 
 _WIDTHS = {Framing.WIDE: 1.08, Framing.MEDIUM: 0.76, Framing.CLOSE: 0.52, Framing.DETAIL: 0.36}
 """what a shot sees at rest, in widths of the largest frame that fits into the cover"""
 _FINEST = 1.3
 """stills are painted at most this much finer than the frame: the camera never comes closer"""
+_WHOLE_SUBJECT = 1.12
+"""a medium shot is at least this much larger than the subject, so that the camera's way doesn't crop it"""
+_WIDER = 1.17
+"""than the medium shot is a wide one"""
+_MATCHED_SIDE = 0.06
+"""how far from the middle, in widths of the frame, what matters is halfway through a shot with a matched cut: about as
+far as the camera travels until the cut"""
 _CANVAS_FINEST = 2.2
 _DEPTH_WIDTH_PX = 512
 _COARSEST = 3.6
@@ -31,7 +38,7 @@ class CoverPainter:
     """Frames the cover."""
 
     name = "cover"
-    version = "2"
+    version = "3"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""
@@ -77,17 +84,17 @@ class _View:
 
 
 @lru_cache(maxsize=2)
-def _study(path: Path) -> _Study:
+def _study(path: Path, depth: str = CLASSICAL) -> _Study:
     from bridge.cover import load, saliency, subject_box
 
     cover = load(path)
     subject, unit = subject_box(cover), cover.shape[1]
     place = (subject.left_px / unit, subject.top_px / unit, subject.width_px / unit, subject.height_px / unit)
-    return _Study(cover, estimate(cover), saliency(reduced(cover, 640)), place)
+    return _Study(cover, depth_by(depth, cover), saliency(reduced(cover, 640)), place)
 
 
 def _still(request: ClipRequest, path: Path) -> Still:
-    study, rng = _study(path), np.random.default_rng([request.seed, 2])
+    study, rng = _study(path, depth_name(request)), np.random.default_rng([request.seed, 2])
     width = _width(request, study)
     center = _center(request, study, width, rng)
     view = _View(center, width * ROOM, request.height_px / request.width_px, _tilt(request, rng))
@@ -99,7 +106,7 @@ def _still(request: ClipRequest, path: Path) -> Still:
 
 def _last_still(request: ClipRequest, path: Path) -> Still:
     """The whole canvas."""
-    study, rng = _study(path), np.random.default_rng([request.seed, 2])
+    study, rng = _study(path, depth_name(request)), np.random.default_rng([request.seed, 2])
     canvas, (left, top), unit = _canvas(path, request.width_px, request.height_px)
     aspect = canvas.shape[0] / canvas.shape[1]
     view = _View((left + unit / 2, top + unit * aspect / 2), unit, aspect)
@@ -134,13 +141,25 @@ def whole_cover(path: Path, width_px: int, height_px: int) -> Frame:
 def _width(request: ClipRequest, study: _Study) -> float:
     """What the frame at rest sees, in widths of the cover."""
     aspect = request.height_px / request.width_px
-    inscribed = min(1.0, study.height / aspect)
+    inscribed, whole = min(1.0, study.height / aspect), max(1.0, study.height / aspect) / ROOM
     width = inscribed * _WIDTHS[request.framing]
+    medium = _medium_width(study, aspect, inscribed, whole)
+    if request.framing is Framing.MEDIUM:
+        width = medium
+    elif request.framing is Framing.WIDE:
+        width = max(width, _WIDER * medium)
     finest = min(request.width_px / study.cover.shape[1] / _COARSEST, 0.66 * inscribed)
     if request.kind is ShotKind.HERO_HOLD:
         _, _, subject_w, subject_h = study.subject
         width = max(width, min(1.3 * inscribed, 1.15 * max(subject_w, subject_h / aspect)))
-    return float(min(max(width, finest), max(1.0, study.height / aspect) / ROOM))
+    return float(min(max(width, finest), whole))
+
+
+def _medium_width(study: _Study, aspect: float, inscribed: float, whole: float) -> float:
+    """Wide enough for the whole subject, if a wide shot can still be wider; else the subject is cropped for good."""
+    width = inscribed * _WIDTHS[Framing.MEDIUM]
+    needed = _WHOLE_SUBJECT * max(study.subject[2], study.subject[3] / aspect)
+    return max(width, needed) if needed * _WIDER <= whole else width
 
 
 def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Generator) -> tuple[float, float]:
@@ -155,10 +174,15 @@ def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
         middle[1] = min(middle[1], top - 0.07 * size[1] + size[1] / 2)  # headroom
         return _inside(middle, size, study, aspect)  # its camera goes in: the room around may lie beyond the cover
     if request.framing in (Framing.WIDE, Framing.MEDIUM):
-        center = middle + size * (rng.choice([-0.14, 0.0, 0.14]), rng.choice([-0.08, 0.0, 0.06]))
+        aside = size * (rng.choice([-0.14, 0.0, 0.14]), rng.choice([-0.08, 0.0, 0.06]))
+        room = np.maximum(0.0, (size - np.array([subject_w, subject_h])) / 2 - 0.06 * size)
+        fits = subject_h <= size[1] and subject_w <= size[0]
+        focus, aside = middle, np.clip(aside, -room, room) if fits else aside
     else:
-        center = _target(request, study, width, rng) + size * rng.uniform(-0.06, 0.06, 2)
-    return _inside(center, size * ROOM, study, aspect)
+        focus, aside = _target(request, study, width, rng), size * rng.uniform(-0.06, 0.06, 2)
+    if request.matched:
+        aside[0] = size[0] * _MATCHED_SIDE * request.direction * (1 if request.matched == "in" else -1)
+    return _inside(focus + aside, size * ROOM, study, aspect)
 
 
 def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A depth map from a single picture by several cues: no model, no weights, smooth where nothing is certain."""
+"""A depth map from a single picture by several cues: no model, no weights, smooth where nothing is certain.
+
+Who asks for one gets a model's instead.
+"""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from blender_addon.protocol import ClipRequest
 from bridge.engines.base import Frame
 from bridge.engines.matte import reduced, refined
 
 Map = npt.NDArray[np.float32]
 
+CLASSICAL = "classical"
 WORK_SIDE_PX = 512
 """depth is estimated on a picture of this longer side"""
 
@@ -21,9 +26,29 @@ _SUBJECT_SHARE = (0.015, 0.6)
 """a subject smaller or larger than this part of the picture is no layer of its own"""
 _EDGE_RATIO = 2.2
 """a cut-out whose outline lies on edges at least this much stronger than average is believed"""
+_LEAST_EDGE_RATIO = 1.3
+"""for all but a quarter of it: through fog a cut-out's edge would be seen"""
 _STRONG = 4.0
 _CUT_SHARE = 0.02
 """unless more than this part of its outline cuts through edges that are this much stronger than average"""
+
+
+def depth_name(request: ClipRequest) -> str:
+    """The request's option `depth`: "classical", "anything", or a Depth Anything model's id or folder."""
+    return dict(request.settings).get("depth", CLASSICAL)
+
+
+def depth_by(name: str, picture: Frame) -> Map:
+    """The depth by what an option `depth` names.
+
+    Raises:
+        BadInput: the model's weights are missing.
+    """
+    if name == CLASSICAL:
+        return estimate(picture)
+    from bridge.engines import depth_anything
+
+    return depth_anything.estimate(picture, "" if name == "anything" else name)
 
 
 def estimate(picture: Frame) -> Map:
@@ -88,7 +113,8 @@ def _is_believable(small: Frame, mask: Map) -> bool:
 
     # A line that goes on at either side would be torn when the layers move apart: drawings and lettering have such.
     cuts = np.minimum(beside(7), beside(-7)) > _STRONG * typical
-    return float(np.median(follows)) > _EDGE_RATIO * typical and float(cuts.mean()) < _CUT_SHARE
+    most, nearly_all = np.percentile(follows, (50, 25)) / typical
+    return most > _EDGE_RATIO and nearly_all > _LEAST_EDGE_RATIO and float(cuts.mean()) < _CUT_SHARE
 
 
 def _gradients(small: Frame) -> tuple[npt.NDArray, npt.NDArray]:

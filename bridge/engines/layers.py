@@ -93,6 +93,8 @@ def _filled(rgb: Frame, matte: Map) -> Frame:
     """
     small, small_matte = reduced(rgb, _FILL_SIDE_PX), reduced(matte, _FILL_SIDE_PX)
     hidden = _grown(small_matte > 0.02, 2).astype(np.uint8)
+    if hidden.all():  # nothing is seen of what lies behind
+        return rgb
     flowed = pulled(small, (1 - hidden).astype(np.float32))
     depth_px, mirrored_x, mirrored_y = _mirror_map(hidden)
     valid = cv2.remap(1.0 - hidden.astype(np.float32), mirrored_x, mirrored_y, cv2.INTER_LINEAR)

@@ -17,15 +17,13 @@ import numpy as np
 from blender_addon.protocol import ClipRequest, ShotKind
 from bridge.engines.air import Air
 from bridge.engines.base import Footage, Frame, Still, Work
-from bridge.engines.camera import ROOM, Arrival, Frustum, Pose, Swing, fitting_moves
+from bridge.engines.camera import ROOM, TRUCK, Arrival, Frustum, Pose, Swing, fitting_moves
 from bridge.engines.cover_painter import whole_cover
+from bridge.engines.depth import depth_by, depth_name
 from bridge.engines.layers import Layers, split
 from bridge.engines.pacing import Pacing, pace
 from bridge.engines.scene import Scene
 from bridge.flow import FlowMeter
-
-Way = Callable[[float, int], Pose]
-"""a camera move: from its speed (the last shot's: how far it comes from) and a frame to the camera there"""
 
 _PREVIEW_WIDTH_PX = 480
 _PREVIEW_PAIRS = 10
@@ -53,7 +51,7 @@ class ParallaxAnimator:
     """Moves a camera through a still."""
 
     name = "parallax"
-    version = "2"
+    version = "3"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Footage of exactly the request's frames, size and rate."""
@@ -61,6 +59,15 @@ class ParallaxAnimator:
         shot = _Shot.of(request, still, work)
         work.report(0.0, "planning the camera")
         return Footage(frames=shot.frames(), frame_count=request.frame_count, fps=request.fps)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A camera move."""
+
+    pose: Callable[[float, int], Pose]
+    """from its speed (the last shot's: how far it comes from) and a frame to the camera there"""
+    fastest: float
 
 
 @dataclass
@@ -90,6 +97,8 @@ class _Shot:
     @classmethod
     def of(cls, request: ClipRequest, still: Still, work: Work) -> "_Shot":
         rng = np.random.default_rng([request.seed, 0])
+        if still.depth is None:
+            still = replace(still, depth=depth_by(depth_name(request), still.rgb))
         pacing, layers = pace(request), split(still)
         if request.kind is ShotKind.COVER_END:
             frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, 1.0)
@@ -151,15 +160,15 @@ class _Shot:
     def _calibrated(self) -> Callable[[int], Pose]:
         """The camera on each frame, as fast as its motion asks: the first of the moves that gets there in its room."""
         if self.request.frame_count < 2:
-            return partial(self.moves[0], _TYPICAL_SPEED)
+            return partial(self.moves[0].pose, _TYPICAL_SPEED)
         width_px = min(_PREVIEW_WIDTH_PX, self.request.width_px)
         stage = self._stage(width_px, max(16, round(width_px * self.request.height_px / self.request.width_px)))
-        nearest, best = math.inf, partial(self.moves[0], _TYPICAL_SPEED)
+        nearest, best = math.inf, partial(self.moves[0].pose, _TYPICAL_SPEED)
         self.air = self._clear_enough(stage)
         for move in self.moves:
             speed, miss = self._speed(stage, move)
             if miss < nearest:
-                nearest, best = miss, partial(move, speed)
+                nearest, best = miss, partial(move.pose, speed)
             if miss < _GOOD_ENOUGH:
                 break
         return best
@@ -168,19 +177,19 @@ class _Shot:
         """How much light the picture bears: over an empty one, light alone would move more than the shot should."""
         target = target_flow_px_s(self.request.motion)
         for self.air in (1.0, 0.5, 0.2):
-            if self._flow(stage, partial(self.moves[0], 0.0)) < _AIR_SHARE * target:
+            if self._flow(stage, partial(self.moves[0].pose, 0.0)) < _AIR_SHARE * target:
                 return self.air
         return 0.0
 
     def _speed(self, stage: _Stage, move: Way) -> tuple[float, float]:
         """The speed of a move that gives the flow which the motion stands for, and by which share it misses that."""
-        highest = Arrival.MAX_START if self.ending is not None else Swing.MAX_SPEED
         target = target_flow_px_s(self.request.motion)
-        speed, tried, miss = _TYPICAL_SPEED, _TYPICAL_SPEED, math.inf
+        speed = tried = min(_TYPICAL_SPEED, move.fastest)
+        miss = math.inf
         for _ in range(_ROUNDS):
-            ratio = target / max(self._flow(stage, partial(move, speed)), 1e-3)
+            ratio = target / max(self._flow(stage, partial(move.pose, speed)), 1e-3)
             tried, miss = speed, abs(ratio - 1)
-            speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, highest))
+            speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, move.fastest))
             if miss < _CLOSE_ENOUGH or speed == tried:
                 break
         return tried, miss
@@ -207,16 +216,21 @@ def _swings(
     # A held picture is the composition itself; else the camera passes it in the middle of the shot.
     origin = 0.0 if request.hold_frames else pacing.way_s[-1] / 2
 
-    def way(swing: Swing) -> Way:
-        return lambda speed, i: swing.pose(speed * float(pacing.way_s[i] - origin))
+    def way(swing: Swing, fastest: float = Swing.MAX_SPEED) -> Way:
+        return Way(lambda speed, i: swing.pose(speed * float(pacing.way_s[i] - origin)), fastest)
 
-    return tuple(way(Swing(move, frustum, rng, _depth_range(layers))) for move in fitting_moves(request, rng))
+    depths = _depth_range(layers)
+    free = tuple(way(Swing(move, frustum, rng, depths)) for move in fitting_moves(request, rng))
+    if not request.direction:
+        return free
+    fastest = min(Swing.MAX_SPEED, Swing.MATCHED_SWING / max(float(pacing.way_s[-1] - origin), 1e-9))
+    return (way(Swing(TRUCK, frustum, rng, depths, request.direction), fastest), *free)
 
 
 def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator) -> Way:
     focus, side = _focus(layers, frustum), float(rng.choice([-1.0, 1.0]))
     share = pacing.way_s / max(float(pacing.way_s[-1]), 1e-9)
-    return lambda start, i: Arrival(focus, start, side, frustum.aspect).pose(float(share[i]))
+    return Way(lambda start, i: Arrival(focus, start, side, frustum.aspect).pose(float(share[i])), Arrival.MAX_START)
 
 
 def _focus(layers: Layers, frustum: Frustum) -> tuple[float, float]:
