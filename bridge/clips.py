@@ -10,7 +10,7 @@ from blender_addon import codec
 from blender_addon.protocol import Clip, ClipRequest
 from bridge import finish, handles
 from bridge.engines import registry
-from bridge.engines.base import KeyframePainter, Still, Work
+from bridge.engines.base import Footage, KeyframePainter, Still, Work
 from bridge.errors import BadInput
 from bridge.keyframes import Studio
 from bridge.store import Store
@@ -40,7 +40,7 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         if after:
             still = replace(still, end=painted(after, engine, store, work)[0].rgb)
         started_s = time.perf_counter() - painting_s
-        footage = engine.animator.animate(wide, still, work)
+        footage = animated(engine, wide, still, work)
     flow_px = finish.finish(footage, wide, path, work, handles.frames_of(wide))
     if dict(request.settings).get("quality") == "best":
         flow_px = truer(engine, wide, still, path, flow_px, work)
@@ -59,6 +59,16 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     path.unlink()
     store.remember(key, clip)
     return clip
+
+
+def animated(engine: registry.Engine, request: ClipRequest, still: Still, work: Work) -> Footage:
+    """The animator's footage, enlarged if the request asks for that."""
+    footage = engine.animator.animate(request, still, work)
+    if dict(request.settings).get("upscale", "no") == "no":
+        return footage
+    from bridge.engines import upscale
+
+    return upscale.upscaled(footage, request, work)
 
 
 def painted(
@@ -108,7 +118,7 @@ def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Pat
     again = path.with_stem(f"{path.stem}-again")
     request = replace(request, motion=corrected)
     with work.device():
-        footage = engine.animator.animate(request, still, work)
+        footage = animated(engine, request, still, work)
     again_px = finish.finish(footage, request, again, work, handles.frames_of(request))
     if _miss(again_px, wanted_px) < _miss(flow_px, wanted_px):
         again.replace(path)
