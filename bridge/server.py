@@ -118,6 +118,8 @@ def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: 
             say(f"The bridge listens on {connection.url}")
             if certificate:
                 say(f"Its certificate's SHA-256 fingerprint: {connection.fingerprint}")
+            if not listening.token and not listening.is_local:
+                say(f"Its token is in {options.home / 'bridge.json'}; set BEATBOARD_TOKEN to have one of your own.")
             log.info("listening on %s", connection.url)
             try:
                 server.run([listener])

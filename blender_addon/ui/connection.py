@@ -67,13 +67,18 @@ class Connection:
         return self.installation or preferences.installation()
 
     @property
-    def is_set_up(self) -> bool:
-        """Whether there is a bridge to talk to, as far as the settings say."""
+    def lacking(self) -> str:
+        """Why there is no bridge to talk to, as far as the settings say; empty if there is."""
         try:
             self.opener()
-        except Problem:
-            return False
-        return True
+        except Problem as problem:
+            return str(problem)
+        return ""
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether there is a bridge to talk to, as far as the settings say."""
+        return not self.lacking
 
     @property
     def log(self) -> Path:

@@ -67,7 +67,7 @@ def _busy(kind: str) -> str:
 
 
 def _not_set_up() -> str:
-    return "" if connection.bridge.is_set_up else "Set up the bridge first"
+    return connection.bridge.lacking
 
 
 def _not_chosen(context: Any) -> str:

@@ -45,7 +45,11 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
     )
     interpreter: StringProperty(name="Python", description="The environment's Python program", subtype="FILE_PATH")
     address: StringProperty(name="Address", description="As the bridge printed it, such as https://studio:8123")
-    token: StringProperty(name="Token", description="As the bridge printed it", subtype="PASSWORD")
+    token: StringProperty(
+        name="Token",
+        description="What BEATBOARD_TOKEN is where the bridge runs, or the token in its file bridge.json",
+        subtype="PASSWORD",
+    )
     fingerprint: StringProperty(
         name="Fingerprint", description="SHA-256 of the bridge's certificate, for https; as the bridge printed it"
     )
