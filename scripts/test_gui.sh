@@ -49,8 +49,8 @@ if [ -z "${BLENDER:-}" ]; then set_up_sid; mount_into_sid; fi
 rm -rf "$out"; mkdir -p "$out"
 work=${BEATBOARD_GUI_WORK:-$(mktemp -d /tmp/beatboard-gui.XXXXXX)}
 export BLENDER_USER_RESOURCES=$work/blender BEATBOARD_HOME=$work/home BEATBOARD_GUI=$work
-export BEATBOARD_GUI_SONG=$root/examples/song.opus BEATBOARD_GUI_COVER=$root/examples/cover.jpg
-export BEATBOARD_GUI_PYTHON=$root/.venv/bin/python
+cp "$root/examples/song.opus" "$root/examples/cover.jpg" "$work/"
+export BEATBOARD_GUI_COVER=$work/cover.jpg BEATBOARD_GUI_PYTHON=$root/.venv/bin/python
 mkdir -p "$BLENDER_USER_RESOURCES"
 python "$root/scripts/build_extension.py" -o "$work/beatboard.zip"
 if [ -n "${BEATBOARD_GUI_DRIVER:-}" ]; then
@@ -80,7 +80,7 @@ if [ -n "${BEATBOARD_GUI_DRIVER:-}" ]; then
   grep -qx ok "$work/verdict"
 else
   python "$root/scripts/gui/walk.py" --archive "$work/beatboard.zip" --python "$BEATBOARD_GUI_PYTHON" \
-    --song "$BEATBOARD_GUI_SONG" --cover "$BEATBOARD_GUI_COVER" --folder "$work" --pictures "$out" --process "$window"
+    --song "$work/song.opus" --cover "$work/cover.jpg" --folder "$work" --pictures "$out" --process "$window"
   [ -s "$work/video.mp4" ] || { say "There is no video."; exit 1; }
 fi
 wait "$window" || true

@@ -84,7 +84,7 @@ class Editor:
         screen.keep("04-analyzed")
         screen.click("Plan Settings", SIDEBAR)
         screen.click("Length", LOWER_HALF, right=FIELD_X)
-        screen.type("12")
+        screen.type("20")
 
     def make(self) -> None:
         """Plans, generates; splits a shot, takes that back, does it again, and generates what changed."""
@@ -96,6 +96,8 @@ class Editor:
         screen.keep("05-planned")
         screen.click("Selected", self.scrolled_to("Selected"), right=1640)  # the button left of it
         screen.wait_for("Under Way", SIDEBAR)
+        screen.point(*TIMELINE)
+        time.sleep(10)
         screen.keep("06-generating")
         screen.wait_for("every shot is up to date", SIDEBAR, limit_s=WORK_LIMIT_S)
         screen.keep("07-generated")
