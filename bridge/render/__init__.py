@@ -78,12 +78,13 @@ def render(
     from bridge.render.blender import Farm
     from bridge.render.edit import build_edit
     from bridge.render.join import join
-    from bridge.render.segments import Output, render_segments
+    from bridge.render.segments import Output, forget_unfinished, render_segments
 
     blend_path = out_path.with_suffix(".blend")
     told = report or _silent
     timings_s = {}
     with ExitStack() as opened:
+        opened.callback(forget_unfinished, work_dir)  # after the farms' processes have ended
         farm = opened.enter_context(Farm(blender, work_dir))
         remote = opened.enter_context(_cluster_farm(cluster, blender, work_dir)) if cluster else None
         started = time.monotonic()

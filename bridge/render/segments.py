@@ -306,13 +306,17 @@ def _stage(done: int, total: int, elapsed_s: float) -> str:
 
 
 def _forget_old(folder: Path, used: set[Path]) -> None:
-    """Deletes the segments that were not used for longest, beyond `KEEP_BYTES`, and what killed renders left."""
+    """Deletes the segments that were not used for longest, beyond `KEEP_BYTES`."""
     kept = 0
     for path in sorted(folder.glob("*.mp4"), key=lambda path: -path.stat().st_mtime):
         kept += path.stat().st_size
         if kept > KEEP_BYTES and path not in used:
             path.unlink(missing_ok=True)
-    for path in folder.glob(".*~*"):
+
+
+def forget_unfinished(work_dir: Path) -> None:
+    """Deletes what processes that were killed had begun to write."""
+    for path in (work_dir / "segments").glob(".*~*"):
         if not _is_running(path):
             path.unlink(missing_ok=True)
 

@@ -146,6 +146,7 @@ def test_cancelling_ends_every_process_and_keeps_the_old_video(material):
     with pytest.raises(Cancelled):
         render(**{**material, "workers": 2}, report=report)
     assert not children()
+    assert not list((material["work_dir"] / "segments").glob(".*")), "what was being written"
     assert material["out_path"].read_bytes() == b"the old one"
     assert threading.active_count() < 10
 
