@@ -281,6 +281,8 @@ class TitleLine:
     """the em, in pixels of the plan's frame"""
     rgb: tuple[int, int, int]
     """sRGB, 0-255"""
+    backing_rgb: tuple[int, int, int] | None = None
+    """of a label behind the text, where the picture has no calm place"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from .protocol import EditPlan, TitleLine
 from .timeline import TITLE_KEY
 
 CHANNEL = 3
+BOX_MARGIN = 0.22
+"""around text on a label, in ems"""
 SHADOW_ALPHA = 0.4
 SHADOW_BLUR = 0.25
 SHADOW_OFFSET = 0.02
@@ -33,7 +35,7 @@ def lay_out(scene: Any, plan: EditPlan, font: Path | None = None) -> None:
         scene.sequence_editor.strips.remove(strip)
     face = bpy.data.fonts.load(str(font), check_existing=True) if font else None
     for number, line in enumerate(plan.titles):
-        _set_line(scene, number, line, face)
+        _set_line(scene, number, line, face, plan.width_px)
 
 
 def strips(scene: Any) -> list[Any]:
@@ -45,7 +47,7 @@ def strips(scene: Any) -> list[Any]:
     )
 
 
-def _set_line(scene: Any, number: int, line: TitleLine, face: Any) -> None:
+def _set_line(scene: Any, number: int, line: TitleLine, face: Any, plan_width_px: int) -> None:
     start = strip_layout.to_scene(line.start_frame)
     end = start + line.frame_count
     channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL) + number, start, end)
@@ -60,7 +62,12 @@ def _set_line(scene: Any, number: int, line: TitleLine, face: Any) -> None:
     strip.anchor_y = "BOTTOM"
     strip.location = (line.left, line.bottom)
     strip.wrap_width = 0.0
-    _set_shadow(strip, line.rgb)
+    if line.backing_rgb:
+        strip.use_box = True
+        strip.box_color = (*(value / 255 for value in line.backing_rgb), 1.0)
+        strip.box_margin = BOX_MARGIN * line.size_px / plan_width_px
+    else:
+        _set_shadow(strip, line.rgb)
     _set_fades(strip, line)
 
 

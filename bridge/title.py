@@ -19,6 +19,8 @@ from bridge.cover.subject import busyness
 from bridge.engines.base import Frame
 from bridge.errors import BadInput
 
+MOST_BUSY = 0.45
+"""where nowhere is calmer, the text gets a label behind it"""
 LEAST_CONTRAST = 4.5
 """Web Content Accessibility Guidelines 2.2, 1.4.3, level AA"""
 SHOWN_S = 4.5
@@ -73,6 +75,8 @@ class _Place:
     x_px: float
     y_px: float
     cost: float
+    busy: float
+    """0-1: how much detail lies behind"""
 
 
 def plan_titles(
@@ -98,7 +102,11 @@ def plan_titles(
     if not texts or span is None or not frames:
         return ()
     start, count, fades_in = span
-    place, rgb = _best(_places(plan, texts, frames, font), frames, palette, plan)
+    places = _places(plan, texts, frames, font)
+    if places[0].busy > MOST_BUSY:
+        place, (rgb, backing) = places[0], _label_colors(palette)
+    else:
+        (place, rgb), backing = _best(places, frames, palette, plan), None
     descent = [_face(font, size).getmetrics()[1] for size in place.block.sizes_px]
     return tuple(
         TitleLine(
@@ -111,6 +119,7 @@ def plan_titles(
             bottom=1 - (place.y_px + baseline + below) / plan.height_px,
             size_px=size,
             rgb=rgb,
+            backing_rgb=backing,
         )
         for line, size, width, baseline, below in zip(
             place.block.lines,
@@ -247,8 +256,9 @@ def _places(plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font:
                 part = _cut(block, x, float(y), scale, busy.shape)
                 uneven = float(np.percentile(light[:, *part], 95) - np.percentile(light[:, *part], 5))
                 size = np.log(block.sizes_px[0] / (SIZES[0] * min(plan.width_px, plan.height_px)))
-                cost = 4 * float(busy[part].mean()) + 1.5 * float(busy[part].max()) + 2 * uneven - 0.9 * float(size)
-                found.append(_Place(block, align, x, float(y), cost + 0.35 * (len(block.lines) - len(texts))))
+                behind = float(busy[part].mean())
+                cost = 4 * behind + 1.5 * float(busy[part].max()) + 2 * uneven - 1.6 * float(size)
+                found.append(_Place(block, align, x, float(y), cost + 0.35 * (len(block.lines) - len(texts)), behind))
     return sorted(found, key=lambda place: place.cost)
 
 
@@ -277,6 +287,17 @@ def _best(
         if len(readable):
             break
     return best
+
+
+def _label_colors(
+    palette: Sequence[PaletteColor],
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Of text and label: the most colourful label on which another colour of the palette, white or black, reads."""
+    own = [*(color.rgb for color in palette), (255, 255, 255), (0, 0, 0)]
+    pairs = [(one, other) for one in own for other in own if one != other]
+    enough = [pair for pair in pairs if contrast(pair[0], np.array([pair[1]], np.uint8)) >= LEAST_CONTRAST]
+    lab = {color: from_srgb(np.array(color, np.uint8)) for color in own}
+    return max(enough, key=lambda pair: float(np.hypot(*lab[pair[1]][1:]) + 0.2 * lab[pair[0]][0]))
 
 
 def _behind(frame: Frame, place: _Place, plan: EditPlan) -> Frame:

@@ -90,7 +90,7 @@ def calm_area(cover: Frame) -> Box:
 def busyness(picture: Frame) -> Map:
     """How much detail or meaning each place has, 0-1; the longer side is `WORK_SIDE_PX`."""
     small = _small(picture)
-    return np.maximum(_detail(small), _small_saliency(small)).astype(np.float32)
+    return np.maximum(detail(small), _small_saliency(small)).astype(np.float32)
 
 
 def faces(cover: Frame) -> list[Box]:
@@ -197,7 +197,7 @@ def _span(weights: npt.NDArray[np.floating]) -> tuple[int, int]:
     return int(np.searchsorted(share, 0.02)), int(np.searchsorted(share, 0.98)) + 1
 
 
-def _detail(small: Frame) -> Map:
+def detail(small: Frame) -> Map:
     """Local contrast, 0-1: 1 where text or texture is strong."""
     lightness = from_srgb(small)[..., 0]
     mean = uniform_filter(lightness, 7)

@@ -86,11 +86,20 @@ class _View:
 @lru_cache(maxsize=2)
 def _study(path: Path, depth: str = CLASSICAL) -> _Study:
     from bridge.cover import load, saliency, subject_box
+    from bridge.cover.subject import detail
 
     cover = load(path)
     subject, unit = subject_box(cover), cover.shape[1]
     place = (subject.left_px / unit, subject.top_px / unit, subject.width_px / unit, subject.height_px / unit)
-    return _Study(cover, depth_by(depth, cover), saliency(reduced(cover, 640)), place)
+    return _Study(
+        cover, depth_by(depth, cover), _telling(saliency(reduced(cover, 640)), detail(reduced(cover, 640))), place
+    )
+
+
+def _telling(salient: Map, detail: Map) -> Map:
+    """What a close shot can show: what draws the eye and has something in it; a plain shoulder has not."""
+    near = cv2.GaussianBlur(detail, (0, 0), 0.02 * detail.shape[1])
+    return np.asarray(salient * (0.15 + 0.85 * near / max(float(near.max()), 1e-6)), np.float32)
 
 
 def _still(request: ClipRequest, path: Path) -> Still:

@@ -114,3 +114,16 @@ def test_the_saved_file_finds_the_font_beside_it(edit, tmp_path):
     titles.lay_out(edit, replace(timeline.read(edit), titles=(LINE,)), own)
     timeline.save(edit, tmp_path / "video.blend")
     assert titles.strips(edit)[0].font.filepath == "//video.beatboard/font.ttf"
+
+
+def test_a_label_lies_behind_its_text(scene, song, tmp_path):
+    label = replace(LINE, backing_rgb=(20, 90, 200))
+    plan = replace(world.plan(LENGTHS, width_px=960, height_px=540), titles=(label,))
+    timeline.build(scene, plan, world.analysis(), song_path=song)
+    titles.lay_out(scene, plan, FONT)
+    deliver.settings(scene)
+    drawn = picture(scene, tmp_path, 7)
+    left, top, right, bottom = letters(drawn, LINE.rgb)
+    box = letters(drawn, (20, 90, 200))
+    assert box[0] < left < right < box[2]
+    assert box[1] < top < bottom < box[3]

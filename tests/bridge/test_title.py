@@ -120,3 +120,13 @@ def test_what_is_no_font_is_refused(tmp_path):
     (tmp_path / "font.ttf").write_bytes(b"no font")
     with pytest.raises(BadInput, match="can't be read as a font"):
         title.check_font(tmp_path / "font.ttf", "A")
+
+
+def test_where_nothing_is_calm_the_text_has_a_label():
+    gravel = picture(960, 540, 0.0, 0.0)
+    lines = title.plan_titles(plan(), "Night", "By Day", [gravel], PALETTE, FONT)
+    for line in lines:
+        assert line.backing_rgb is not None
+        assert title.contrast(line.rgb, np.array([line.backing_rgb], np.uint8)) >= 4.5
+    calm = title.plan_titles(plan(), "Night", "By Day", [picture(960, 540)], PALETTE, FONT)
+    assert all(line.backing_rgb is None for line in calm)
