@@ -105,7 +105,7 @@ def _draw_managed(layout: Any, preferences: BeatboardPreferences) -> None:
 def draw_size_or_offline(layout: Any) -> None:
     """What the set-up needs: room, and Blender's leave to go online."""
     if bpy.app.online_access:
-        layout.label(text="Downloads about 500 MB", icon="INFO")
+        layout.label(text="Takes about 1 GB of disk", icon="INFO")
         return
     column = layout.column(align=True)
     column.label(text="To download it, switch on", icon="INTERNET_OFFLINE")
