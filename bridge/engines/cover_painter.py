@@ -178,7 +178,7 @@ def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
     size = np.array([width, width * aspect])
     middle = np.array([left + subject_w / 2, top + subject_h / 2])
     if subject_h > size[1]:  # of what is taller than the frame, the upper part: that's where faces are
-        middle[1] = top + 0.45 * size[1] + 0.12 * (subject_h - size[1])
+        middle[1] = top + 0.44 * size[1]
     if request.kind is ShotKind.HERO_HOLD:
         middle[1] = min(middle[1], top - 0.07 * size[1] + size[1] / 2)  # headroom
         return _inside(middle, size, study, aspect)  # its camera goes in: the room around may lie beyond the cover
@@ -186,7 +186,7 @@ def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
         aside = size * (rng.choice([-0.14, 0.0, 0.14]), rng.choice([-0.08, 0.0, 0.06]))
         room = np.maximum(0.0, (size - np.array([subject_w, subject_h])) / 2 - 0.06 * size)
         fits = subject_h <= size[1] and subject_w <= size[0]
-        focus, aside = middle, np.clip(aside, -room, room) if fits else aside
+        focus, aside = middle, np.clip(aside, -room, room) if fits else np.minimum(aside, (np.inf, 0.0))
     else:
         focus, aside = _target(request, study, width, rng), size * rng.uniform(-0.06, 0.06, 2)
     if request.matched:
