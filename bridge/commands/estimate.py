@@ -13,8 +13,7 @@ def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
     one = commands.add_parser("estimate", help="time, memory and cost of a generation before it starts")
     options.add_song_and_cover(one)
-    one.add_argument("--engine", default="animatic", help="what makes the clips, see `beatboard engines`")
-    one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
+    options.add_engine(one)
     options.add_edit(one)
     options.add_json(one)
     one.set_defaults(command=run)

@@ -14,8 +14,7 @@ def add(commands: options.Subparsers) -> None:
     one = commands.add_parser("make", help="the whole job: the finished, measured video")
     options.add_song_and_cover(one)
     one.add_argument("-o", "--output", type=Path, default=Path("out/video.mp4"), metavar="VIDEO.mp4")
-    one.add_argument("--engine", default="animatic", help="what makes the clips, see `beatboard engines`")
-    one.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
+    options.add_engine(one)
     options.add_edit(one)
     one.add_argument("--grade", type=options.strength, default=1.0, metavar="0-1", help="strength of the cover's grade")
     one.add_argument(

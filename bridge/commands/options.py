@@ -111,7 +111,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         cover=arguments.cover,
         output=output,
         storyboard=arguments.storyboard,
-        engine_settings=engine_settings(getattr(arguments, "set", [])),
+        engine_settings=engine_settings(getattr(arguments, "quality", "good"), getattr(arguments, "set", [])),
         length_s=arguments.length,
         formats=tuple(SIZES_PX) if arguments.format == "both" else (arguments.format,),
         fps=arguments.fps,
@@ -121,12 +121,26 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     )
 
 
-def engine_settings(pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The engine's options from NAME=VALUE pairs, sorted by name."""
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds the engine and its options."""
+    from blender_addon.quality import PRESETS
+
+    parser.add_argument("--engine", default="animatic", help="what makes the clips, see `beatboard engines`")
+    parser.add_argument(
+        "--quality", choices=list(PRESETS), default="good", help="how much time a generative engine may take"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
+
+
+def engine_settings(quality: str, pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The engine's options that a quality stands for and those of NAME=VALUE pairs, which win; sorted by name."""
+    from blender_addon.quality import PRESETS
+
     for pair in pairs:
         if "=" not in pair:
             raise BadInput(f"--set takes NAME=VALUE, not {pair!r}.")
-    return tuple(sorted((pair.split("=", 1)[0], pair.split("=", 1)[1]) for pair in pairs))
+    named = dict(pair.split("=", 1) for pair in pairs)
+    return tuple(sorted({**dict(PRESETS[quality]), **named}.items()))
 
 
 def read_plan(path: Path) -> EditPlan:

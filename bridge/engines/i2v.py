@@ -8,7 +8,7 @@ from typing import Any
 
 from blender_addon.protocol import ClipRequest, ShotKind
 from bridge import watermark
-from bridge.engines import devices, diffusion, footprints, models, pieces
+from bridge.engines import devices, diffusion, footprints, models, pieces, step_cache
 from bridge.engines.base import Footage, Frame, Still, Work
 from bridge.engines.devices import MemoryPolicy
 from bridge.engines.footprints import Footprint
@@ -45,6 +45,8 @@ class Family:
     """how many of the clip's first frames the pipeline leaves out, from its transformer's configuration"""
     extra: Callable[[int], dict[str, Any]] = lambda fps: {}  # noqa: ARG005
     """more options, from the frame rate"""
+    can_reuse: bool = True
+    """whether diffusers' first-block cache knows its transformer; the option `cache` does nothing if not"""
     is_bare: bool = False
     """its call takes neither size, guidance nor callback: the pipeline's own attributes stand for them"""
 
@@ -121,6 +123,7 @@ FAMILIES = (
         ends=_ltx2,
         takes_last=_always,
         extra=lambda fps: {"frame_rate": float(fps)},
+        can_reuse=False,
     ),
     Family(
         prefix="LTX",
@@ -166,6 +169,7 @@ FAMILIES = (
         ends=_first_only,
         takes_last=_never,
         is_bare=True,
+        can_reuse=False,
     ),
     Family(
         prefix="HunyuanVideo",
@@ -188,8 +192,8 @@ FAMILIES = (
 class ImageToVideoAnimator:
     """Image to video by a transformer; the final shot is generated into the cover where the model takes a last frame.
 
-    Options: model, end_model (for the shot that ends on the cover), steps, guidance, scale, memory (0-4), pieces (a
-    long shot is made in so many), watermark (keep, the default, inpaint or crop).
+    Options: model, end_model (for the shot that ends on the cover), steps, guidance, cache (see `step_cache`), scale,
+    memory (0-4), pieces (a long shot is made in so many), watermark (keep, the default, inpaint or crop).
     """
 
     name = "i2v"
@@ -292,17 +296,20 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
             "guidance_scale": guidance,
             "callback_on_step_end": told,
         }
-    output = pipeline(
-        **family.ends(first, last),
-        **family.extra(family.fps),
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        num_frames=frame_count(family, request) + family.dropped_frames(config),
-        num_inference_steps=steps,
-        generator=diffusion.generator(request.seed),
-        output_type="np",
-        **options,
-    )
+    threshold = diffusion.number_setting(request, "cache", 0.0, 0.0, 1.0) if family.can_reuse else 0.0
+    transformers = [part for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
+    with step_cache.reused(transformers, threshold):
+        output = pipeline(
+            **family.ends(first, last),
+            **family.extra(family.fps),
+            prompt=request.prompt,
+            negative_prompt=request.negative_prompt,
+            num_frames=frame_count(family, request) + family.dropped_frames(config),
+            num_inference_steps=steps,
+            generator=diffusion.generator(request.seed),
+            output_type="np",
+            **options,
+        )
     return diffusion.to_frames(output.frames[0], family.pipeline)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from blender_addon import codec
 from blender_addon.protocol import CoverLook
 from bridge.cli import main
+from bridge.commands import options
 
 
 @pytest.fixture
@@ -72,6 +73,14 @@ def test_a_plan_of_another_make_is_refused(cover, tmp_path, capsys):
     plan.write_text('{"shots": []}')
     arguments = ("check", str(cover), "--song", str(cover), "--cover", str(cover), "--plan", str(plan))
     assert "is not a plan that `beatboard plan --json` wrote: EditPlan: field" in refused(capsys, *arguments)
+
+
+def test_a_quality_stands_for_options_and_an_option_by_name_wins():
+    assert options.engine_settings("good", []) == ()
+    assert dict(options.engine_settings("draft", []))["steps"] == "12"
+    draft = dict(options.engine_settings("draft", ["steps=7", "lora=a.safetensors:0.5"]))
+    assert (draft["steps"], draft["lora"]) == ("7", "a.safetensors:0.5")
+    assert "guidance_interval" in draft
 
 
 def test_an_engine_option_without_a_value_is_refused(cover, capsys):

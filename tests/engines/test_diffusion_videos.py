@@ -62,6 +62,15 @@ def test_frame_counts_rates_and_sizes_are_the_families(family, still, desk):
     assert np.ptp(frames) > 0
 
 
+def test_steps_that_hardly_differ_are_reused_where_the_model_can(family, still, desk):
+    name, folder = family
+    request = request_for(model=folder, frame_count=5, scale=0.15, steps=4)
+    plain = film(request, still, desk)[1]
+    reused = film(request_for(model=folder, frame_count=5, scale=0.15, steps=4, cache=1.0), still, desk)[1]
+    assert np.array_equal(plain, reused) == (name in ("ltx2", "hunyuan15"))
+    assert np.array_equal(plain, film(request, still, desk)[1]), "afterwards all is as it was"
+
+
 def test_the_seed_decides_and_a_cancel_stops_within_a_step(family, still, tmp_path):
     _, folder = family
     request = request_for(model=folder, frame_count=5, **SMALL)

@@ -94,8 +94,8 @@ class Stopped:
 
 
 def test_the_network_itself_runs_until_its_twin_is_compiled(understudy, network, monkeypatch):
-    plain = run(network)
     Stopped(monkeypatch)
+    plain = run(network)
     assert torch.equal(run(network), plain)
     (rehearsal,) = understudy._rehearsals.values()
     rehearsal.folder.mkdir(parents=True, exist_ok=True)
