@@ -2,6 +2,10 @@
 """The final render against plain ffmpeg: the same clips, look, x264 settings and sound, in turn, in one run.
 
     python scripts/bench_render.py [--quick] [--size 1024x576] [--rounds 2] [--workers N]
+    python scripts/bench_render.py --holds          what a rest of 2 s costs, against 10 frames that move
+    python scripts/bench_render.py --memory 60      the peak of so many seconds at 60 frames per second
+    python scripts/bench_render.py --holds       a rest of 2 s against 10 frames of the same shot
+    python scripts/bench_render.py --memory      the peak of 60 s of 1080p at 60 fps
 
 The reference trims, scales, applies the grade by `lut3d`, encodes and muxes: the ffmpeg program where there is one,
 else PyAV with the same filters. Then Blender with the grade, Blender after one of eight shots changed, and the baked
@@ -29,6 +33,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from blender_addon.mp4 import frame_count
 from blender_addon.protocol import (
     CoverLook,
     EditPlan,
@@ -42,13 +47,16 @@ from blender_addon.protocol import (
 )
 from bridge.cover.cube import write_cube
 from bridge.render import render
+from bridge.render.blender import Farm
+from bridge.render.edit import build_edit
 from bridge.render.encode import X264, encode
 from bridge.render.join import AUDIO_BITS_PER_S, SAMPLE_RATE_HZ, join
-from bridge.render.segments import Segment
+from bridge.render.segments import Output, Segment, render_segments
 from bridge.song.audio import Audio, write_wav
 
 FPS = Fraction(24)
 SHOTS = 8
+HOLD_ROUNDS = 3
 CURVE = np.linspace(0, 1, 33)
 GRADE = Grade(
     matrix=(0.90, 0.08, 0.02, 0.03, 0.92, 0.05, 0.02, 0.06, 0.92),
@@ -81,6 +89,12 @@ def main() -> None:
     """Runs the rounds and prints the table and the figures."""
     options = parse()
     with tempfile.TemporaryDirectory() as folder:
+        if options.holds:
+            measure_holds(Path(folder), options)
+            return
+        if options.memory:
+            measure_memory(Path(folder), options)
+            return
         material = make_material(Path(folder), options)
         costs: dict[str, list[Cost]] = {}
         for number in range(options.rounds):
@@ -101,12 +115,49 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=90, help="per shot")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--holds", action="store_true", help="measure what a rest costs, and nothing else")
+    parser.add_argument("--memory", action="store_true", help="measure a minute at 60 fps, and nothing else")
     options = parser.parse_args()
     options.output = (1920, 1080)
     if options.quick:
         options.frames, options.rounds, options.output = 12, 1, (1280, 720)
     options.size = tuple(int(number) for number in options.size.split("x"))
     return options
+
+
+def measure_holds(folder: Path, options: argparse.Namespace) -> None:
+    """One shot that rests for 2 s and then moves for 10 frames: each part rendered alone, by a Blender that is warm."""
+    resting, moving = round(2 * FPS), 10
+    options.frames = resting + moving
+    material = make_material(folder, options, shots=1, resting=resting)
+    size = Output(material.plan.width_px, material.plan.height_px, FPS)
+    waits_s: dict[int, list[float]] = {resting: [], moving: []}
+    with Farm(None, folder) as farm:
+        build_edit(
+            farm, material.plan, *analysis_and_look(), material.clips, material.song, folder / "edit.blend", None
+        )
+        for _ in range(1 + HOLD_ROUNDS):
+            for length in waits_s:
+                for path in (folder / "segments").glob("*.mp4"):
+                    if frame_count(path) == length:
+                        path.unlink()
+                started = time.monotonic()
+                render_segments(farm, folder / "edit.blend", folder, size, workers=1, report=lambda *_: None)
+                waits_s[length].append(time.monotonic() - started)
+    for length, (_, *measured_s) in waits_s.items():  # the first began with nothing
+        print(f"{length:3} frames: {', '.join(f'{wait_s:.2f}' for wait_s in measured_s)} s")
+    ratio = statistics.median(waits_s[resting][1:]) / statistics.median(waits_s[moving][1:])
+    print(f"figure hold_vs_ten_frames {ratio:.2f} x")
+
+
+def measure_memory(folder: Path, options: argparse.Namespace) -> None:
+    """All processes together, while a video at 60 frames per second is made."""
+    fps = Fraction(60)
+    options.frames = round(options.memory * fps) // SHOTS
+    material = make_material(folder, options, fps=fps)
+    cost = measured(lambda: ours(material, folder / "video.mp4", folder / "work"))
+    print(f"{material.plan.frame_count} frames: {cost.wall_s:.0f} s wall, {cost.cpu_s:.0f} s CPU")
+    print(f"figure long_render_peak_memory {cost.peak_bytes / 1e9:.2f} GB")
 
 
 def one_round(material: Material, number: int) -> Iterator[tuple[str, Cost]]:
@@ -156,11 +207,15 @@ def cpu_seconds() -> float:
 
 def ours(material: Material, output: Path, work_dir: Path, *, bake: bool = False) -> None:
     """The product's own way, from clips to the finished file."""
+    arguments = (material.plan, *analysis_and_look(), material.clips, material.song, output)
+    render(*arguments, work_dir=work_dir, workers=material.workers, bake_grade=bake)
+
+
+def analysis_and_look() -> tuple[SongAnalysis, CoverLook]:
+    """Of no song and no cover, but with the grade."""
     energy = EnergyCurve(0.5, (0.5,))
     analysis = SongAnalysis("0" * 64, 60.0, 120.0, 4, (), (), energy, None, (), 1.0, "none-1")
-    look = CoverLook("0" * 64, (), (), GRADE)
-    arguments = (material.plan, analysis, look, material.clips, material.song, output)
-    render(*arguments, work_dir=work_dir, workers=material.workers, bake_grade=bake)
+    return analysis, CoverLook("0" * 64, (), (), GRADE)
 
 
 def reference(material: Material, output: Path) -> None:
@@ -242,23 +297,31 @@ def reference_by_pyav(material: Material, cube: Path, output: Path) -> None:
     join([Segment(0, plan.frame_count, picture)], plan, material.song, output)
 
 
-def make_material(folder: Path, options: argparse.Namespace) -> Material:
-    """Eight clips of moving texture, one more to change to, and a minute of noise."""
+def make_material(
+    folder: Path, options: argparse.Namespace, *, shots: int = SHOTS, resting: int = 0, fps: Fraction = FPS
+) -> Material:
+    """Clips of moving texture, one more to change to, and noise.
+
+    Args:
+        shots: how many clips.
+        resting: how many frames each clip rests before it moves.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     width, height = options.output
-    shots = tuple(
-        Shot(f"s{i:02}", i * options.frames, options.frames, 2, ShotKind.MOTION, Framing.WIDE, 0, "", "", i, 100)
-        for i in range(SHOTS)
+    listed = tuple(
+        Shot(f"s{i:02}", i * options.frames, options.frames, 2, ShotKind.MOTION, Framing.WIDE, resting, "", "", i, 100)
+        for i in range(shots)
     )
-    length_s = SHOTS * options.frames / float(FPS)
-    plan = EditPlan("0" * 64, "0" * 64, Excerpt(1.25, 1.25 + length_s, False), FPS, width, height, shots)
-    clips = {shot.id: make_clip(folder / f"{shot.id}.mp4", options, shot.seed) for shot in shots}
-    make_clip(folder / "other.mp4", options, SHOTS)
+    length_s = shots * options.frames / float(fps)
+    plan = EditPlan("0" * 64, "0" * 64, Excerpt(1.25, 1.25 + length_s, False), fps, width, height, listed)
+    clips = {shot.id: make_clip(folder / f"{shot.id}.mp4", options, shot.seed, resting, fps) for shot in listed}
+    make_clip(folder / "other.mp4", options, shots, resting, fps)
     noise = np.random.default_rng(0).normal(0, 0.1, (round((length_s + 3) * SAMPLE_RATE_HZ), 2)).astype(np.float32)
     write_wav(Audio(noise, SAMPLE_RATE_HZ), folder / "song.wav")
     return Material(folder, plan, clips, folder / "song.wav", options.workers)
 
 
-def make_clip(path: Path, options: argparse.Namespace, seed: int) -> Path:
+def make_clip(path: Path, options: argparse.Namespace, seed: int, resting: int, fps: Fraction) -> Path:
     """A slow pan over soft shapes with a little grain, at the quality of a generated clip."""
     import cv2
 
@@ -270,13 +333,13 @@ def make_clip(path: Path, options: argparse.Namespace, seed: int) -> Path:
     texture = np.clip(shapes, 0, 255).astype(np.uint8)
 
     def frames() -> Iterator[av.VideoFrame]:
-        for i in range(options.frames):
+        for i in (max(0, index - resting) for index in range(options.frames)):
             x, y = 2 * i % 240, i % 240
             view = np.ascontiguousarray(texture[y : y + height, x : x + width])
             frame = av.VideoFrame.from_ndarray(view, format="rgb24")
             yield frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
 
-    encode(frames(), path, FPS)
+    encode(frames(), path, fps)
     return path
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import av
 from av.codec.context import ThreadType
+from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 
 from bridge import files
 
 X264 = {"preset": "medium", "crf": "20", "bf": "0"}
 _BT709, _LIMITED = 1, 1
+STILL_FRAMES = 24
+"""a keyframe at least so often"""
 
 
 def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction) -> None:
@@ -28,6 +31,27 @@ def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction) -> None:
             out.mux(stream.encode(frame))
         if stream:
             out.mux(stream.encode(None))
+
+
+def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction) -> None:
+    """Writes one yuv420p frame `count` times: `STILL_FRAMES` of them are encoded, and their packets repeated.
+
+    That is exact: without B-frames each group of pictures begins with a keyframe and needs no other.
+    """
+    with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
+        stream = _stream(out, frame, fps)
+        encoded: list[Packet] = []
+        for index in range(min(count, STILL_FRAMES)):
+            frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE
+            encoded += stream.encode(frame)
+        encoded += stream.encode(None)
+        for index in range(count):
+            source = encoded[index % len(encoded)]
+            packet = Packet(bytes(source))
+            packet.stream, packet.time_base, packet.is_keyframe = stream, 1 / fps, source.is_keyframe
+            packet.pts = packet.dts = index
+            packet.duration = 1
+            out.mux(packet)
 
 
 def _stream(out: av.container.OutputContainer, frame: VideoFrame, fps: Fraction) -> av.VideoStream:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from bridge.errors import RenderFailed
-from bridge.render.encode import encode
+from bridge.render.encode import encode, encode_still
 
 REST_LEVELS = 0.5
 """out of 255, on average over the picture: what an encoder makes of a still, and nobody sees"""
@@ -50,7 +49,7 @@ def is_at_rest(path: Path, first: int, count: int) -> bool:
 def encode_rest(still: Path, path: Path, count: int, fps: Fraction) -> None:
     """Repeats the one frame of `still`, which Blender rendered without loss."""
     (frame,) = decoded(still, 0, 1)
-    encode(repeat(frame.reformat(format="yuv420p"), count), path, fps)
+    encode_still(frame.reformat(format="yuv420p"), path, count, fps)
 
 
 class Baked:

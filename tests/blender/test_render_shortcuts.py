@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import repeat
 
 import av
 import edit_world as world
@@ -13,7 +14,8 @@ from bridge.cover.grading import transform
 from bridge.errors import RenderFailed
 from bridge.render import render
 from bridge.render.blender import Farm
-from bridge.render.footage import Baked, is_at_rest
+from bridge.render.encode import encode, encode_still
+from bridge.render.footage import Baked, decoded, is_at_rest
 
 REST = 14
 
@@ -168,3 +170,18 @@ def test_clips_with_handles_render_to_the_same_pictures(tmp_path, song, resting_
     assert found.shape == plain.shape
     assert np.abs(found - plain).mean(axis=(1, 2)).max() < 1.2, "the clips are coded anew, no frame is off"
     assert np.abs(found[1:] - plain[:-1]).mean(axis=(1, 2))[REST:].min() > 1.6, "which would show"
+
+
+@pytest.mark.parametrize("count", [5, 24, 61])
+def test_a_still_is_repeated_without_being_encoded_again(tmp_path, clips, count):
+    picture = next(decoded(clips["s01"], 20, 1)).reformat(format="yuv420p")
+    encode_still(picture, tmp_path / "still.mp4", count, Fraction(24))
+    with av.open(str(tmp_path / "still.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert [frame.pts * frame.time_base * 24 for frame in frames] == list(range(count))
+    assert frames[0].key_frame
+    wanted = picture.to_ndarray().astype(int)
+    assert max(np.abs(frame.to_ndarray().astype(int) - wanted).mean() for frame in frames) < 2
+    encode(repeat(picture, min(count, 24)), tmp_path / "plain.mp4", Fraction(24))
+    plain = [frame.to_ndarray() for frame in decoded(tmp_path / "plain.mp4", 0, 24)]
+    assert all(np.array_equal(frame.to_ndarray(), plain[index % 24]) for index, frame in enumerate(frames))
