@@ -2,12 +2,12 @@
 """The best sequence of whole bars through a song: a bar-pointer model decoded by Viterbi.
 
 After Krebs, Böck and Widmer, "An efficient state-space model for joint tempo and meter tracking" (ISMIR 2015), with
-whole bars in place of frames: a state is (start of the bar, beat period, meter), its score is how well the bar's half
-beats match the meter's template, and only the bar line may change tempo and meter. Beats and downbeats are thus found
-together.
+whole bars in place of frames: a state is (start of the bar, beat period, meter), its score is how well the parts of
+its beats match the meter's template, and only the bar line may change tempo and meter. Beats and downbeats are thus
+found together.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numba
 import numpy as np
@@ -28,8 +28,12 @@ _BEAM = 20.0
 Array = npt.NDArray[np.float64]
 
 
-PLACES = ("downbeat", "middle", "other", "between")
-"""where a cue can fall: on beat 1, on beat 3 of 4, on any other beat, between two beats"""
+PLACES = ("downbeat", "middle", "other", "between", "quarter")
+"""where a cue can fall: on beat 1, on beat 3 of 4, on any other beat, half-way (or at the thirds) between two beats, at
+the first and third quarter"""
+
+_INNER = {3: (3, 3), 4: (4, 3, 4)}
+"""the places inside a beat, by its parts"""
 
 
 @dataclass(frozen=True)
@@ -38,50 +42,46 @@ class Meter:
 
     beats: int
     parts: int
-    """of a beat: 2 is simple (4/4), 3 compound or swung (6/8, shuffle)"""
+    """of a beat: 4 is simple (4/4), 3 compound or swung (6/8, shuffle)"""
 
     @property
     def places(self) -> tuple[int, ...]:
         """For each part of the bar, its index in `PLACES`."""
         on_beat = {4: (0, 2, 1, 2), 3: (0, 2, 2), 2: (0, 2)}[self.beats]
-        return tuple(place for beat in on_beat for place in (beat, *(3,) * (self.parts - 1)))
+        return tuple(place for beat in on_beat for place in (beat, *_INNER[self.parts]))
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """For each part of the bar, its share of its place's weight: places met twice in a beat share it."""
+        inner = _INNER[self.parts]
+        return (1.0, *(1 / inner.count(place) for place in inner)) * self.beats
 
 
-METERS = (Meter(4, 2), Meter(3, 2), Meter(2, 2), Meter(4, 3), Meter(2, 3))
+METERS = (Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(4, 3), Meter(2, 3))
 
 
 @dataclass(frozen=True)
 class BarModel:
-    """The few weights of the model; the defaults were found on songs with known truth (docs/accuracy.md)."""
+    """The few weights of the model; how those in `bridge.song.bar_models` were found is told in docs/accuracy.md."""
 
-    cues: dict[str, tuple[float, float, float, float]] = field(
-        default_factory=lambda: {
-            "onset": (2.42, 2.42, 2.45, 0.0),
-            "kick": (1.13, 0.84, -0.74, -0.47),
-            "snare": (-0.6, -0.68, 0.94, -0.2),
-            "air": (-0.27, -0.01, 0.12, 0.92),
-            "chord": (2.04, -0.18, -0.64, -0.84),
-            "bass": (1.72, -0.28, -0.1, -0.75),
-            "novelty": (1.05, 0.01, -0.54, -0.87),
-        }
-    )
-    """what a cue of strength 1 is worth, by its place"""
-    beat: float = -2.18
+    cues: dict[str, tuple[float, ...]]
+    """what a cue of strength 1 is worth, by its place in `PLACES`"""
+    beat: float
     """score of a beat on which nothing falls"""
-    bar: tuple[float, ...] = (-0.31, -1.43, -6.68, -1.89, -2.86)
+    bar: tuple[float, ...]
     """score of a bar, by its meter in `METERS`"""
-    tempo: float = 1.06
+    tempo: float
     """score per second of a beat period that fits the onsets' periodicity"""
-    bar_length: float = 0.47
+    bar_length: float
     """the same for the bar's length"""
-    tempo_prior: float = -2.22
+    tempo_prior: float
     """score per second and squared octave from the usual tempo"""
-    usual_bpm: float = 123.0
-    tempo_change: float = 98.0
+    usual_bpm: float
+    tempo_change: float
     """cost per unit of log period, from bar to bar"""
-    tempo_jump: float = 13.8
+    tempo_jump: float
     """cost of any other change of tempo"""
-    meter_change: float = 9.3
+    meter_change: float
     skip: float = 6.0
     """cost per second of music before the first bar"""
 
@@ -106,8 +106,9 @@ def best_path(evidence: Evidence, model: BarModel) -> list[Bar]:
     beats = np.array([meter.beats for meter in METERS])
     beat_fit, scores = _tempo_scores(evidence, periods, model)
     rows = _decode(
-        np.ascontiguousarray(evidence.cues, dtype=np.float32),
-        _templates(model).astype(np.float32),
+        np.ascontiguousarray(_worth(evidence, model), dtype=np.float32),
+        _by_part([meter.places for meter in METERS]).astype(np.int64),
+        _by_part([meter.shares for meter in METERS]).astype(np.float32),
         np.array([meter.parts for meter in METERS]),
         beats,
         periods,
@@ -125,53 +126,61 @@ def best_path(evidence: Evidence, model: BarModel) -> list[Bar]:
     return [Bar(int(start), int(end), METERS[meter]) for start, end, meter in rows]
 
 
-def _templates(model: BarModel) -> Array:
-    """What each cue is worth at each part of each meter's bar, shape (meters, 12, cues)."""
-    by_place = np.array([model.cues[name] for name in CUES]).T
-    weights = np.zeros((len(METERS), max(len(meter.places) for meter in METERS), len(CUES)))
-    for row, meter in zip(weights, METERS, strict=True):
-        row[: len(meter.places)] = by_place[list(meter.places)]
-        row[[i for i, place in enumerate(meter.places) if PLACES[place] == "between"]] /= meter.parts - 1
-    return weights
+def _worth(evidence: Evidence, model: BarModel) -> Array:
+    """What each moment's cues are worth at each place, shape (places, moments)."""
+    return np.array([model.cues[name] for name in CUES]).T @ evidence.cues.T
+
+
+def _by_part(rows: list[tuple[float, ...]]) -> Array:
+    """A row per meter, filled up with zeros to the longest."""
+    longest = max(len(row) for row in rows)
+    return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
 
 
 def _tempo_scores(evidence: Evidence, periods: Array, model: BarModel) -> tuple[Array, Array]:
     """The fit of each beat period, (seconds, periods); the score per frame of a bar, (seconds, meters, periods).
 
-    The usual tempo is one of simple meters: compound ones are compared by their parts.
+    The usual tempo is one of simple meters: compound ones are compared by their parts, three where simple beats
+    have two halves.
     """
     periods_s = periods / CUE_RATE_HZ
     beat_fit = np.stack([np.interp(periods_s, evidence.beat_lags_s, row) for row in evidence.beat_fit])
     beats, parts = (np.array([getattr(meter, name) for meter in METERS])[:, None] for name in ("beats", "parts"))
-    octaves = np.log2(60 / periods_s * parts / 2 / model.usual_bpm)
+    octaves = np.log2(60 / periods_s * np.where(parts == 3, 1.5, 1.0) / model.usual_bpm)
     bar_fit = np.stack([np.interp(beats * periods_s, evidence.bar_lags_s, row) for row in evidence.bar_fit])
     scores = model.tempo * np.log(beat_fit + 0.05)[:, None] + model.bar_length * np.log(bar_fit + 0.05)
     return beat_fit, (scores + model.tempo_prior * octaves**2) / CUE_RATE_HZ
 
 
 @numba.njit(cache=True, fastmath=True)
-def _bar_score(cues, weights, start, step, count):
+def _bar_score(worth, places, shares, start, step, count):
     score = np.float32(0.0)
     for part in range(count):
-        at = min(int(start + part * step + 0.5), len(cues) - 1)
-        for cue in range(cues.shape[1]):
-            score += weights[part, cue] * cues[at, cue]
+        at = min(int(start + part * step + 0.5), worth.shape[1] - 1)
+        score += shares[part] * worth[places[part], at]
     return score
 
 
 @numba.njit(cache=True, fastmath=True)
 def _best_arcs(ends, jump, arcs, best, best_k):
-    """For each meter and period, the best score and period of a bar that may come before, by its change of tempo."""
+    """For each meter and period, the best score and period of a bar that may come before, by its change of tempo.
+
+    Bars that are hopelessly behind lead nowhere: what they led to would be pruned.
+    """
     m_count, k_count = ends.shape
     reach = len(arcs) // 2
+    least = ends.max() - _BEAM
     for m in range(m_count):
         top_k = ends[m].argmax()
         for k in range(k_count):
             best[m, k], best_k[m, k] = ends[m, top_k] + jump[k], top_k
-            for arc in range(max(0, reach - k), min(2 * reach + 1, k_count - k + reach)):
-                value = ends[m, k + arc - reach] + arcs[arc]
+        for source in range(k_count):
+            if ends[m, source] < least:
+                continue
+            for k in range(max(0, source - reach), min(k_count, source + reach + 1)):
+                value = ends[m, source] + arcs[source - k + reach]
                 if value > best[m, k]:
-                    best[m, k], best_k[m, k] = value, k + arc - reach
+                    best[m, k], best_k[m, k] = value, source
 
 
 @numba.njit(cache=True)
@@ -185,9 +194,9 @@ def _prune(starts):
 
 
 @numba.njit(cache=True, fastmath=True)
-def _decode(cues, weights, parts, beats, periods, constant, tempo, jump, arcs, switch, skip, first, last):
+def _decode(worth, places, shares, parts, beats, periods, constant, tempo, jump, arcs, switch, skip, first, last):
     """Viterbi over bars; `starts` and `ends` are rings over time, as long as the longest bar."""
-    n, k_count, m_count = len(cues), len(periods), len(beats)
+    n, k_count, m_count = worth.shape[1], len(periods), len(beats)
     ring = int(beats.max() * periods[-1]) + 2
     starts = np.full((ring, m_count, k_count), np.float32(_IMPOSSIBLE))  # best path that goes on with this bar here
     origin = np.full((n, m_count, k_count), np.int16(-1))  # the bar before it, as m * k_count + k
@@ -204,7 +213,8 @@ def _decode(cues, weights, parts, beats, periods, constant, tempo, jump, arcs, s
                     continue
                 second = min(s // CUE_RATE_HZ, len(tempo) - 1)
                 ends[m, k] = starts[s % ring, m, k] + constant[m] + tempo[second, m, k] * length
-                ends[m, k] += _bar_score(cues, weights[m], s, periods[k] / parts[m], parts[m] * beats[m])
+                step, count = periods[k] / parts[m], parts[m] * beats[m]
+                ends[m, k] += _bar_score(worth, places[m], shares[m], s, step, count)
         if t >= last - 4 * periods[-1]:
             value = ends.max() - 0.5 * skip * abs(last - t)
             if value > final:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure a grid is: how far the model prefers it to the same beats with "the one" elsewhere."""
+"""How sure a grid is: whether the other models read the same, and how far "the one" elsewhere would be worse."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,14 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from bridge.song.bar_path import PLACES, BarModel
+from bridge.song.committee import Reading, support
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
 
 _AROUND_BARS = 8
 
-_MOST, _BASE, _PER_MARGIN = 0.95, -0.4, 0.8
-"""chance of a right downbeat: `_MOST` times the logistic function of the margin per bar, fitted to the corpus
-(docs/accuracy.md); the rest is for songs in which all readings of the beats are wrong"""
+_BASE, _LOCAL_SUPPORT, _SONG_SUPPORT, _MARGIN, _CONTRAST = -4.89, 1.57, 2.37, 0.25, 4.15
+"""chance of a right downbeat: the logistic function of these times what `_signs` gives, fitted to songs that the models
+had not seen (docs/accuracy.md)"""
 
 Values = npt.NDArray[np.float64]
 
@@ -31,31 +32,57 @@ class Rating:
     """the second-best phase: how many beats later "the one" would be"""
 
 
-def rate(times_s: Values, positions: npt.NDArray[np.int64], evidence: Evidence, model: BarModel) -> Rating:
-    """Compares the grid with itself shifted by whole beats.
+def rate(reading: Reading, others: list[Reading], evidence: Evidence, model: BarModel) -> Rating:
+    """Weighs what speaks for a reading.
 
     Args:
-        times_s: of the beats, as decoded, shape (n,).
-        positions: in the bar, 1 is the downbeat, shape (n,).
+        reading: the one elected.
+        others: those of the other models.
         evidence: of the song.
-        model: that decoded it.
+        model: that decoded the reading.
     """
-    meter = int(positions.max(initial=0))
-    if len(times_s) < 2 * meter or meter < 2:
-        return Rating(np.full(len(times_s), 0.3), 0.3 if len(times_s) else 0.0, 0)
-    worth = _worth(times_s, evidence, model)
-    readings = np.stack([_read(worth, np.roll(positions, shift)) for shift in range(meter)])
-    margins = readings[0] - readings[1:]
+    meter = int(reading.positions.max(initial=0))
+    if len(reading.times_s) < 2 * meter or meter < 2:
+        return Rating(np.full(len(reading.times_s), 0.1), 0.1 if len(reading.times_s) else 0.0, 0)
+    margins = phase_margins(reading, evidence, model)
+    chances = _chance(signs(reading, others, margins, evidence))
     second = 1 + int(margins.sum(axis=1).argmin())
-    local = meter * scipy.ndimage.uniform_filter1d(margins, _AROUND_BARS * meter, axis=1, mode="nearest").min(axis=0)
-    song = float(local.mean())
-    return Rating(_chance((local + song) / 2), float(_chance(np.array(song))), second)
+    return Rating(chances, float(chances[reading.positions == 1].mean()), second)
 
 
-def _worth(times_s: Values, evidence: Evidence, model: BarModel) -> Values:
-    """What the cues on each beat are worth at each place, shape (n, places)."""
-    at = np.clip(np.round(times_s * CUE_RATE_HZ).astype(int), 0, len(evidence.cues) - 1)
-    return evidence.cues[at] @ np.array([model.cues[name] for name in CUES])
+def signs(reading: Reading, others: list[Reading], margins: Values, evidence: Evidence) -> Values:
+    """What confidence is judged by, for each beat, shape (beats, 4).
+
+    The share of the other models that agree around the beat and in the whole song; how far the model prefers "the one"
+    here to the next best phase, per bar; how much more of the onsets is on the beats than elsewhere.
+    """
+    meter = int(reading.positions.max())
+    around = _AROUND_BARS * meter
+    shares = support(reading, others)
+    local = meter * scipy.ndimage.uniform_filter1d(margins, around, axis=1, mode="nearest").min(axis=0)
+    onsets = evidence.cues[:, CUES.index("onset")]
+    contrast = float(onsets[_moments(reading.times_s, evidence)].mean() - onsets.mean())
+    return np.stack(
+        [
+            scipy.ndimage.uniform_filter1d(shares, around, mode="nearest"),
+            np.full(len(shares), shares.mean()),
+            (local + local.mean()) / 2,
+            np.full(len(shares), contrast),
+        ],
+        axis=1,
+    )
+
+
+def phase_margins(reading: Reading, evidence: Evidence, model: BarModel) -> Values:
+    """How much better each beat scores than with "the one" 1, 2, ... beats later, shape (meter - 1, beats)."""
+    worth = evidence.cues[_moments(reading.times_s, evidence)] @ np.array([model.cues[name] for name in CUES])
+    shifts = range(int(reading.positions.max()))
+    scores = np.stack([_read(worth, np.roll(reading.positions, shift)) for shift in shifts])
+    return scores[0] - scores[1:]
+
+
+def _moments(times_s: Values, evidence: Evidence) -> npt.NDArray[np.int64]:
+    return np.clip(np.round(times_s * CUE_RATE_HZ).astype(int), 0, len(evidence.cues) - 1)
 
 
 def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:
@@ -65,5 +92,6 @@ def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:
     return worth[np.arange(len(worth)), place]
 
 
-def _chance(margin: Values) -> Values:
-    return _MOST / (1 + np.exp(-(_BASE + _PER_MARGIN * margin)))
+def _chance(signs_of_beats: Values) -> Values:
+    weights = np.array([_LOCAL_SUPPORT, _SONG_SUPPORT, _MARGIN, _CONTRAST])
+    return 1 / (1 + np.exp(-(_BASE + signs_of_beats @ weights)))

@@ -1,33 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The default tracker: whole bars decoded from onsets, harmony and drums, without learned weights."""
+"""The default tracker: whole bars decoded from onsets, harmony and drums by a few models that vote."""
 
 import numpy as np
 
 from bridge.song.audio import Audio
+from bridge.song.bar_models import MODELS
 from bridge.song.bar_path import Bar, BarModel, best_path
+from bridge.song.committee import Reading, elect
 from bridge.song.confidence import rate
 from bridge.song.evidence import CUE_RATE_HZ, Evidence, gather
 from bridge.song.hearing import Hearing
-from bridge.song.onset_times import Times, refine
+from bridge.song.onset_times import refine
 from bridge.song.trackers import Grid
 
 
 class BarsTracker:
-    """See `bridge.song.bar_path` for the model."""
+    """See `bridge.song.bar_path` for the model and `bridge.song.committee` for the vote."""
 
     name = "bars"
-    version = "2"
+    version = "3"
 
-    def __init__(self, model: BarModel | None = None) -> None:
-        self._model = model or BarModel()
+    def __init__(self, models: tuple[BarModel, ...] = MODELS) -> None:
+        self._models = models
 
     def track(self, audio: Audio, hearing: Hearing) -> Grid:  # noqa: ARG002 - the hearing says it all
         evidence = gather(hearing)
-        bars = best_path(evidence, self._model)
-        times_s, positions = _beats(bars, evidence)
-        rating = rate(times_s, positions, evidence, self._model)
-        times_s = refine(times_s, hearing)
-        return Grid(times_s, positions, rating.confidences, rating.confidence, rating.second_shift_beats)
+        readings = [_beats(best_path(evidence, model), evidence) for model in self._models]
+        elected = elect(readings)
+        reading, others = readings[elected], readings[:elected] + readings[elected + 1 :]
+        rating = rate(reading, others, evidence, self._models[elected])
+        times_s = refine(reading.times_s, hearing)
+        return Grid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
 
 
 def create() -> BarsTracker:
@@ -35,10 +38,10 @@ def create() -> BarsTracker:
     return BarsTracker()
 
 
-def _beats(bars: list[Bar], evidence: Evidence) -> tuple[Times, np.ndarray]:
+def _beats(bars: list[Bar], evidence: Evidence) -> Reading:
     """The bars' beats, with the pick-up before the first bar and the cut bar after the last."""
     if not bars:
-        return np.zeros(0), np.zeros(0, int)
+        return Reading(np.zeros(0), np.zeros(0, int))
     first, last = bars[0], bars[-1]
     times: list[float] = []
     positions: list[int] = []
@@ -55,4 +58,4 @@ def _beats(bars: list[Bar], evidence: Evidence) -> tuple[Times, np.ndarray]:
     for forth in range(max(0, rest)):
         times.append(last.end + forth * beat)
         positions.append(forth % last.beats + 1)
-    return np.array(times) / CUE_RATE_HZ, np.array(positions)
+    return Reading(np.array(times) / CUE_RATE_HZ, np.array(positions))
