@@ -142,12 +142,16 @@ def measure_holds(folder: Path, options: argparse.Namespace) -> None:
                     if frame_count(path) == length:
                         path.unlink()
                 started = time.monotonic()
-                render_segments(farm, folder / "edit.blend", folder, size, workers=1, report=lambda *_: None)
+                render_segments(farm, folder / "edit.blend", folder, size, workers=1, report=unheard)
                 waits_s[length].append(time.monotonic() - started)
     for length, (_, *measured_s) in waits_s.items():  # the first began with nothing
         print(f"{length:3} frames: {', '.join(f'{wait_s:.2f}' for wait_s in measured_s)} s")
     ratio = statistics.median(waits_s[resting][1:]) / statistics.median(waits_s[moving][1:])
     print(f"figure hold_vs_ten_frames {ratio:.2f} x")
+
+
+def unheard(progress: float, stage: str) -> None:
+    """Nobody is listening."""
 
 
 def measure_memory(folder: Path, options: argparse.Namespace) -> None:
