@@ -38,6 +38,16 @@ _LINKS = sorted(
         (DECODE, "Output"),
     ]
 )
+_UPDATED_LINKS = sorted(
+    [
+        *[link for link in _LINKS if link != (MIX, DECODE)],
+        (ENCODE, "Separate Color"),
+        ("Separate Color", "Set Alpha"),
+        (MIX, "Set Alpha"),
+        ("Set Alpha", DECODE),
+    ]
+)
+"""what 5.2 makes of a group that an older version saved: the mix keeps the first picture's alpha, by two more nodes"""
 
 
 def apply(scene: Any, grade: Grade) -> None:
@@ -115,7 +125,7 @@ def is_whole(group: Any) -> bool:
         if name in group.nodes
     ]
     muted = any(node.mute for node in group.nodes)
-    return links == _LINKS and spaces == [(LINEAR, "sRGB"), ("sRGB", LINEAR)] and not muted
+    return links in (_LINKS, _UPDATED_LINKS) and spaces == [(LINEAR, "sRGB"), ("sRGB", LINEAR)] and not muted
 
 
 def shows(group: Any, grade: Grade) -> bool:

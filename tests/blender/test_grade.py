@@ -145,10 +145,23 @@ def bend_all(group):
     group.nodes[grade.CURVES].mapping.update()
 
 
+def update(group):
+    """As 5.2 does when it opens an older version's file."""
+    nodes, links = group.nodes, group.links
+    alpha, keep = nodes.new("CompositorNodeSeparateColor"), nodes.new("CompositorNodeSetAlpha")
+    links.new(nodes[grade.ENCODE].outputs[0], alpha.inputs[0])
+    links.new(nodes[grade.DECODE].inputs[0].links[0].from_socket, keep.inputs["Image"])
+    links.new(alpha.outputs["Alpha"], keep.inputs["Alpha"])
+    links.new(keep.outputs[0], nodes[grade.DECODE].inputs[0])
+    assert grade.is_whole(group)
+
+
 @pytest.mark.parametrize(
     ("wanted", "change"),
     [
         (world.GRADE, None),
+        (world.GRADE, update),
+        (replace(world.GRADE, strength=0.5), update),
         (replace(world.GRADE, strength=0.5), None),
         (replace(world.GRADE, matrix=Grade().matrix), None),
         (world.GRADE, bend_all),
