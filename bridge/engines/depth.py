@@ -28,6 +28,8 @@ _EDGE_RATIO = 2.2
 """a cut-out whose outline lies on edges at least this much stronger than average is believed"""
 _LEAST_EDGE_RATIO = 1.3
 """for all but a quarter of it: through fog a cut-out's edge would be seen"""
+_LONGEST_OUTLINE = 22.0
+"""for the root of its area (a disc has 3.5, a figure about 10): what is in many pieces is a pattern, no subject"""
 _STRONG = 4.0
 _CUT_SHARE = 0.02
 """unless more than this part of its outline cuts through edges that are this much stronger than average"""
@@ -98,7 +100,7 @@ def _is_believable(small: Frame, mask: Map) -> bool:
     if not _SUBJECT_SHARE[0] <= float(mask.mean()) <= _SUBJECT_SHARE[1]:
         return False
     edges, normals, (y, x) = _gradients(small), *_outline(mask)
-    if not len(x):
+    if not len(x) or len(x) > _LONGEST_OUTLINE * np.sqrt((mask > 0.5).sum()):
         return False
     normal_x, normal_y = normals
     across = np.abs(edges[0] * normal_x[..., None] + edges[1] * normal_y[..., None]).max(axis=2)
