@@ -46,7 +46,7 @@ class Family:
     extra: Callable[[int], dict[str, Any]] = lambda fps: {}  # noqa: ARG005
     """more options, from the frame rate"""
     can_reuse: bool = True
-    """whether diffusers' first-block cache knows its transformer; the option `cache` does nothing if not"""
+    """whether diffusers' first-block cache works with its pipeline; the option `cache` does nothing if not"""
     is_bare: bool = False
     """its call takes neither size, guidance nor callback: the pipeline's own attributes stand for them"""
 
@@ -185,6 +185,7 @@ FAMILIES = (
         ends=_first_only,
         takes_last=_never,
         dropped_frames=_hunyuan_drops,
+        can_reuse=False,
     ),
 )
 
