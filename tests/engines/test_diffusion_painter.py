@@ -186,3 +186,11 @@ def test_weights_in_eight_bits_paint_nearly_the_same(sdxl, desk):
     recipe = Recipe.of(request_for("sdxl-svd", painter_model=sdxl, memory=3, **SMALL))
     weights = painter.load(recipe, 0).pipeline.unet.state_dict()
     assert {weights[name].dtype for name in weights if "to_q.weight" in name} == {torch.float8_e4m3fn}
+
+
+def test_what_is_settled_is_compared_with_but_stays():
+    pictures = [flat(200, 20, 20), flat(210, 20, 30), flat(205, 25, 20), flat(20, 20, 220)]
+    kept = similarity.reroll_outliers(pictures, None, colour, lambda i, n: flat(200, 22, 22), budget=5, settled=[3])
+    assert kept.attempts == 0
+    assert np.array_equal(kept.pictures[3], pictures[3])
+    assert len(kept.scores) == 4
