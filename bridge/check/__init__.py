@@ -63,15 +63,18 @@ def write_page(report: CheckReport, path: Path) -> None:
     page.write_page(report, Path(path))
 
 
-def takes_page(shots: "Sequence[ShotTakes]", song: Path, path: Path) -> None:
+def takes_page(shots: "Sequence[ShotTakes]", song: Path, path: Path, name: str = "") -> None:
     """Writes a page with the takes of each shot side by side, playing in sync with the song.
+
+    Args:
+        name: the page's heading; the song's by default.
 
     Raises:
         BadInput: the page cannot be written.
     """
     from bridge.check import takes
 
-    takes.takes_page(shots, Path(song), Path(path))
+    takes.takes_page(shots, Path(song), Path(path), name)
 
 
 def _say_nothing(progress: float, stage: str) -> None:

@@ -78,7 +78,7 @@ def _handle_frames(clip: Path) -> int:
         raise BadInput(f"{clip} can't be read as a clip: {error}. Delete it, or make it again.") from None
 
 
-def takes_page(shots: Sequence[ShotTakes], song: Path, path: Path) -> None:
+def takes_page(shots: Sequence[ShotTakes], song: Path, path: Path, name: str = "") -> None:
     """Writes the page. Clips and song are linked by their places relative to it.
 
     Raises:
@@ -88,7 +88,7 @@ def takes_page(shots: Sequence[ShotTakes], song: Path, path: Path) -> None:
         shots=shots,
         count=sum(len(shot.takes) for shot in shots),
         song=relative_link(song, path),
-        name=song.name,
+        name=name or song.name,
         link=lambda video: relative_link(video, path),
     )  # fmt: skip
     files.write_text(path, page)

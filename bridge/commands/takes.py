@@ -28,6 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadInput(f"There is no {folder / 'plan.json'}: name a video that `beatboard make` made, or its folder.")
     page = arguments.output or folder.with_suffix(".takes.html")
     shots = of_project(folder, options.read_plan(folder / "plan.json"))
-    check.takes_page(shots, folder / "song.wav", page)
+    check.takes_page(shots, folder / "song.wav", page, folder.stem)
     print(f"{sum(len(shot.takes) for shot in shots)} takes of {len(shots)} shots: {page}")
     return 0

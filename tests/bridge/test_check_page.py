@@ -143,6 +143,7 @@ def test_the_takes_of_a_project(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["takes", str(tmp_path / "video.mp4")]) == 0
     assert f"3 takes of {len(ids)} shots" in capsys.readouterr().out
     page = Page(tmp_path / "video.takes.html")
+    assert "Takes for video" in page.text
     rows = [one for one in page.all("section") if "data-start" in one]
     starts = [edit.excerpt.start_s + float(shot.start_frame / edit.fps) for shot in edit.shots]
     assert [float(row["data-start"] or 0) for row in rows] == pytest.approx(starts)
