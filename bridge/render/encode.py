@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,13 +20,13 @@ STILL_FRAMES = 24
 """a keyframe at least so often"""
 
 
-def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction) -> None:
+def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction, settings: Mapping[str, str] = X264) -> None:
     """Writes yuv420p frames as H.264; the file appears whole or not at all."""
     with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
         stream = None
         for index, frame in enumerate(frames):
             if stream is None:
-                stream = _stream(out, frame, fps)
+                stream = _stream(out, frame, fps, settings)
             frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE
             out.mux(stream.encode(frame))
         if stream:
@@ -39,7 +39,7 @@ def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction) -> No
     That is exact: without B-frames each group of pictures begins with a keyframe and needs no other.
     """
     with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
-        stream = _stream(out, frame, fps)
+        stream = _stream(out, frame, fps, X264)
         encoded: list[Packet] = []
         for index in range(min(count, STILL_FRAMES)):
             frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE
@@ -54,8 +54,10 @@ def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction) -> No
             out.mux(packet)
 
 
-def _stream(out: av.container.OutputContainer, frame: VideoFrame, fps: Fraction) -> av.VideoStream:
-    stream = out.add_stream("libx264", rate=fps, options={**X264, "g": str(round(fps))})
+def _stream(
+    out: av.container.OutputContainer, frame: VideoFrame, fps: Fraction, settings: Mapping[str, str]
+) -> av.VideoStream:
+    stream = out.add_stream("libx264", rate=fps, options={"g": str(round(fps)), **settings})
     context = stream.codec_context
     context.width, context.height, context.pix_fmt = frame.width, frame.height, "yuv420p"
     context.color_primaries = context.color_trc = context.colorspace = _BT709
