@@ -257,8 +257,10 @@ def style_words(options: MakeOptions, storyboard: Storyboard) -> str:
 
 
 def refuse_baked_style(options: MakeOptions, storyboard: Storyboard) -> None:
-    """Raises:
-    BadInput: a grade as a table was asked for together with textures, which no table can hold.
+    """Refuses a grade as a table together with textures, which no table can hold.
+
+    Raises:
+        BadInput: both were asked for.
     """
     words = style_words(options, storyboard)
     if options.bake_grade and words not in ("", "none"):

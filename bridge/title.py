@@ -165,8 +165,10 @@ def font_for(text: str, palette: Sequence[PaletteColor]) -> Path:
 
 
 def check_font(path: Path, text: str) -> None:
-    """Raises:
-    BadInput: it isn't a font that Blender reads, or it lacks some of the text's letters.
+    """Refuses a font that can't be read, or that lacks some of the text's letters.
+
+    Raises:
+        BadInput: which of the two.
     """
     _face(path, 20)
     if not _has_letters(path, text):

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from blender_addon.protocol import NEUTRAL_GRADE, CoverLook
 from bridge import make
 from bridge.cli import main
 from bridge.errors import BadInput
 from bridge.make import MakeOptions, Project
+from bridge.plan.storyboard import Storyboard
 
 
 @pytest.fixture
@@ -88,3 +90,28 @@ def test_a_missing_input_is_one_sentence_and_exit_code_2(options, what, tmp_path
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith("beatboard: ")
     assert not options.output.exists()
+
+
+def test_textures_and_a_baked_grade_exclude_each_other(options):
+    baked = changed(options, bake_grade=True)
+    make.refuse_baked_style(baked, Storyboard())
+    make.refuse_baked_style(changed(baked, style="none"), Storyboard(look="grain"))
+    for wrong, board in ((changed(baked, style="auto"), Storyboard()), (baked, Storyboard(look="grain"))):
+        with pytest.raises(BadInput, match="leave out --bake-grade"):
+            make.refuse_baked_style(wrong, board)
+
+
+def test_the_command_lines_words_come_before_the_storyboards(options):
+    board = Storyboard(title="Board", artist="Someone", look="grain")
+    assert make.wording(options, board) == ("Board", "Someone")
+    assert make.wording(changed(options, title="Mine", artist=""), board) == ("Mine", "")
+    assert make.style_words(changed(options, style="none"), board) == "none"
+
+
+def test_a_font_that_lacks_letters_is_refused_before_anything_is_made(options, tmp_path):
+    (tmp_path / "font.ttf").write_bytes(b"no font")
+    look = CoverLook("c", (), (), NEUTRAL_GRADE)
+    assert make.title_font(options, Storyboard(), look) is None
+    assert make.title_font(changed(options, title="A"), Storyboard(), look) is not None
+    with pytest.raises(BadInput, match="can't be read as a font"):
+        make.title_font(changed(options, font=tmp_path / "font.ttf"), Storyboard(), look)
