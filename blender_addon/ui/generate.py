@@ -45,7 +45,7 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
         raise Problem("Choose the album cover first.")
     _forget_ended(scene, shot_ids)
     opened = bridge.opener()
-    ids = [secrets.token_hex(16) for _ in requests]
+    uid, ids = scene.session_uid, [secrets.token_hex(16) for _ in requests]
     for job_id, request in zip(ids, requests, strict=True):
         takes.asked[job_id] = (scene.session_uid, request.shot_id)
         takes.record(scene, job_id, request.shot_id)
@@ -61,7 +61,8 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
         for job_id in ids:
             takes.asked.pop(job_id, None)
             takes.forget_job(job_id)
-        shots.refresh(scene, force=True)
+        if (found := properties.find_scene(uid)) is not None:  # another file may be open by now
+            shots.refresh(found, force=True)
 
     tasks.start("generate", "Sending the shots", _or(work, give_up), _submitted)
     shots.refresh(scene)

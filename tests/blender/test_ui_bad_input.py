@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import threading
 from pathlib import Path
 
 import bpy
@@ -119,6 +120,23 @@ def test_a_full_disk_loses_no_clip(edit, monkeypatch):
     assert set(ui_world.states(edit).values()) == {"done"}
     left = [path.name for strip in timeline.shot_strips(edit) for path in Path(strip.filepath).parent.glob(".*")]
     assert not left
+
+
+def test_what_cannot_be_sent_after_another_file_was_opened(edit, monkeypatch):
+    with Threads() as threads:
+        released = threading.Event()
+
+        def upload(*_):
+            released.wait(30)
+            raise clients.LinkError("Gone.")
+
+        monkeypatch.setattr(generate, "_upload", upload)
+        press("generate")
+        ui_world.open_empty()
+        released.set()
+        threads.until(lambda: not any(thread.name == "beatboard-generate" for thread in threading.enumerate()))
+        pump.tick()
+    assert not takes.asked
 
 
 def test_a_scene_without_a_sequencer(edit):
