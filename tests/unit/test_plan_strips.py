@@ -77,9 +77,9 @@ edits = st.lists(
 
 
 def edited(strips, edits):
-    """The strips after an editor's work, as Blender would leave them: copies keep all custom properties."""
+    """The strips after an editor's work, as Blender would leave them: copies keep all custom properties, and get names."""
     strips = list(strips)
-    for verb, which, shift, length in edits:
+    for number, (verb, which, shift, length) in enumerate(edits, 1):
         if not strips:
             break
         index = which % len(strips)
@@ -91,9 +91,17 @@ def edited(strips, edits):
         elif verb == "split" and strip.right - strip.left > 1:
             middle = strip.left + 1 + length % (strip.right - strip.left - 1)
             strips[index] = replace(strip, right=middle)
-            strips.append(replace(strip, left=middle, name=strip.name + ".001"))
+            strips.append(replace(strip, left=middle, name=f"{strip.name}.{number:03}"))
         elif verb == "duplicate":
-            strips.append(replace(strip, left=strip.left + shift, right=strip.right + shift, channel=strip.channel + 1))
+            strips.append(
+                replace(
+                    strip,
+                    left=strip.left + shift,
+                    right=strip.right + shift,
+                    channel=strip.channel + 1,
+                    name=f"{strip.name}.{number:03}",
+                )
+            )
         elif verb == "delete":
             del strips[index]
         elif verb == "raise":
