@@ -2,6 +2,7 @@
 """Shots become clips: asked of the bridge's queue, followed, fetched, landed."""
 
 import secrets
+import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from .. import grade, timeline
 from ..clip_requests import clip_requests
 from ..link.client import Client, LinkError
 from ..protocol import ClipRequest, EditPlan, Job, JobState
+from ..quality import engine_settings
 from . import files, look, properties, shots, takes, tasks
 from .connection import bridge
 from .takes import Landing
@@ -96,9 +98,20 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
         plan,
         analysis,
         engine=properties.of(scene).engine,
+        settings=_engine_settings(scene),
         character_sha256=_sha256(character) if character else None,
     )
     return plan, [request for request in made if request.shot_id in wanted]
+
+
+def _engine_settings(scene: Any) -> tuple[tuple[str, str], ...]:
+    settings = properties.of(scene)
+    if settings.engine == "animatic":  # whose panel shows no options
+        return ()
+    try:
+        return engine_settings(settings.quality, shlex.split(settings.engine_options))
+    except ValueError as error:
+        raise Problem(f"Engine options are pairs such as steps=30, not {error.args[0]!r}.") from None
 
 
 def _sha256(path: Path) -> str:

@@ -256,6 +256,9 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
         layout, scene, settings = self.start(context)
         row = _fact_row(layout, "Engine")
         row.menu("BEATBOARD_MT_engine", text=settings.engine)
+        if settings.engine != "animatic":
+            _fact_row(layout, "Quality").prop(settings, "quality", text="")
+            _fact_row(layout, "Options").prop(settings, "engine_options", text="")
         needed = generate.needed(scene)
         busy = [row for row in properties.session().shots if row.state in BUSY]
         if busy:

@@ -32,6 +32,11 @@ HEIGHTS = (
     ("720", "720p", "1280 by 720 pixels, or 720 by 1280"),
     ("360", "360p Draft", "640 by 360 pixels, or 360 by 640: a quick look at the cut"),
 )
+QUALITIES = (
+    ("draft", "Draft", "Fewer steps, and work reused between them: a look at what would come"),
+    ("good", "Good", "The model's own settings"),
+    ("best", "Best", "Shots that move too much or too little are filmed once more, unlike keyframes painted again"),
+)
 RATES = tuple((str(rate), f"{float(rate):.5g} fps", f"{float(rate):.5g} frames per second") for rate in FRAME_RATES)
 MARKERS = (
     ("NONE", "None", "No markers"),
@@ -167,6 +172,12 @@ class BeatboardScene(bpy.types.PropertyGroup):
     fps: EnumProperty(name="Frame Rate", description="The frame rate of the video", items=RATES, default="24")
     planned_fps: StringProperty(description="The frame rate that the timeline was planned for")
     engine: StringProperty(name="Engine", description="What makes the clips", default="animatic")
+    quality: EnumProperty(
+        name="Quality", description="How much time a generative engine may take", items=QUALITIES, default="good"
+    )
+    engine_options: StringProperty(
+        name="Engine Options", description='Options of the engine by name, as in "steps=30 lora=me.safetensors:0.8"'
+    )
     use_grade: BoolProperty(
         name="Grade from the Cover",
         description="Give the whole edit the cover's colors, in Blender's compositor",

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,7 +110,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         cover=arguments.cover,
         output=output,
         storyboard=arguments.storyboard,
-        engine_settings=engine_settings(getattr(arguments, "quality", "good"), getattr(arguments, "set", [])),
+        engine_settings=_engine_settings(arguments),
         length_s=arguments.length,
         formats=tuple(SIZES_PX) if arguments.format == "both" else (arguments.format,),
         fps=arguments.fps,
@@ -132,15 +131,13 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
 
 
-def engine_settings(quality: str, pairs: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The engine's options that a quality stands for and those of NAME=VALUE pairs, which win; sorted by name."""
-    from blender_addon.quality import PRESETS
+def _engine_settings(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    from blender_addon.quality import engine_settings
 
-    for pair in pairs:
-        if "=" not in pair:
-            raise BadInput(f"--set takes NAME=VALUE, not {pair!r}.")
-    named = dict(pair.split("=", 1) for pair in pairs)
-    return tuple(sorted({**dict(PRESETS[quality]), **named}.items()))
+    try:
+        return engine_settings(getattr(arguments, "quality", "good"), getattr(arguments, "set", []))
+    except ValueError as error:
+        raise BadInput(f"--set takes NAME=VALUE, not {error.args[0]!r}.") from None
 
 
 def read_plan(path: Path) -> EditPlan:

@@ -55,6 +55,23 @@ def test_generating_from_empty_to_graded_movies(edit):
         press("generate")
 
 
+def test_quality_and_options_go_to_engines_that_have_them(edit):
+    settings = properties.of(edit)
+    settings.quality, settings.engine_options = "draft", "steps=7 lora='my face.safetensors:0.8'"
+
+    def asked():
+        (request,) = generate._requests(edit, ["s01"])[1]
+        return dict(request.settings)
+
+    assert asked() == {}, "the animatic has no panel for them"
+    settings.engine = "sdxl-svd"
+    assert (asked()["steps"], asked()["lora"]) == ("7", "my face.safetensors:0.8")
+    assert "guidance_interval" in asked()
+    settings.engine_options = "steps 7"
+    with pytest.raises(tasks.Problem, match="pairs such as steps=30, not 'steps'"):
+        asked()
+
+
 def test_a_changed_shot_alone_is_made_again(edit):
     press("generate")
     strip = timeline.shot_strips(edit)[1]

@@ -10,8 +10,8 @@ from PIL import Image
 
 from blender_addon import codec
 from blender_addon.protocol import CoverLook
+from blender_addon.quality import engine_settings
 from bridge.cli import main
-from bridge.commands import options
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ def test_a_plan_of_another_make_is_refused(cover, tmp_path, capsys):
 
 
 def test_a_quality_stands_for_options_and_an_option_by_name_wins():
-    assert options.engine_settings("good", []) == ()
-    assert dict(options.engine_settings("draft", []))["steps"] == "12"
-    draft = dict(options.engine_settings("draft", ["steps=7", "lora=a.safetensors:0.5"]))
+    assert engine_settings("good", []) == ()
+    assert dict(engine_settings("draft", []))["steps"] == "12"
+    draft = dict(engine_settings("draft", ["steps=7", "lora=a.safetensors:0.5"]))
     assert (draft["steps"], draft["lora"]) == ("7", "a.safetensors:0.5")
     assert "guidance_interval" in draft
 

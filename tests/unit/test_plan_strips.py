@@ -77,7 +77,7 @@ edits = st.lists(
 
 
 def edited(strips, edits):
-    """The strips after an editor's work, as Blender would leave them: copies keep all custom properties, and get names."""
+    """The strips after an editor's work, as Blender would leave them: copies keep all properties but the name."""
     strips = list(strips)
     for number, (verb, which, shift, length) in enumerate(edits, 1):
         if not strips:
