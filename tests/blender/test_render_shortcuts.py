@@ -178,7 +178,7 @@ def test_a_still_is_repeated_without_being_encoded_again(tmp_path, clips, count)
     encode_still(picture, tmp_path / "still.mp4", count, Fraction(24))
     with av.open(str(tmp_path / "still.mp4")) as container:
         frames = list(container.decode(video=0))
-    assert [frame.pts * frame.time_base * 24 for frame in frames] == list(range(count))
+    assert [round((frame.time or 0) * 24, 6) for frame in frames] == list(range(count))
     assert frames[0].key_frame
     wanted = picture.to_ndarray().astype(int)
     assert max(np.abs(frame.to_ndarray().astype(int) - wanted).mean() for frame in frames) < 2
