@@ -62,7 +62,7 @@ METERS = (Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(4, 3), Meter(2, 3))
 
 @dataclass(frozen=True)
 class BarModel:
-    """The few weights of the model; how those in `bridge.song.bar_models` were found is told in docs/accuracy.md."""
+    """The few weights of the model; how those in `bridge.song.bar_weights` were found is told in docs/accuracy.md."""
 
     cues: dict[str, tuple[float, ...]]
     """what a cue of strength 1 is worth, by its place in `PLACES`"""
@@ -99,14 +99,23 @@ class Bar:
         return self.meter.beats
 
 
-def best_path(evidence: Evidence, model: BarModel) -> list[Bar]:
-    """Decodes the most likely bars, in order, without gaps; empty where the song is shorter than a bar."""
+def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None) -> list[Bar]:
+    """Decodes the most likely bars, in order, without gaps; empty where the song is shorter than a bar.
+
+    Args:
+        evidence: of the song.
+        model: the weights.
+        handicap: what each moment is worth less at each of `PLACES`, shape (places, moments); nothing by default.
+    """
+    worth = _worth(evidence, model)
+    if handicap is not None:
+        worth = worth - handicap
     count = int(np.log(_FASTEST_BPM / _SLOWEST_BPM) / np.log(_PERIOD_RATIO)) + 1
     periods = 60 * CUE_RATE_HZ / _FASTEST_BPM * _PERIOD_RATIO ** np.arange(count)
     beats = np.array([meter.beats for meter in METERS])
     beat_fit, scores = _tempo_scores(evidence, periods, model)
     rows = _decode(
-        np.ascontiguousarray(_worth(evidence, model), dtype=np.float32),
+        np.ascontiguousarray(worth, dtype=np.float32),
         _by_part([meter.places for meter in METERS]).astype(np.int64),
         _by_part([meter.shares for meter in METERS]).astype(np.float32),
         np.array([meter.parts for meter in METERS]),

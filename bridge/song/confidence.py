@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure a grid is: whether the other models read the same, and how far "the one" elsewhere would be worse."""
+"""How sure a grid is: whether its beats are found again at a higher price, and how much worse another "one" is."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from bridge.song.bar_path import PLACES, BarModel
-from bridge.song.committee import Reading, support
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
+from bridge.song.rival import Reading, agreement
 
 _AROUND_BARS = 8
 
-_BASE, _LOCAL_SUPPORT, _SONG_SUPPORT, _MARGIN, _CONTRAST = -4.89, 1.57, 2.37, 0.25, 4.15
-"""chance of a right downbeat: the logistic function of these times what `_signs` gives, fitted to songs that the models
+_BASE, _LOCAL_AGREEMENT, _SONG_AGREEMENT, _MARGIN, _CONTRAST = -1.75, 1.78, 0.63, 0.135, 3.25
+"""chance of a right downbeat: the logistic function of these times what `signs` gives, fitted to songs that the model
 had not seen (docs/accuracy.md)"""
 
 Values = npt.NDArray[np.float64]
@@ -32,12 +32,12 @@ class Rating:
     """the second-best phase: how many beats later "the one" would be"""
 
 
-def rate(reading: Reading, others: list[Reading], evidence: Evidence, model: BarModel) -> Rating:
+def rate(reading: Reading, rival: Reading, evidence: Evidence, model: BarModel) -> Rating:
     """Weighs what speaks for a reading.
 
     Args:
-        reading: the one elected.
-        others: those of the other models.
+        reading: the one found.
+        rival: the one found with its beats made costly.
         evidence: of the song.
         model: that decoded the reading.
     """
@@ -45,20 +45,20 @@ def rate(reading: Reading, others: list[Reading], evidence: Evidence, model: Bar
     if len(reading.times_s) < 2 * meter or meter < 2:
         return Rating(np.full(len(reading.times_s), 0.1), 0.1 if len(reading.times_s) else 0.0, 0)
     margins = phase_margins(reading, evidence, model)
-    chances = _chance(signs(reading, others, margins, evidence))
+    chances = _chance(signs(reading, rival, margins, evidence))
     second = 1 + int(margins.sum(axis=1).argmin())
     return Rating(chances, float(chances[reading.positions == 1].mean()), second)
 
 
-def signs(reading: Reading, others: list[Reading], margins: Values, evidence: Evidence) -> Values:
+def signs(reading: Reading, rival: Reading, margins: Values, evidence: Evidence) -> Values:
     """What confidence is judged by, for each beat, shape (beats, 4).
 
-    The share of the other models that agree around the beat and in the whole song; how far the model prefers "the one"
-    here to the next best phase, per bar; how much more of the onsets is on the beats than elsewhere.
+    The share of beats that the rival has too, around the beat and in the whole song; how far the model prefers
+    "the one" here to the next best phase, per bar; how much more of the onsets is on the beats than elsewhere.
     """
     meter = int(reading.positions.max())
     around = _AROUND_BARS * meter
-    shares = support(reading, others)
+    shares = agreement(reading, rival)
     local = meter * scipy.ndimage.uniform_filter1d(margins, around, axis=1, mode="nearest").min(axis=0)
     onsets = evidence.cues[:, CUES.index("onset")]
     contrast = float(onsets[_moments(reading.times_s, evidence)].mean() - onsets.mean())
@@ -93,5 +93,5 @@ def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:
 
 
 def _chance(signs_of_beats: Values) -> Values:
-    weights = np.array([_LOCAL_SUPPORT, _SONG_SUPPORT, _MARGIN, _CONTRAST])
+    weights = np.array([_LOCAL_AGREEMENT, _SONG_AGREEMENT, _MARGIN, _CONTRAST])
     return 1 / (1 + np.exp(-(_BASE + signs_of_beats @ weights)))

@@ -19,7 +19,8 @@ _LEAST_STEP = 0.1
 _QUIET_POWER = 1e-7
 _SECTION_PRICE = 2.1
 """how much better a fit one more section must give, times the logarithm of the number of bars"""
-_LEAST_BARS = 6
+_LEAST_BARS = 8
+"""what is shorter than one usual section is not divided"""
 _LONGEST_BARS = 64
 
 Values = npt.NDArray[np.float64]

@@ -1,34 +1,34 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The default tracker: whole bars decoded from onsets, harmony and drums by a few models that vote."""
+"""The default tracker: whole bars decoded from onsets, harmony and drums."""
 
 import numpy as np
 
 from bridge.song.audio import Audio
-from bridge.song.bar_models import MODELS
 from bridge.song.bar_path import Bar, BarModel, best_path
-from bridge.song.committee import Reading, elect
+from bridge.song.bar_weights import WEIGHTS
 from bridge.song.confidence import rate
 from bridge.song.evidence import CUE_RATE_HZ, Evidence, gather
 from bridge.song.hearing import Hearing
 from bridge.song.onset_times import refine
+from bridge.song.rival import Reading, handicap
 from bridge.song.trackers import Grid
 
 
 class BarsTracker:
-    """See `bridge.song.bar_path` for the model and `bridge.song.committee` for the vote."""
+    """See `bridge.song.bar_path` for the model and `bridge.song.rival` for how it is put to the test."""
 
     name = "bars"
-    version = "3"
+    version = "4"
 
-    def __init__(self, models: tuple[BarModel, ...] = MODELS) -> None:
-        self._models = models
+    def __init__(self, model: BarModel = WEIGHTS) -> None:
+        self._model = model
 
     def track(self, audio: Audio, hearing: Hearing) -> Grid:  # noqa: ARG002 - the hearing says it all
         evidence = gather(hearing)
-        readings = [_beats(best_path(evidence, model), evidence) for model in self._models]
-        elected = elect(readings)
-        reading, others = readings[elected], readings[:elected] + readings[elected + 1 :]
-        rating = rate(reading, others, evidence, self._models[elected])
+        reading = _beats(best_path(evidence, self._model), evidence)
+        price = handicap(reading, len(evidence.cues))
+        rival = _beats(best_path(evidence, self._model, price), evidence)
+        rating = rate(reading, rival, evidence, self._model)
         times_s = refine(reading.times_s, hearing)
         return Grid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
 
