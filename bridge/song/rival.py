@@ -47,6 +47,13 @@ def agreement(reading: Reading, rival: Reading) -> Values:
     """For each beat 1 where the rival has it too, at the same position in the bar, else 0; shape (beats,)."""
     if not len(rival.times_s):
         return np.zeros(len(reading.times_s))
-    nearest = np.abs(rival.times_s - reading.times_s[:, None]).argmin(axis=1)
+    nearest = _nearest(reading.times_s, rival.times_s)
     near = np.abs(rival.times_s[nearest] - reading.times_s) <= _SAME_S
     return (near & (rival.positions[nearest] == reading.positions)).astype(float)
+
+
+def _nearest(times_s: Values, among_s: Values) -> npt.NDArray[np.int64]:
+    """For each time the index of the nearest of a sorted series."""
+    after = np.minimum(np.searchsorted(among_s, times_s), len(among_s) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.where(times_s - among_s[before] <= among_s[after] - times_s, before, after)
