@@ -4,7 +4,8 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -61,6 +62,16 @@ def try_lock(file: IO[str]) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None], pause_s: float) -> Iterator[None]:
+    """Holds a lock file while the block runs; calls `waiting` every `pause_s` until no other process has it."""
+    with path.open("a+") as file:
+        while not try_lock(file):
+            waiting()
+            time.sleep(pause_s)
+        yield
 
 
 def check_writable(path: Path) -> None:

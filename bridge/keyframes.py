@@ -6,11 +6,10 @@ that goes on waits. Each still is kept by what it was asked for, so a cancel, a 
 When all are there they are compared, and outliers are painted again from other seeds; what was chosen stays chosen.
 """
 
-import contextlib
 import hashlib
 import io
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ class Studio:
         """
         if found := self.chosen(request):
             return found
-        with self._alone():
+        with files.locked(self.store.root / "painting.lock", self._wait, WAIT_S):
             if found := self.chosen(request):  # someone painted it meanwhile
                 return found
             return self._choose(request)
@@ -175,14 +174,8 @@ class Studio:
         parts = (codec.dumps(self.painter.essence(request)), self.painter.name, self.painter.version, *more)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While no other process of this store paints."""
-        with (self.store.root / "painting.lock").open("a+") as file:
-            while not files.try_lock(file):
-                self.work.report(0.0, "waiting for the keyframes")
-                time.sleep(WAIT_S)
-            yield
+    def _wait(self) -> None:
+        self.work.report(0.0, "waiting for the keyframes")
 
 
 def _png(picture: Frame) -> bytes:

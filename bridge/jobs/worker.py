@@ -73,10 +73,7 @@ class TaskWork:
         if self._turn is None:
             yield
             return
-        with self._turn.open("a+") as file:
-            while not files.try_lock(file):
-                self.report(0.0, "waiting for the GPU")
-                time.sleep(TURN_PAUSE_S)
+        with files.locked(self._turn, lambda: self.report(0.0, "waiting for the GPU"), TURN_PAUSE_S):
             try:
                 yield
             finally:
