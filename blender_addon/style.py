@@ -52,8 +52,7 @@ def remove(scene: Any) -> None:
     if strip is None:
         return
     groups = [modifier.node_group for modifier in strip.modifiers if modifier.type == "COMPOSITOR"]
-    for curve in _alpha_curves(scene, strip):
-        timeline.animation(scene).remove(curve)
+    timeline.clear_fade(scene, strip, "blend_alpha")
     for modifier in strip.modifiers:
         if modifier.type == "COMPOSITOR":
             modifier.node_group = None  # or the group would be counted as used for ever
@@ -96,15 +95,7 @@ def _span(scene: Any) -> tuple[int, int, bool] | None:
 
 def _fade_out(scene: Any, strip: Any, end: int) -> None:
     start = max(compat.left(strip), end - round(FADE_S * timeline.scene_fps(scene)))
-    for frame, alpha in ((start, 1.0), (end, 0.0)):
-        strip.blend_alpha = alpha
-        strip.keyframe_insert("blend_alpha", frame=frame)
-    strip.blend_alpha = 1.0
-
-
-def _alpha_curves(scene: Any, strip: Any) -> list[Any]:
-    path = strip.path_from_id("blend_alpha")
-    return [curve for curve in timeline.animation(scene) if curve.data_path == path]
+    timeline.fade(strip, "blend_alpha", {start: 1.0, end: 0.0})
 
 
 def _group(style: LookStyle) -> Any:

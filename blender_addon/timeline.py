@@ -160,6 +160,26 @@ def animation(scene: Any) -> Any:
     return bags[0].fcurves if bags else ()
 
 
+def curves_of(scene: Any, strip: Any, property_name: str) -> list[Any]:
+    """The animation curves of one of a strip's properties."""
+    path = strip.path_from_id(property_name)
+    return [curve for curve in animation(scene) if curve.data_path == path]
+
+
+def fade(strip: Any, property_name: str, keys: Mapping[int, float]) -> None:
+    """Animates a strip's volume or opacity by scene frame; where it isn't animated, it is 1."""
+    for frame, value in keys.items():
+        setattr(strip, property_name, value)
+        strip.keyframe_insert(property_name, frame=frame)
+    setattr(strip, property_name, 1.0)
+
+
+def clear_fade(scene: Any, strip: Any, property_name: str) -> None:
+    """Takes such an animation away. Blender keeps the curves of removed strips: clear before removing."""
+    for curve in curves_of(scene, strip, property_name):
+        animation(scene).remove(curve)
+
+
 def song_strip(scene: Any) -> Any | None:
     """Our song's strip, if there is one."""
     if scene.sequence_editor is None:
@@ -234,7 +254,7 @@ def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
     strips = scene.sequence_editor.strips
     strip = song_strip(scene)
     if strip is not None and absolute(strip.sound.filepath) != song_path.resolve():
-        _clear_fade(scene, strip)
+        clear_fade(scene, strip, "volume")
         strips.remove(strip)
         strip = None
     end = strip_layout.to_scene(plan.frame_count)
@@ -246,29 +266,17 @@ def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
     whole_frames = int(Fraction(plan.excerpt.start_s) * plan.fps)
     strip.sound_offset = -float(Fraction(plan.excerpt.start_s) - whole_frames / plan.fps)
     compat.place(strip, SCENE_START - whole_frames, SCENE_START, end)
-    _clear_fade(scene, strip)
+    clear_fade(scene, strip, "volume")
     if plan.excerpt.fades_out:
         _fade_out(scene, strip, end)
 
 
 def _fade_out(scene: Any, strip: Any, end: int) -> None:
-    for frame, volume in ((end - round(FADE_S * scene_fps(scene)), 1.0), (end, 0.0)):
-        strip.volume = volume
-        strip.keyframe_insert("volume", frame=max(SCENE_START, frame))
-    for fcurve in _volume_curves(scene, strip):
-        for point in fcurve.keyframe_points:
+    start = end - round(FADE_S * scene_fps(scene))
+    fade(strip, "volume", {max(SCENE_START, start): 1.0, max(SCENE_START, end): 0.0})
+    for curve in curves_of(scene, strip, "volume"):
+        for point in curve.keyframe_points:
             point.interpolation = "LINEAR"
-    strip.volume = 1.0
-
-
-def _clear_fade(scene: Any, strip: Any) -> None:
-    for fcurve in _volume_curves(scene, strip):
-        animation(scene).remove(fcurve)
-
-
-def _volume_curves(scene: Any, strip: Any) -> list[Any]:
-    path = strip.path_from_id("volume")
-    return [fcurve for fcurve in animation(scene) if fcurve.data_path == path]
 
 
 def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:

@@ -30,8 +30,7 @@ def lay_out(scene: Any, plan: EditPlan, font: Path | None = None) -> None:
     if not plan.titles:
         return
     for strip in strips(scene):
-        for curve in _curves(scene, strip):
-            timeline.animation(scene).remove(curve)
+        timeline.clear_fade(scene, strip, "blend_alpha")
         scene.sequence_editor.strips.remove(strip)
     face = bpy.data.fonts.load(str(font), check_existing=True) if font else None
     for number, line in enumerate(plan.titles):
@@ -83,12 +82,4 @@ def _set_fades(strip: Any, line: TitleLine) -> None:
     left, right = compat.left(strip), compat.right(strip)
     keys = {left: 0.0, left + line.fade_in_frames: 1.0} if line.fade_in_frames else {}
     keys |= {right - line.fade_out_frames: 1.0, right: 0.0} if line.fade_out_frames else {}
-    for frame, alpha in keys.items():
-        strip.blend_alpha = alpha
-        strip.keyframe_insert("blend_alpha", frame=frame)
-    strip.blend_alpha = 1.0
-
-
-def _curves(scene: Any, strip: Any) -> list[Any]:
-    path = strip.path_from_id("blend_alpha")
-    return [curve for curve in timeline.animation(scene) if curve.data_path == path]
+    timeline.fade(strip, "blend_alpha", keys)
