@@ -7,7 +7,6 @@ Quick to answer, nothing to keep: a call that is lost with the bridge is made ag
 import contextlib
 import dataclasses
 import json
-import os
 import secrets
 import subprocess
 import sys
@@ -16,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import bridge
 from blender_addon import codec
 from blender_addon.link.messages import Call
+from bridge import settings
 from bridge.errors import BadInput
 
 MOST_AT_ONCE = 4
@@ -90,14 +89,12 @@ class Calls:
             process.wait()
 
     def _spawn(self) -> subprocess.Popen[str]:
-        root = str(Path(bridge.__file__).parents[1])
-        path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
         return subprocess.Popen(
             [sys.executable, "-m", "bridge.call_worker", str(self._store)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             encoding="utf-8",
-            env=os.environ | {"PYTHONPATH": path},
+            env=settings.child_environment(),
             start_new_session=True,
         )
 

@@ -26,6 +26,13 @@ def store_folder() -> Path:
     return data_folder() / "store"
 
 
+def child_environment(**more: str) -> dict[str, str]:
+    """This process's environment with some more, for a child that finds this very code."""
+    root = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
 def _made(folder: Path) -> Path:
     folder = folder.expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,16 +5,15 @@ The compiler's results depend on the network's shape, not on its weights. So thi
 ones, runs it once, and leaves what was compiled in the compiler's cache on disk, where every later process finds it.
 """
 
+import functools
 import hashlib
 import json
-import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import bridge
 from bridge import files, settings
 from bridge.engines import devices
 
@@ -68,11 +67,11 @@ class Rehearsal:
     @property
     def request(self) -> str:
         """All but the process, as JSON."""
-        facts = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+        facts = {entry.name: getattr(self, entry.name) for entry in fields(self) if not entry.name.startswith("_")}
         facts["inputs"] = [asdict(entry) for entry in self.inputs]
         return json.dumps({"version": VERSION, **facts}, sort_keys=True)
 
-    @property
+    @functools.cached_property
     def folder(self) -> Path:
         """Of the request, its log, and the mark that it is done."""
         return cache_folder() / "rehearsals" / hashlib.sha256(self.request.encode()).hexdigest()[:16]
@@ -88,9 +87,7 @@ class Rehearsal:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         files.write_text(self.folder / REQUEST, self.request)
-        path = [str(Path(bridge.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
-        environment["TORCHINDUCTOR_CACHE_DIR"] = str(cache_folder())
+        environment = settings.child_environment(TORCHINDUCTOR_CACHE_DIR=str(cache_folder()))
         command = [sys.executable, "-m", "bridge.engines.rehearse", str(self.folder)]
         with (self.folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import bridge
 from blender_addon import codec
+from bridge import settings
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Event, EventKind, Task
 from bridge.jobs.worker import Command
 
@@ -261,10 +261,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 def _environment(device: Device, cpu_count: int) -> dict[str, str]:
     """The worker's: only its own GPU, its share of the cores, and this code."""
-    environment = dict(os.environ)
-    root = str(Path(bridge.__file__).parents[1])
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment["PYTHONUNBUFFERED"] = "1"
+    environment = settings.child_environment(PYTHONUNBUFFERED="1")
     if device.kind is DeviceKind.GPU:
         environment["CUDA_VISIBLE_DEVICES"] = str(device.index)
     else:
