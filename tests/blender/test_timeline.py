@@ -95,6 +95,18 @@ def test_a_strip_in_our_way_is_not_covered(scene, song):
     assert (compat.left(theirs), theirs.channel) == (10, 2)
 
 
+def test_another_song_takes_the_first_ones_place_and_its_fade(scene, song, tmp_path):
+    plan = world.plan(fades_out=True)
+    build(scene, song, plan=plan)
+    once = everything(scene)[2]
+    other = tmp_path / "other.wav"
+    other.write_bytes(song.read_bytes())
+    build(scene, other, plan=plan)
+    (sound,) = (strip for strip in timeline.all_strips(scene) if strip.type == "SOUND")
+    assert timeline.absolute(sound.sound.filepath) == other.resolve()
+    assert everything(scene)[2] == once, "one fade, not two"
+
+
 def test_a_replan_moves_the_strips_and_keeps_their_effects(scene, song):
     build(scene, song)
     first, second, _ = timeline.shot_strips(scene)
