@@ -10,15 +10,14 @@ from dataclasses import replace
 import numpy as np
 
 from blender_addon.protocol import ClipRequest, ShotKind
-from bridge.engines import diffusion
+from bridge.engines import diffusion, registry
 
-FRAMES = 6
 MOST = 48
 
 
 def frames_of(request: ClipRequest) -> int:
-    """How many frames at either side: the option `handles`; by default 6, none for the animatic and for Runway."""
-    default = 0 if request.engine == "animatic" or request.engine.endswith("-runway") else FRAMES
+    """How many frames at either side: the option `handles`, else what the table of engines says."""
+    default = registry.entry(request.engine).handle_frames
     return int(diffusion.number_setting(request, "handles", default, 0, MOST))
 
 

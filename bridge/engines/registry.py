@@ -36,6 +36,8 @@ class Entry:
     """what its models need on the device, one after the other"""
     choices: tuple[Footprint, ...] = ()
     """of its last model: what others in its place need"""
+    handle_frames: int = 6
+    """how many its clips have at either side unless asked otherwise; see `bridge.handles`"""
 
 
 _RUNWAY = "bridge.engines.runway:RunwayAnimator"
@@ -52,6 +54,7 @@ TABLE = (
         animator="bridge.engines.parallax:ParallaxAnimator",
         description="layered camera moves through the cover itself; no GPU, no model weights",
         packages=("cv2", "scipy"),
+        handle_frames=0,
     ),
     Entry(
         name="sdxl-animatic",
@@ -129,6 +132,7 @@ TABLE = (
         extra="gpu,runway",
         keys=_RUNWAY_KEYS,
         footprints=(footprints.SDXL,),
+        handle_frames=0,  # whose seconds are paid for
     ),
     Entry(
         name="cover-runway",
@@ -138,6 +142,7 @@ TABLE = (
         packages=("runwayml",),
         extra="runway",
         keys=_RUNWAY_KEYS,
+        handle_frames=0,  # whose seconds are paid for
     ),
 )
 
