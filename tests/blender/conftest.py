@@ -21,3 +21,29 @@ def song(tmp_path):
 
     make_song(tmp_path / "song.wav")
     return tmp_path / "song.wav"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Where the bridge of a file of tests keeps its things; it is one for all of them, since it is found again."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def tab_scene(home, monkeypatch):
+    """An empty scene of a Blender with the tab."""
+    import ui_world
+
+    monkeypatch.setenv("BEATBOARD_HOME", str(home))
+    ui_world.switch_on(home)
+    yield ui_world.open_empty()
+    ui_world.switch_off()
+
+
+@pytest.fixture
+def edit(tab_scene, tmp_path):
+    """The same with three shots laid out."""
+    import ui_world
+
+    ui_world.lay_out(tab_scene, tmp_path, (12, 24, 12))
+    return tab_scene

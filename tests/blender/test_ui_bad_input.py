@@ -19,23 +19,9 @@ from blender_addon.ui import connection, generate, look, properties, pump, shots
 SHOTS = ("s01", "s02", "s03")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.fixture
-def scene(home, monkeypatch):
-    monkeypatch.setenv("BEATBOARD_HOME", str(home))
-    ui_world.switch_on(home)
-    yield ui_world.open_empty()
-    ui_world.switch_off()
-
-
-@pytest.fixture
-def edit(scene, tmp_path):
-    ui_world.lay_out(scene, tmp_path, (12, 24, 12))
-    return scene
+def scene(tab_scene):
+    return tab_scene
 
 
 def test_files_that_are_missing_after_reopening(edit, tmp_path):

@@ -14,27 +14,10 @@ from blender_addon.link.client import LinkError
 from blender_addon.protocol import CoverLook, JobState
 from blender_addon.ui import connection, delivery, files, generate, look, properties, shots, song, takes, tasks, watch
 
-SIZE = {"lengths": (12, 24, 12)}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
 
 @pytest.fixture
-def scene(home, monkeypatch):
-    """An empty scene; the bridge is one for all tests, since it is found again."""
-    monkeypatch.setenv("BEATBOARD_HOME", str(home))
-    ui_world.switch_on(home)
-    yield ui_world.open_empty()
-    ui_world.switch_off()
-
-
-@pytest.fixture
-def edit(scene, tmp_path):
-    ui_world.lay_out(scene, tmp_path, **SIZE)
-    return scene
+def scene(tab_scene):
+    return tab_scene
 
 
 def press(name: str, **values):

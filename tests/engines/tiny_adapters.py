@@ -6,7 +6,7 @@ from typing import Any
 import diffusers
 import torch
 from safetensors.torch import save_file
-from tiny_models import clip_text, clip_tokenizer, clip_vision
+from tiny_models import clip_text, clip_tokenizer, clip_vision, picture_vae
 
 HIDDEN = 32
 """of the tiny image encoder; 49 patches and a class token"""
@@ -86,14 +86,7 @@ def save_sd15(folder: Path) -> Path:
         norm_num_groups=4,
         attention_head_dim=2,
     )
-    vae = diffusers.AutoencoderKL(
-        block_out_channels=[16] * 4,
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        latent_channels=4,
-        norm_num_groups=4,
-        sample_size=64,
-    )
+    vae = picture_vae()
     diffusers.StableDiffusionPipeline(
         vae=vae,
         text_encoder=clip_text(),

@@ -93,6 +93,18 @@ def save_svd(folder: Path, frames: int = 5) -> Path:
     return folder
 
 
+def picture_vae():
+    """The decoder of Stable Diffusion and of SDXL, an eighth of the size in latents."""
+    return diffusers.AutoencoderKL(
+        block_out_channels=[16] * 4,
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=64,
+    )
+
+
 def save_refiner(folder: Path) -> Path:
     """SDXL's refiner: the second text encoder only, and an aesthetic score in place of the crop."""
     torch.manual_seed(3)
@@ -110,14 +122,7 @@ def save_refiner(folder: Path) -> Path:
         projection_class_embeddings_input_dim=5 * 8 + 32,
         cross_attention_dim=32,
     )
-    vae = diffusers.AutoencoderKL(
-        block_out_channels=[16] * 4,
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        latent_channels=4,
-        norm_num_groups=4,
-        sample_size=64,
-    )
+    vae = picture_vae()
     diffusers.StableDiffusionXLImg2ImgPipeline(
         vae=vae,
         text_encoder=None,
@@ -151,14 +156,7 @@ def save_sdxl(folder: Path) -> Path:
         projection_class_embeddings_input_dim=80,
         cross_attention_dim=64,
     )
-    vae = diffusers.AutoencoderKL(
-        block_out_channels=[16] * 4,
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
-        latent_channels=4,
-        norm_num_groups=4,
-        sample_size=64,
-    )
+    vae = picture_vae()
     scheduler = diffusers.EulerDiscreteScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
     tokenizer = clip_tokenizer(folder / "words")
     diffusers.StableDiffusionXLPipeline(
