@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report as one HTML page beside the video: everything inside it but the video itself."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +125,10 @@ def _spread(report: CheckReport, count: int) -> list[float]:
 
 
 def _palette(pictures: list[Frame]) -> tuple[PaletteColor, ...]:
-    """The colours of all pictures together, as of one."""
-    return palette(np.concatenate(pictures, axis=1))
+    """The colours of all pictures together, as of one: as square as it gets, since `palette` looks at a small copy."""
+    columns = max(1, math.isqrt(len(pictures)))
+    rows = [np.concatenate(pictures[i : i + columns], axis=1) for i in range(0, len(pictures) - columns + 1, columns)]
+    return palette(np.concatenate(rows))
 
 
 def _peaks(video: Path, duration_s: float) -> npt.NDArray[np.float32]:

@@ -6,10 +6,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
 from blender_addon import codec
 from bridge import check
+from bridge.check.page import _palette
 from bridge.check.report import CheckReport
 from bridge.check.takes import ShotTakes, Take
 from bridge.cli import main
@@ -151,3 +153,13 @@ def test_the_takes_of_a_project(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert sources == [f"video.beatboard/clips/{ids[0]}-bb.mp4", f"video.beatboard/clips/{ids[0]}-aa.mp4",
                        f"video.beatboard/clips/{ids[1]}-cc.mp4"]  # fmt: skip
     assert main(["takes", str(tmp_path / "none.mp4")]) == 2
+
+
+def test_the_videos_palette_has_the_colours_of_its_pictures():
+    teal, orange = (20, 110, 120), (230, 140, 60)
+    stripes = np.repeat(np.array([teal, orange] * 6, np.uint8), 14, axis=0)[:160]
+    picture = np.broadcast_to(stripes, (90, 160, 3)).copy()
+    shown = {color.rgb: color.weight for color in _palette([picture] * 24)}
+    for wanted in (teal, orange):
+        weight = sum(w for rgb, w in shown.items() if np.abs(np.subtract(rgb, wanted)).max() < 12)
+        assert weight == pytest.approx(0.5, abs=0.1)
