@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import ImageFont
 
 from blender_addon.protocol import EditPlan, PaletteColor, ShotKind, TitleLine
-from bridge.cover.oklab import Floats, from_srgb, to_srgb
+from bridge.cover.oklab import LUMA, Floats, from_srgb, light_of, to_srgb
 from bridge.cover.subject import busyness
 from bridge.engines.base import Frame
 from bridge.errors import BadInput
@@ -46,7 +46,6 @@ _FAMILIES = {
     False: ("C059", "P052", "Georgia", "Palatino Linotype", "Liberation Serif", "DejaVu Serif"),
 }
 """sans for colourful or bright covers, serif for muted ones; the last of each comes with matplotlib"""
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
 @dataclass(frozen=True)
@@ -309,18 +308,12 @@ def _behind(frame: Frame, place: _Place, plan: EditPlan) -> Frame:
 
 def contrast(color: tuple[int, int, int], behind: Frame) -> float:
     """WCAG's contrast ratio to what lies behind, at its worst but for a few pixels; 1 if it is the same, at most 21."""
-    own = float(_luminance(np.array([color], np.uint8))[0])
-    dark, light = np.percentile(_luminance(behind), (2, 98))
+    own = float(light_of(np.array(color, np.uint8)) @ LUMA)
+    dark, light = np.percentile(light_of(behind) @ LUMA, (2, 98))
     if dark <= own <= light:
         return 1.0
     other = float(light if own > light else dark)
     return (max(own, other) + 0.05) / (min(own, other) + 0.05)
-
-
-def _luminance(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    encoded = rgb.astype(np.float64) / 255
-    light = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    return np.asarray(light @ _LUMA, np.float64)
 
 
 def _colors(palette: Sequence[PaletteColor]) -> list[tuple[int, int, int]]:

@@ -40,6 +40,15 @@ def srgb_of_linear(linear: npt.NDArray[np.floating]) -> Floats:
 
 
 _LINEAR_OF_BYTE = linear_of_srgb(np.arange(256) / 255)
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+"""the weights of red, green and blue in luminance (ITU-R BT.709)"""
+
+
+def light_of(encoded: npt.NDArray[np.generic]) -> Floats:
+    """Linear light 0-1 of sRGB: uint8 0-255, by a table, or floating 0-1."""
+    if encoded.dtype == np.uint8:
+        return _LINEAR_OF_BYTE[encoded.astype(np.uint8, copy=False)]
+    return linear_of_srgb(encoded.astype(np.float32))
 
 
 def from_srgb(encoded: npt.NDArray[np.generic]) -> Floats:
@@ -51,11 +60,7 @@ def from_srgb(encoded: npt.NDArray[np.generic]) -> Floats:
     Returns:
         Shape (..., 3), float32: L 0-1, a (green to red) and b (blue to yellow) within about ±0.32.
     """
-    if encoded.dtype == np.uint8:
-        linear = _LINEAR_OF_BYTE[encoded.astype(np.uint8, copy=False)]
-    else:
-        linear = linear_of_srgb(encoded.astype(np.float32))
-    return (np.cbrt(linear @ _LMS_OF_LINEAR.T) @ _LAB_OF_LMS.T).astype(np.float32)
+    return (np.cbrt(light_of(encoded) @ _LMS_OF_LINEAR.T) @ _LAB_OF_LMS.T).astype(np.float32)
 
 
 def to_srgb(lab: npt.NDArray[np.floating]) -> Floats:

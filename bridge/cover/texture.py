@@ -13,7 +13,7 @@ from scipy.ndimage import median_filter
 
 from blender_addon.protocol import LookStyle
 from blender_addon.style_choice import MOST, NAMES
-from bridge.cover.oklab import Floats
+from bridge.cover.oklab import LUMA, Floats, light_of
 from bridge.cover.subject import subject_mask
 from bridge.engines.base import Frame
 
@@ -22,7 +22,6 @@ SHORT_SIDE_PX = 1080
 _BLOCK_PX = 16
 _LEAST = LookStyle(grain=0.006, halation=0.08, vignette=0.12, fade=0.025)
 """less is nothing that anyone meant"""
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _VIGNETTE_SHARE = 0.5
 """the part of the brightness' variance that a vignette has to explain"""
@@ -72,7 +71,7 @@ def _reduced(picture: Frame) -> Frame:
 
 def _grain(picture: Frame) -> float:
     """The noise of the calmest quarter of the picture (Immerkaer, "Fast noise variance estimation", 1996)."""
-    luma = picture.astype(np.float32) / 255 @ _LUMA
+    luma = picture.astype(np.float32) / 255 @ LUMA
     noise = cv2.filter2D(luma, cv2.CV_32F, _LAPLACIAN)[1:-1, 1:-1] / 6
     blocks, levels = _blocks(np.abs(noise)), _blocks(luma[1:-1, 1:-1])
     middle = (levels.mean(axis=1) > 0.1) & (levels.mean(axis=1) < 0.9)  # black and white are clipped
@@ -92,7 +91,7 @@ def _blocks(values: Floats) -> Floats:
 def _vignette(picture: Frame) -> float:
     """The share of light lost in the corners: a robust fit of a plane and r squared to the background's brightness."""
     small = np.asarray(cv2.resize(picture, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
-    light = np.log(_linear(small) @ _LUMA + 0.004)
+    light = np.log(light_of(small) @ LUMA + 0.004)
     y, x = np.mgrid[-1:1:48j, -1:1:48j]
     distance = (x**2 + y**2) / 2
     terms = np.stack([np.ones_like(x), x, y, distance], axis=-1)
@@ -128,7 +127,7 @@ def _robust_fit(
 def _fade(picture: Frame) -> float:
     """The level of black, if many of the darkest pixels share it and are grey: lifted blacks, no pale picture."""
     small, black = _small(picture), _black(picture)
-    luma = small @ _LUMA
+    luma = small @ LUMA
     shadows = luma < black + 0.1
     chroma = float(np.median(np.ptp(small[shadows], axis=-1)))
     if not 0 < black <= MOST.fade or shadows.mean() < 0.06 or chroma > 0.09:
@@ -137,7 +136,7 @@ def _fade(picture: Frame) -> float:
 
 
 def _black(picture: Frame) -> float:
-    return float(np.percentile(_small(picture) @ _LUMA, 1))
+    return float(np.percentile(_small(picture) @ LUMA, 1))
 
 
 def _small(picture: Frame) -> Floats:
@@ -147,23 +146,17 @@ def _small(picture: Frame) -> Floats:
 def _halation(picture: Frame) -> float:
     """How much redder the surroundings of highlights are close by than farther off, for the highlights' light."""
     scale = 540 / min(picture.shape[:2])
-    light = _linear(np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8))
-    high = median_filter((light @ _LUMA > 0.75).astype(np.uint8), 5)
+    light = light_of(np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8))
+    high = median_filter((light @ LUMA > 0.75).astype(np.uint8), 5)
     if not 0.001 < high.mean() < 0.15:
         return 0.0
     away = cv2.distanceTransform(1 - high, cv2.DIST_L2, 5)
     warm = light[..., 0] - light[..., 1:].mean(axis=-1)
     if np.median(warm[high > 0]) > _WHITE:
         return 0.0
-    dark = light @ _LUMA < 0.25
+    dark = light @ LUMA < 0.25
     near, far = (dark & (away > low) & (away <= top) for low, top in ((3, 9), (45, 70)))
     if min(near.sum(), far.sum()) < 200:
         return 0.0
     excess = float(np.median(warm[near]) - np.median(warm[far]))
     return excess * _HALO if excess * _HALO <= _MOST_HALATION else 0.0
-
-
-def _linear(picture: Frame) -> Floats:
-    """Light, 0-1 (IEC 61966-2-1)."""
-    encoded = picture.astype(np.float32) / 255
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
