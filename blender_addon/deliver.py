@@ -10,8 +10,7 @@ from typing import Any
 import bpy
 
 from . import mp4, passthrough, timeline
-
-DRAFT_LONG_SIDE_PX = 640
+from .strip_layout import DRAFT_LONG_SIDE_PX, draft_size
 
 
 class RenderError(RuntimeError):
@@ -52,7 +51,7 @@ def draft(scene: Any) -> None:
     """Makes the output small and its encoding quick; not for saving."""
     render = scene.render
     ratio = DRAFT_LONG_SIDE_PX / max(render.resolution_x, render.resolution_y)
-    render.resolution_x, render.resolution_y = (_even(render.resolution_x * ratio), _even(render.resolution_y * ratio))
+    render.resolution_x, render.resolution_y = draft_size(render.resolution_x, render.resolution_y)
     render.ffmpeg.ffmpeg_preset = "REALTIME"
     for strip in timeline.all_strips(scene):
         if hasattr(strip, "transform"):
@@ -141,7 +140,3 @@ def _must_be_whole(path: Path, frames: int) -> None:
 
 def _reason(error: Exception) -> str:
     return str(error).strip().replace("\n", " ") or type(error).__name__
-
-
-def _even(value: float) -> int:
-    return 2 * round(value / 2)

@@ -4,6 +4,9 @@
 The group works on sRGB-encoded values, as `Grade` says, while the compositor is scene-linear: so it converts,
 multiplies by the matrix, bends the curves, mixes by the strength, and converts back. It sits on the strips and not on
 an adjustment strip: at the clips' own size it costs the least, and a pure colour transform gives the same picture.
+
+While the last shot turns into the cover, the strength falls to nothing: the cover has its colours already. The group
+does that by the scene's time, and `follow` tells it on which frames.
 """
 
 import tempfile
@@ -13,10 +16,11 @@ from typing import Any
 import bpy
 
 from . import timeline
-from .protocol import Grade
+from .protocol import Grade, Graded
 
 NAME = "Cover Grade"
 STRENGTH = "Strength"
+TIME, FADE, AMOUNT = "Scene Time", "Fade into the cover", "Strength now"
 MATRIX_ROWS = ("Red from", "Green from", "Blue from")
 CURVES = "Curves"
 MIX = "Mix by strength"
@@ -24,6 +28,7 @@ ENCODE, DECODE = "To sRGB", "From sRGB"
 LINEAR = "Linear Rec.709"
 TABLE_SIZE = 52
 """steps of 5/255 each: the table's colours are whole bytes"""
+_NEVER = range(timeline.FAR_FRAME, timeline.FAR_FRAME + 1)
 _UNIT = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 _LINKS = sorted(
     [
@@ -33,7 +38,10 @@ _LINKS = sorted(
         ("Matrix", CURVES),
         (ENCODE, MIX),
         (CURVES, MIX),
-        (STRENGTH, MIX),
+        (STRENGTH, AMOUNT),
+        (TIME, FADE),
+        (FADE, AMOUNT),
+        (AMOUNT, MIX),
         (MIX, DECODE),
         (DECODE, "Output"),
     ]
@@ -66,11 +74,14 @@ def apply(scene: Any, grade: Grade) -> None:
     else:
         _set_values(group, grade)
     spread(scene, group)
+    follow(scene)
 
 
 def make(grade: Grade) -> Any:
-    """A new node group that does this grade."""
+    """A new node group that does this grade, on all frames."""
     group = _new_group()
+    for socket, frame in zip(_fade_sockets(group), (_NEVER.start - 1, _NEVER.stop), strict=True):
+        socket.default_value = frame
     _set_values(group, grade)
     return group
 
@@ -93,6 +104,33 @@ def spread(scene: Any, group: Any | None = None) -> None:
         if strip.type == "MOVIE" and not any(_wears(modifier, group) for modifier in strip.modifiers):
             modifier = strip.modifiers.new(name=NAME, type="COMPOSITOR")
             modifier.node_group = group
+
+
+def follow(scene: Any) -> None:
+    """Has the grade fade where the edit turns into the cover now. A group that was wired anew stays as it is."""
+    group = find(scene)
+    if group is None or not is_whole(group):
+        return
+    turn = timeline.cover_turn(scene) or _NEVER
+    for socket, frame in zip(_fade_sockets(group), (turn.start - 1, turn.stop), strict=True):
+        if socket.default_value != frame:
+            socket.default_value = frame
+
+
+def graded(group: Any, start: int, end: int) -> Graded:
+    """How much of the grade scene frames [start, end) get."""
+    turn = fading(group)
+    if end <= turn.start:
+        return Graded.WHOLLY
+    return Graded.NOT if start >= turn.stop else Graded.FADING
+
+
+def fading(group: Any) -> range:
+    """The scene frames on which the group's strength falls; it is whole before, and nothing after."""
+    if not is_whole(group):
+        return _NEVER
+    first, last = (socket.default_value for socket in _fade_sockets(group))
+    return range(int(first) + 1, int(last))
 
 
 def is_worn(scene: Any) -> bool:
@@ -142,23 +180,25 @@ def shows(group: Any, grade: Grade) -> bool:
     )
 
 
-def lean(group: Any) -> Any:
-    """A copy of a whole group for a scene whose colours stay sRGB-encoded: without the conversions.
+def lean(group: Any, start: int, end: int) -> Any:
+    """A copy of a whole group for scene frames [start, end) whose colours stay sRGB-encoded: without the conversions.
 
     Without the mix too where the strength is 1, and the matrix where it is the identity, since each node costs; and
     with the cheapest nodes for the rest.
     """
+    amount = graded(group, start, end)
     copy = group.copy()
     nodes, links = copy.nodes, copy.links
     vector = _converted_once(copy, nodes["Input"].outputs[0])
     links.new(vector, _socket(nodes[MIX].inputs, "A_Color"))
     for name in MATRIX_ROWS:
         links.new(vector, nodes[name].inputs[0])
-    graded = _bent_singly(copy, vector) if _is_plain_curves(nodes[CURVES]) else nodes[CURVES].outputs[0]
-    links.new(graded, _socket(nodes[MIX].inputs, "B_Color"))
-    whole = nodes[STRENGTH].outputs[0].default_value == 1.0
-    links.new(graded if whole else _socket(nodes[MIX].outputs, "Result_Color"), nodes["Output"].inputs[0])
-    for name in [ENCODE, DECODE, *([MIX, STRENGTH] if whole else [])]:
+    bent = _bent_singly(copy, vector) if _is_plain_curves(nodes[CURVES]) else nodes[CURVES].outputs[0]
+    links.new(bent, _socket(nodes[MIX].inputs, "B_Color"))
+    whole = amount is Graded.WHOLLY and nodes[STRENGTH].outputs[0].default_value == 1.0
+    mixed = _socket(nodes[MIX].outputs, "Result_Color")
+    links.new(vector if amount is Graded.NOT else bent if whole else mixed, nodes["Output"].inputs[0])
+    for name in [ENCODE, DECODE, *([MIX] if whole else [])]:
         nodes.remove(nodes[name])
     return copy
 
@@ -293,8 +333,7 @@ def _new_group() -> Any:
     group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
     image = _node(group, "NodeGroupInput", "Input", 0).outputs[0]
     encoded = _convert(group, ENCODE, LINEAR, "sRGB", image, 1)
-    graded = _curves(group, _matrix(group, encoded))
-    mixed = _mix(group, encoded, graded)
+    mixed = _mix(group, encoded, _curves(group, _matrix(group, encoded)))
     decoded = _convert(group, DECODE, "sRGB", LINEAR, mixed, 6)
     group.links.new(decoded, _node(group, "NodeGroupOutput", "Output", 7).inputs[0])
     return group
@@ -335,11 +374,29 @@ def _curves(group: Any, image: Any) -> Any:
 def _mix(group: Any, ungraded: Any, graded: Any) -> Any:
     mix = _node(group, "ShaderNodeMix", MIX, 5)
     mix.data_type, mix.clamp_factor = "RGBA", True
-    strength = _node(group, "ShaderNodeValue", STRENGTH, 4, 2)
-    group.links.new(strength.outputs[0], _socket(mix.inputs, "Factor_Float"))
+    group.links.new(_amount(group), _socket(mix.inputs, "Factor_Float"))
     group.links.new(ungraded, _socket(mix.inputs, "A_Color"))
     group.links.new(graded, _socket(mix.inputs, "B_Color"))
     return _socket(mix.outputs, "Result_Color")
+
+
+def _amount(group: Any) -> Any:
+    """The strength, times what falls from 1 to 0 while the picture turns into the cover."""
+    fade = _node(group, "ShaderNodeMapRange", FADE, 3, 3)
+    fade.interpolation_type = "SMOOTHSTEP"
+    fade.inputs["To Min"].default_value, fade.inputs["To Max"].default_value = 1.0, 0.0
+    group.links.new(_node(group, "CompositorNodeSceneTime", TIME, 2, 3).outputs["Frame"], fade.inputs["Value"])
+    amount = _node(group, "ShaderNodeMath", AMOUNT, 4, 2)
+    amount.operation = "MULTIPLY"
+    group.links.new(_node(group, "ShaderNodeValue", STRENGTH, 3, 2).outputs[0], amount.inputs[0])
+    group.links.new(fade.outputs["Result"], amount.inputs[1])
+    return amount.outputs[0]
+
+
+def _fade_sockets(group: Any) -> tuple[Any, Any]:
+    """The last frame at full strength, and the first without any."""
+    inputs = group.nodes[FADE].inputs
+    return inputs["From Min"], inputs["From Max"]
 
 
 def _socket(sockets: Any, identifier: str) -> Any:

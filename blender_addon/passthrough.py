@@ -28,7 +28,7 @@ def colors(scene: Any, start: int, end: int) -> Iterator[bool]:
     if group is None or not is_plain(scene, movies) or not movies[0].modifiers:
         yield False
         return
-    lean = grade.lean(group)
+    lean = grade.lean(group, start, end)
     laid_over = [strip for strip in movies if _is_laid_over_nothing(strip, movies)]
     try:
         _declare(scene, movies, WORKING_SPACE, "Raw", lean)

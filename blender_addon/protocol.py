@@ -178,6 +178,14 @@ class Grade:
 NEUTRAL_GRADE = Grade()
 
 
+class Graded(StrEnum):
+    """How much of the grade some frames get: it fades while the last shot turns into the cover."""
+
+    WHOLLY = "wholly"
+    FADING = "fading"
+    NOT = "not"
+
+
 @dataclass(frozen=True, slots=True)
 class LookStyle:
     """Textures that a cover's era gave it, each an amount: 0 is none of it."""

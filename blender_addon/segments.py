@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from . import compat, grade, passthrough, timeline
-from .protocol import ShotKind
+from .protocol import Graded, ShotKind
 
 SHORTEST_REST = 12
 """frames: a shorter rest is not worth a segment of its own"""
-VERSION = 4
+VERSION = 5
 """changes whenever the same scene would render to other pixels, or the same frames to other bytes"""
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",
@@ -62,23 +62,40 @@ class Segment:
     name: str
     movie: Movie | None
     """if nothing but this movie and our grade is seen"""
+    graded: Graded
     rests: bool
     """the shot says that the picture rests here"""
 
 
 def segments(scene: Any) -> list[Segment]:
-    """The scene's frame range, cut where a shot of ours starts, and where a long rest of it starts or ends."""
+    """The scene's frame range, cut where a shot of ours, a long rest of it, or the grade's fade starts or ends."""
     first, end = scene.frame_start, scene.frame_end + 1
     shots = timeline.shot_strips(scene)
     rests = [rest for strip in shots if (rest := _rest(strip))]
+    fade = _fade(scene)
     cuts = {compat.left(strip) for strip in shots} | {frame for rest in rests for frame in rest}
+    cuts |= {fade.start, fade.stop} if fade else set()
     edges = [first, *sorted(cut for cut in cuts if first < cut < end), end]
     return [
         Segment(
-            a, b, _name(scene, a, b), _sole_movie(scene, a, b), any(left <= a and b <= right for left, right in rests)
+            start=a,
+            end=b,
+            name=_name(scene, a, b),
+            movie=_sole_movie(scene, a, b),
+            graded=_graded(scene, a, b),
+            rests=any(left <= a and b <= right for left, right in rests),
         )
         for a, b in pairwise(edges)
     ]
+
+
+def _fade(scene: Any) -> range | None:
+    """Where the grade that the edit wears falls to nothing."""
+    return grade.fading(grade.find(scene)) if grade.is_worn(scene) else None
+
+
+def _graded(scene: Any, start: int, end: int) -> Graded:
+    return grade.graded(grade.find(scene), start, end) if grade.is_worn(scene) else Graded.NOT
 
 
 def _rest(strip: Any) -> tuple[int, int] | None:
@@ -183,7 +200,15 @@ def _elsewhere(scene: Any, strips: list[Any], start: int, end: int) -> Any:
         for curve in timeline.animation(scene)
         if any(curve.data_path.startswith(strip.path_from_id()) for strip in strips)
     ]
-    return [curves, None if all(_is_timeless(strip) for strip in strips) else start]
+    fade = _fade(scene)
+    if fade is not None and _graded(scene, start, end) is not Graded.FADING:
+        fade = None
+    return [
+        curves,
+        _graded(scene, start, end),
+        [fade.start - start, fade.stop - start] if fade else None,
+        None if all(_is_timeless(strip) for strip in strips) else start,
+    ]
 
 
 def _is_timeless(strip: Any) -> bool:
@@ -230,7 +255,8 @@ def _pointed_to(thing: Any, start: int) -> Any:
             [link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier]
             for link in thing.links
         ]
-        return [[[node.name, _describe(node, start)] for node in thing.nodes], links]
+        elsewhere = {grade.FADE} if grade.is_whole(thing) else set()  # it has scene frames: see `_elsewhere`
+        return [[[node.name, _describe(node, start)] for node in thing.nodes if node.name not in elsewhere], links]
     if "VectorFont" in kinds:
         return _content(str(timeline.absolute(thing.filepath)))
     if kinds & {"Node", "NodeSocket", "Strip"}:

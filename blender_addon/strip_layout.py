@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import count
 from typing import TypeVar
 
@@ -28,6 +29,9 @@ SONG_CHANNEL = 1
 SHOT_CHANNEL = 2
 ACT_COLORS = {1: "COLOR_05", 2: "COLOR_02", 3: "COLOR_06"}
 """Blender's colour tags: blue, orange, purple"""
+DRAFT_LONG_SIDE_PX = 640
+TURN_S = 1.0
+"""how long the last shot's picture takes to become the cover"""
 
 Setting = str | int
 Choice = TypeVar("Choice", ShotKind, Framing)
@@ -85,6 +89,21 @@ def to_scene(frame: int) -> int:
 def from_scene(scene_frame: int) -> int:
     """A frame counted from 0, for a scene's frame number."""
     return scene_frame - SCENE_START
+
+
+def draft_size(width_px: int, height_px: int) -> tuple[int, int]:
+    """Width and height of the draft of a video of this size: even, as its encoding asks."""
+    ratio = DRAFT_LONG_SIDE_PX / max(width_px, height_px)
+    return 2 * round(width_px * ratio / 2), 2 * round(height_px * ratio / 2)
+
+
+def cover_turn(frame_count: int, hold_frames: int, fps: Fraction | float) -> range:
+    """The frames of a shot that ends on the cover, counted from its first, on which its picture becomes the cover.
+
+    They are its last second of motion; from their end on the cover rests, for one frame at least.
+    """
+    rest = frame_count - max(1, hold_frames)
+    return range(rest - max(1, min(rest, round(TURN_S * fps))), rest)
 
 
 def properties_of(shot: Shot) -> dict[str, Setting]:

@@ -12,14 +12,12 @@ import bpy
 
 from . import compat, timeline
 from .grade import LINEAR
-from .protocol import LookStyle, ShotKind
+from .protocol import LookStyle
 
 NAME = "Cover Style"
 KEY = "beatboard_style"
 CHANNEL = 5
 """above the shots and the titles, if it is free"""
-FADE_S = 1.0
-"""how long the texture takes to go before the cover rests"""
 HALATION_FROM = 0.6
 """light above this level glows, scene-linear"""
 HALATION_RGB = (1.0, 0.42, 0.16)
@@ -37,12 +35,12 @@ def apply(scene: Any, style: LookStyle) -> None:
     span = _span(scene)
     if style == LookStyle() or span is None:
         return
-    start, end, fades = span
+    start, end = span
     channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL), start, end)
     strip = scene.sequence_editor.strips.new_effect(NAME, "ADJUSTMENT", channel, start, length=end - start)
     strip[KEY] = True
-    if fades:
-        _fade_out(scene, strip, end)
+    if turn := timeline.cover_turn(scene):
+        timeline.fade(strip, "blend_alpha", {max(start, turn.start): 1.0, end: 0.0})
     strip.modifiers.new(name=NAME, type="COMPOSITOR").node_group = _group(style)
 
 
@@ -80,22 +78,14 @@ def set_amount(scene: Any, name: str, amount: float) -> bool:
     return False
 
 
-def _span(scene: Any) -> tuple[int, int, bool] | None:
-    """Scene frames [start, end), from the first shot to where the cover rests; whether it does."""
+def _span(scene: Any) -> tuple[int, int] | None:
+    """Scene frames [start, end), from the first shot to where the cover rests."""
     shots = timeline.shot_strips(scene)
     if not shots:
         return None
-    last = shots[-1]
-    start, end = min(map(compat.left, shots)), max(map(compat.right, shots))
-    ends_on_cover = last["kind"] == ShotKind.COVER_END
-    if ends_on_cover:
-        end -= max(1, int(last.get("hold_frames", 1)))
-    return (start, end, ends_on_cover) if end > start else None
-
-
-def _fade_out(scene: Any, strip: Any, end: int) -> None:
-    start = max(compat.left(strip), end - round(FADE_S * timeline.scene_fps(scene)))
-    timeline.fade(strip, "blend_alpha", {start: 1.0, end: 0.0})
+    turn = timeline.cover_turn(scene)
+    start, end = min(map(compat.left, shots)), turn.stop if turn else max(map(compat.right, shots))
+    return (start, end) if end > start else None
 
 
 def _group(style: LookStyle) -> Any:

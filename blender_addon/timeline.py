@@ -15,7 +15,7 @@ from typing import Any
 import bpy
 
 from . import codec, compat, mp4, strip_layout
-from .protocol import EditPlan, Excerpt, SongAnalysis
+from .protocol import EditPlan, Excerpt, ShotKind, SongAnalysis
 from .strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
 from .timing import frame_at
 
@@ -178,6 +178,16 @@ def clear_fade(scene: Any, strip: Any, property_name: str) -> None:
     """Takes such an animation away. Blender keeps the curves of removed strips: clear before removing."""
     for curve in curves_of(scene, strip, property_name):
         animation(scene).remove(curve)
+
+
+def cover_turn(scene: Any) -> range | None:
+    """The scene frames on which the last shot's picture becomes the cover; None if the edit doesn't end on it."""
+    shots = shot_strips(scene)
+    if not shots or shots[-1]["kind"] != ShotKind.COVER_END:
+        return None
+    left, right = _span(shots[-1])
+    turn = strip_layout.cover_turn(right - left, int(shots[-1].get("hold_frames", 0)), scene_fps(scene))
+    return range(left + turn.start, left + turn.stop)
 
 
 def song_strip(scene: Any) -> Any | None:

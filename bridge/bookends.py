@@ -7,6 +7,7 @@ from typing import cast
 import cv2
 
 from blender_addon.protocol import ClipRequest, ShotKind
+from blender_addon.strip_layout import cover_turn
 from bridge import cover
 from bridge.engines.base import Frame, Work
 
@@ -19,7 +20,7 @@ def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[
 
     Returns:
         `frame_count` frames. A shot opens on its first frame, frozen for `hold_frames`; the one that ends the video
-        dissolves into the recomposed cover, over its last second of motion, and rests on it.
+        dissolves into the recomposed cover, over its last second of motion (`cover_turn`), and rests on it.
     """
     if request.kind is ShotKind.COVER_END:
         yield from _into_cover(frames, request, work)
@@ -34,10 +35,9 @@ def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[
 def _into_cover(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[Frame]:
     picture = cover.load(work.file(request.cover_sha256))
     end = cover.recompose(picture, request.width_px, request.height_px)
-    moving = request.frame_count - request.hold_frames
-    length = max(1, min(moving, round(request.fps)))
+    turn = cover_turn(request.frame_count, request.hold_frames, request.fps)
     for i, frame in enumerate(frames):
-        share = _eased((i - (moving - length) + 1) / (length + 1))
+        share = _eased((i - turn.start + 1) / (len(turn) + 1))
         yield cast(Frame, cv2.addWeighted(frame, 1.0 - share, end, share, 0.0)) if share else frame
     for _ in range(request.hold_frames):
         yield end

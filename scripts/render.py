@@ -23,6 +23,7 @@ import bpy
 
 from blender_addon import codec, deliver, grade, segments, style, style_choice, timeline, titles
 from blender_addon.protocol import CoverLook, EditPlan, LookStyle, SongAnalysis
+from blender_addon.strip_layout import DRAFT_LONG_SIDE_PX
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
@@ -62,7 +63,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
     parser.add_argument("--scene", metavar="NAME", help="which scene of the file (default: the one it was saved in)")
     parser.add_argument("--tell", action="store_true", help="tell of each frame, on a line that begins with a mark")
-    parser.add_argument("--draft", action="store_true", help=f"{deliver.DRAFT_LONG_SIDE_PX} pixels wide, in seconds")
+    parser.add_argument("--draft", action="store_true", help=f"{DRAFT_LONG_SIDE_PX} pixels wide, in seconds")
     parser.add_argument("-o", "--output", type=Path, metavar="V.mp4")
     parser.add_argument("--serve", action="store_true", help="take jobs as JSON lines on standard input")
     options = parser.parse_args(arguments)
@@ -130,6 +131,7 @@ def build(
 
 def make_ready(scene: Any, *, is_draft: bool) -> None:
     """What is for this render only, and must not be saved."""
+    grade.follow(scene)
     if is_draft:
         deliver.draft(scene)
     deliver.for_this_process(scene)
@@ -173,8 +175,8 @@ def serve() -> None:
 
     Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, draft}`, which gives
     the segments, `{"do": "about"}`, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}`
-    on the way too, `{"do": "has_grade"}`, and `{"do": "bake", path}`, which writes the grade as a .cube. If the other
-    side goes away, this process ends at once.
+    on the way too, and `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away, this
+    process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -218,6 +220,7 @@ def do_open(job: dict[str, Any]) -> list[dict[str, Any]]:
     """Opens an edit for rendering, and gives its segments."""
     open_blend(Path(job["blend"]))
     scene = bpy.context.scene
+    grade.follow(scene)
     if job["draft"]:
         deliver.draft(scene)
     found = [dataclasses.asdict(segment) for segment in segments.segments(scene)]
@@ -247,11 +250,6 @@ def do_bake(job: dict[str, Any]) -> None:
     beside.replace(job["path"])
 
 
-def do_has_grade(_job: dict[str, Any]) -> bool:
-    """Whether the strips wear a grade."""
-    return grade.is_worn(bpy.context.scene)
-
-
 def do_about(_job: dict[str, Any]) -> dict[str, Any]:
     """Which Blender this is, and the files that the open edit uses."""
     used = [Path(path).resolve() for path in bpy.utils.blend_paths(absolute=True)]
@@ -260,7 +258,6 @@ def do_about(_job: dict[str, Any]) -> dict[str, Any]:
 
 DO = {
     "about": do_about,
-    "has_grade": do_has_grade,
     "bake": do_bake,
     "build": do_build,
     "open": do_open,

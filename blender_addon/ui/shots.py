@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 
-from .. import codec, compat, rules, strip_layout, timeline
+from .. import codec, compat, grade, rules, strip_layout, timeline
 from ..protocol import ClipRequest, EditPlan, Job, JobState, Shot, SongAnalysis
 from ..strip_layout import SeenShot
 from . import properties, watch
@@ -143,6 +143,8 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     if now == _shown.get("signature") and not force:
         return False
     _shown["signature"] = now
+    if scene is not None:
+        grade.follow(scene)
     session = properties.session()
     plan, analysis = edit_of(scene), analysis_of(scene)
     seen = seen_shots(scene) if plan else ()

@@ -2,6 +2,7 @@
 """The file as a deliverable: what players and upload sites ask of it."""
 
 from blender_addon.protocol import EditPlan
+from blender_addon.strip_layout import draft_size
 from blender_addon.timing import FRAME_RATES
 from bridge.check.container import Container, SoundTrack, VideoTrack
 from bridge.check.measures import judged, told
@@ -62,12 +63,21 @@ def _tag(value: int) -> str:
     return {1: "BT.709", 2: "untagged", 5: "BT.601", 6: "BT.601", 9: "BT.2020"}.get(value, f"code {value}")
 
 
+def is_draft(video: VideoTrack, plan: EditPlan | None) -> bool:
+    """Whether the video has the size of a draft of what was planned, or of a usual video."""
+    return (video.width_px, video.height_px) in {draft_size(*size) for size in _sizes(plan)}
+
+
+def _sizes(plan: EditPlan | None) -> tuple[tuple[int, int], ...]:
+    return ((plan.width_px, plan.height_px),) if plan else SIZES_PX
+
+
 def _shape(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
-    sizes = ((plan.width_px, plan.height_px),) if plan else SIZES_PX
+    sizes, is_small = _sizes(plan), is_draft(video, plan)
     limit = " or ".join(f"{width} x {height}" for width, height in sizes)
     size = judged(
-        Group.FILE, "size", None, f"{video.width_px} x {video.height_px}", "px", limit,
-        (video.width_px, video.height_px) in sizes, f"Render at {limit}.",
+        Group.FILE, "size", None, f"{video.width_px} x {video.height_px}" + (", a draft" if is_small else ""), "px",
+        limit, is_small or (video.width_px, video.height_px) in sizes, f"Render at {limit}.",
     )  # fmt: skip
     rates = (plan.fps,) if plan else FRAME_RATES
     known = ", ".join(f"{float(rate):.5g}" for rate in rates)

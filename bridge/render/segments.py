@@ -7,13 +7,14 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blender_addon.protocol import Graded
 from bridge import files
 from bridge.console import Report
 from bridge.render.blender import Blender, Died, Farm
@@ -44,6 +45,7 @@ class Segment:
     path: Path
     movie: dict[str, Any] | None = None
     """the clip that alone is seen, if one is: `path`, `first_frame`, `width_px`, `height_px`"""
+    graded: Graded = Graded.WHOLLY
     rests: bool = False
     """the shot says that the picture rests here"""
 
@@ -106,10 +108,12 @@ def render_segments(
 
 
 def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
-    movie = None if output.draft else found["movie"]
+    graded, movie = Graded(found["graded"]), None if output.draft else found["movie"]
+    if output.bake_grade and graded is Graded.FADING:  # no table holds it
+        movie = None
     mark = "-baked" if output.bake_grade and movie else ""
     path = folder / f"{found['name']}{mark}.mp4"
-    return Segment(found["start"], found["end"], path, movie, movie is not None and found["rests"])
+    return Segment(found["start"], found["end"], path, movie, graded, movie is not None and found["rests"])
 
 
 def worker_count(frames: int) -> int:
@@ -153,23 +157,23 @@ class _Crew:
             RenderFailed: the table does not give what Blender gives.
         """
         size = self._output
-        cube = None
-        if blender.ask({"do": "has_grade"}):
-            cube = folder / f".grade~{os.getpid()}.cube"
+        cube = folder / f".grade~{os.getpid()}.cube"
+        if any(segment.graded is Graded.WHOLLY for segment in segments):
             blender.ask({"do": "bake", "path": str(cube)})
-        baked = Baked(cube, size.width_px, size.height_px, size.fps)
+        tables = {Graded.WHOLLY: cube, Graded.NOT: None}
+        baked = {graded: Baked(table, size.width_px, size.height_px, size.fps) for graded, table in tables.items()}
         try:
             for segment in segments[:: max(1, len(segments) // CHECKED_SEGMENTS)]:
-                self._compare(blender, baked, segment)
+                self._compare(blender, baked[segment.graded], segment)
             todo = iter(segments)  # `next` of a list's iterator is whole under the interpreter's lock
             self._together([partial(self._bake_rest, baked, todo)] * cores(), segments)
         finally:
-            if cube:
-                cube.unlink(missing_ok=True)
+            cube.unlink(missing_ok=True)
 
-    def _bake_rest(self, baked: Baked, todo: Iterator[Segment]) -> None:
+    def _bake_rest(self, baked: Mapping[Graded, Baked], todo: Iterator[Segment]) -> None:
         for segment in todo:
-            baked.encode(segment.movie or {}, segment.frame_count, segment.path, partial(self._note, segment))
+            told = partial(self._note, segment)
+            baked[segment.graded].encode(segment.movie or {}, segment.frame_count, segment.path, told)
             self._finish(segment)
 
     def _compare(self, blender: Blender, baked: Baked, segment: Segment) -> None:

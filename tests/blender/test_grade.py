@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from edit_world import the_group
 
-from blender_addon import deliver, grade, passthrough, timeline
-from blender_addon.protocol import NEUTRAL_GRADE, Grade
+from blender_addon import compat, deliver, grade, passthrough, timeline
+from blender_addon.protocol import NEUTRAL_GRADE, Grade, Graded, ShotKind
 from bridge.cover import apply_grade
 
 SIDE_PX = 48
@@ -205,3 +205,70 @@ def test_colours_are_converted_where_it_matters(edit, spoil):
     spoil(edit)
     with passthrough.colors(edit, 1, 13) as can:
         assert not can
+
+
+# Where the edit turns into the cover
+
+
+HOLD = 12
+
+
+@pytest.fixture
+def ending(scene, song, tmp_path):
+    """An edit whose last shot, of 48 frames, ends on the cover: it turns for 24 frames, then rests."""
+    plan = world.plan((18, 48))
+    last = replace(plan.shots[1], kind=ShotKind.COVER_END, hold_frames=HOLD)
+    clips = world.make_clips(tmp_path / "clips", (18, 48))
+    timeline.build(scene, replace(plan, shots=(plan.shots[0], last)), world.analysis(), song_path=song, clips=clips)
+    deliver.settings(scene)
+    return scene
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_the_grade_falls_to_nothing_while_the_picture_turns_into_the_cover(ending, tmp_path, direct):
+    def planes(name, wanted):
+        grade.apply(ending, wanted)
+        ending.render.ffmpeg.constant_rate_factor = "LOSSLESS"
+        passing = passthrough.colors
+        if direct:
+            passthrough.colors = lambda *_: nullcontext(False)
+        try:
+            deliver.render(ending, tmp_path / name, audio=False)
+        finally:
+            passthrough.colors = passing
+        return np.stack(world.pictures(tmp_path / name)).astype(float)
+
+    bare, faded = planes("bare.mp4", NEUTRAL_GRADE), planes("faded.mp4", world.GRADE)
+    ending.timeline_markers.clear()
+    timeline.shot_strips(ending)[1]["kind"] = "motion"
+    whole = planes("whole.mp4", world.GRADE)
+    shares = [
+        float(((f - b) * (w - b)).sum() / ((w - b) ** 2).sum()) for b, f, w in zip(bare, faded, whole, strict=True)
+    ]
+    x = np.clip((np.arange(66) - 29) / 25, 0, 1)
+    assert shares == pytest.approx(1 - x * x * (3 - 2 * x), abs=0.02)
+    assert shares[:30] == [1.0] * 30
+    assert np.abs(faded[54:] - bare[54:]).max() <= 1
+
+
+def test_the_fade_follows_the_shot(ending):
+    grade.apply(ending, world.GRADE)
+    group = the_group(ending)
+    assert grade.fading(group) == range(31, 55)
+    compat.place(timeline.shot_strips(ending)[1], 19, 19, 51)  # sixteen frames shorter
+    grade.follow(ending)
+    assert grade.fading(group) == range(19, 39)
+    timeline.shot_strips(ending)[1]["kind"] = "motion"
+    grade.follow(ending)
+    assert grade.graded(group, 1, 10_000) is Graded.WHOLLY
+
+
+def test_a_group_wired_anew_is_not_faded(ending):
+    grade.apply(ending, world.GRADE)
+    group = the_group(ending)
+    group.links.new(group.nodes[grade.STRENGTH].outputs[0], group.nodes[grade.MIX].inputs[0])
+    before = group.nodes[grade.FADE].inputs["From Min"].default_value
+    timeline.shot_strips(ending)[1]["kind"] = "motion"
+    grade.follow(ending)
+    assert group.nodes[grade.FADE].inputs["From Min"].default_value == before
+    assert grade.graded(group, 60, 67) is Graded.WHOLLY

@@ -72,6 +72,41 @@ def test_the_covers_rest_is_at_its_end(scene, song, resting_plan, clips):
     assert [(s.start, s.end, s.rests) for s in segments.segments(scene)][:2] == [(1, 17, False), (17, 31, True)]
 
 
+@pytest.fixture
+def ending_plan(resting_plan):
+    """On the cover: of 40 frames, frames 2 to 25 turn into it, the rest shows it."""
+    plan = world.plan((30, 40))
+    last = replace(plan.shots[1], kind=segments.ShotKind.COVER_END, hold_frames=REST)
+    return replace(plan, shots=(resting_plan.shots[0], last))
+
+
+@pytest.fixture
+def ending_clips(tmp_path, clips):
+    return {"s01": clips["s01"], "s02": world.make_clip(tmp_path / "clips" / "end.mp4", 40, 2)}
+
+
+def test_the_grades_fade_is_a_segment_of_its_own(scene, song, ending_plan, ending_clips):
+    build(scene, ending_plan, song, ending_clips)
+    found = segments.segments(scene)
+    assert [(s.start, s.end, s.graded.value) for s in found] == [
+        (1, 15, "wholly"), (15, 31, "wholly"), (31, 33, "wholly"), (33, 57, "fading"), (57, 71, "not"),
+    ]  # fmt: skip
+    grade.remove(scene)
+    assert {s.graded.value for s in segments.segments(scene)} == {"not"}
+
+
+def test_moving_the_ending_leaves_the_other_segments_names(scene, song, ending_plan, ending_clips):
+    build(scene, ending_plan, song, ending_clips)
+    before = segments.segments(scene)
+    timeline.shot_strips(scene)[1].channel = 6
+    timeline.shot_strips(scene)[1]["hold_frames"] = REST + 1
+    grade.follow(scene)
+    after = segments.segments(scene)
+    assert [s.name for s in after[:2]] == [s.name for s in before[:2]]
+    assert (after[3].start, after[3].end) == (32, 56)
+    assert {s.name for s in after[2:]}.isdisjoint({s.name for s in before[2:]})
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -127,14 +162,14 @@ def test_the_table_is_the_grade(scene, song, resting_plan, clips):
     assert timeline.read(scene) == resting_plan
 
 
-def test_the_baked_video_looks_like_blenders(tmp_path, song, resting_plan, clips):
-    result = render(**arguments(tmp_path, resting_plan, song, clips), bake_grade=True)
-    assert result.segments_rendered == 3
+def test_the_baked_video_looks_like_blenders(tmp_path, song, ending_plan, ending_clips):
+    result = render(**arguments(tmp_path, ending_plan, song, ending_clips), bake_grade=True)
+    assert result.segments_rendered == 5
     baked = luma(tmp_path / "video.mp4")
-    again = render(**arguments(tmp_path, resting_plan, song, clips))
-    assert again.segments_rendered == 3  # the baked ones don't pass for Blender's
+    again = render(**arguments(tmp_path, ending_plan, song, ending_clips))
+    assert again.segments_rendered == 4  # the baked ones don't pass for Blender's; the fading one was Blender's
     plain = luma(tmp_path / "video.mp4")
-    assert len(baked) == len(plain) == 42
+    assert len(baked) == len(plain) == 70
     assert max(np.abs(one - other).mean() for one, other in zip(baked, plain, strict=True)) < 1.5
     left = {path.suffix for path in (tmp_path / "work" / "segments").iterdir()}
     assert left == {".mp4"}

@@ -6,7 +6,7 @@ import pytest
 
 from blender_addon.protocol import NEUTRAL_GRADE, Grade
 from bridge import cover
-from bridge.cover.fitting import SKIN, gradient_correlation, likeness, skin_turn_deg
+from bridge.cover.fitting import SKIN, gradient_correlation, skin_turn_deg
 from bridge.cover.grading import transform
 
 
@@ -87,12 +87,6 @@ def test_curves_are_monotone_smooth_and_of_33_points(grades, name):
     assert steps.max() <= 4  # no banding
 
 
-@pytest.mark.parametrize("name", COVERS)
-def test_the_cover_stays_the_cover(grades, name):
-    picture = COVERS[name]
-    assert likeness(picture, cover.apply_grade(picture, grades[name])) > 0.9
-
-
 def test_footage_made_of_the_cover_is_left_nearly_alone():
     for name in ("amber", "rose"):
         picture = COVERS[name]
@@ -100,7 +94,6 @@ def test_footage_made_of_the_cover_is_left_nearly_alone():
         grade = cover.fit_grade(frames, picture)
         graded = cover.apply_grade(picture, grade)
         assert np.abs(graded.astype(int) - picture).mean() < 5
-        assert likeness(picture, graded) > 0.97
 
 
 def test_skin_stays_skin_where_there_are_people(monkeypatch):
@@ -124,7 +117,6 @@ def test_the_grade_of_a_cover_alone_leads_toward_it_gently():
         graded = [cover.apply_grade(frame, grade) for frame in frames]
         before, after = (cover.palette_distance(some, [picture]) for some in (frames, graded))
         assert 0.3 * before < after < 0.9 * before
-        assert likeness(picture, cover.apply_grade(picture, grade)) > 0.9
 
 
 def test_neutral_and_strength():
