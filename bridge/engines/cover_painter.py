@@ -28,6 +28,10 @@ _WIDER = 1.17
 _MATCHED_SIDE = 0.06
 """how far from the middle, in widths of the frame, what matters is halfway through a shot with a matched cut: about as
 far as the camera travels until the cut"""
+_HEAD = 0.6
+"""of the subject, from its top: where a close-up finds its face"""
+_EDGE_BAND = (0.84, 1.04)
+"""in sizes of the frame: what lies in this band would be cut by its edge"""
 _CANVAS_FINEST = 2.2
 _DEPTH_WIDTH_PX = 512
 _COARSEST = 3.6
@@ -38,7 +42,7 @@ class CoverPainter:
     """Frames the cover."""
 
     name = "cover"
-    version = "3"
+    version = "4"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""
@@ -195,26 +199,51 @@ def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
 
 
 def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """One of the places that draw the eye, the stronger ones more often; close-ups favour the subject's head."""
-    unit = study.salient.shape[1]
-    score = cv2.GaussianBlur(study.salient, (0, 0), max(1.0, 0.25 * width * unit))
+    """One of the places that make a picture, the better ones more often; close-ups favour the subject's head."""
+    unit, aspect = study.salient.shape[1], request.height_px / request.width_px
+    size = (width * unit, width * aspect * unit)
+    score = framed = _framed(study.salient, size)
     places, weights = [], []
     for _ in range(4):
         y, x = np.unravel_index(int(score.argmax()), score.shape)
-        if weights and score[y, x] < 0.35 * weights[0]:
+        if weights and score[y, x] < 0.5 * weights[0]:
             break
         places.append(((x + 0.5) / unit, (y + 0.5) / unit))
         weights.append(float(score[y, x]) + 1e-6)
         rows, columns = np.ogrid[: score.shape[0], : score.shape[1]]
-        near = ((rows - y) ** 2 + (columns - x) ** 2) / (0.45 * width * unit) ** 2
-        score = score * (1 - np.exp(-near))
+        near = ((rows - y) / size[1]) ** 2 + ((columns - x) / size[0]) ** 2
+        score = score * (1 - np.exp(-near / 0.3))
     if request.framing is Framing.CLOSE:
-        left, top, subject_w, subject_h = study.subject
-        height = width * request.height_px / request.width_px
-        places.append((left + subject_w / 2, top + min(subject_h / 2, 0.4 * height)))
+        left, top, subject_w, subject_h = (round(value * unit) for value in study.subject)
+        head = (slice(top, top + max(1, round(_HEAD * subject_h))), slice(left, left + max(1, subject_w)))
+        within = framed[head]
+        y, x = np.unravel_index(int(within.argmax()), within.shape)
+        places.append(((left + x + 0.5) / unit, (top + y + 0.5) / unit))
         weights.append(1.5 * sum(weights))
     chosen = rng.choice(len(places), p=np.array(weights) / sum(weights))
     return np.array(places[int(chosen)])
+
+
+def _framed(salient: Map, size: tuple[float, float]) -> Map:
+    """How good a picture a frame of this size (width and height in pixels of the map) makes around each place.
+
+    What draws the eye belongs inside, and not on the frame's edge, which would cut it in two. Frames that reach
+    beyond the cover make none.
+    """
+
+    def mean(share: float) -> Map:
+        width_px, height_px = (max(1, round(side * share)) for side in size)
+        return np.asarray(cv2.boxFilter(salient, -1, (width_px, height_px)), np.float32)
+
+    low, high = _EDGE_BAND
+    edge = (mean(high) * high**2 - mean(low) * low**2) / (high**2 - low**2)
+    score = np.maximum(mean(0.6) - 0.6 * edge, 0)
+    reach_x, reach_y = (
+        int(min(side * ROOM, whole - 1) / 2) for side, whole in zip(size, salient.shape[::-1], strict=True)
+    )
+    inside = np.zeros_like(score)
+    inside[reach_y : score.shape[0] - reach_y, reach_x : score.shape[1] - reach_x] = 1
+    return np.asarray(score * inside, np.float32)
 
 
 def _inside(center: npt.NDArray, size: npt.NDArray, study: _Study, aspect: float) -> tuple[float, float]:
@@ -263,13 +292,19 @@ def _depth(study: _Study, view: _View) -> Map:
     pixels = study.depth.shape[1]
     center = (view.center[0] * pixels, view.center[1] * pixels)
     size = (_DEPTH_WIDTH_PX, max(8, round(_DEPTH_WIDTH_PX * view.aspect)))
-    return np.asarray(_resampled(study.depth, center, view.width * pixels, view.tilt, size), np.float32)
+    depth = _resampled(study.depth, center, view.width * pixels, view.tilt, size, beyond=cv2.BORDER_REPLICATE)
+    return np.asarray(depth, np.float32)
 
 
 def _resampled(
-    source: npt.NDArray, center_px: tuple[float, float], width_px: float, tilt: float, size: tuple[int, int]
+    source: npt.NDArray,
+    center_px: tuple[float, float],
+    width_px: float,
+    tilt: float,
+    size: tuple[int, int],
+    beyond: int = cv2.BORDER_REFLECT_101,
 ) -> npt.NDArray:
-    """A rectangle of the source around a place, turned by `tilt`, at the given size."""
+    """A rectangle of the source around a place, turned by `tilt`, at the given size; `beyond` as in OpenCV."""
     scale = width_px / size[0]
     if scale > 1.5:  # Lanczos reads few pixels: what is reduced much is reduced by area first
         small = (round(source.shape[1] / scale), round(source.shape[0] / scale))
@@ -282,7 +317,7 @@ def _resampled(
     offset = np.array(center_px) - 0.5 - turn @ middle
     flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LANCZOS4 if source.dtype == np.uint8 else cv2.INTER_LINEAR)
     matrix = np.hstack([turn, offset[:, None]])
-    return cv2.warpAffine(source, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    return cv2.warpAffine(source, matrix, size, flags=flags, borderMode=beyond)
 
 
 def _finished(rgb: Frame, enlarged: float, rng: np.random.Generator) -> Frame:
