@@ -31,7 +31,7 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
 
     Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, an all-over pattern goes
     on as it is; other pictures dissolve: the colours of their edge flow outward, and their texture with them, of
-    which the coarse forms fade first. A plain border goes on as plain colour. Deterministic.
+    which the coarse forms fade first. Flat colours go on straight, with their borders. Deterministic.
 
     Returns:
         uint8, shape (height_px, width_px, 3).
@@ -89,8 +89,10 @@ def _avoided(fitted: Frame) -> Floats:
 def _left_extension(cover: Floats, avoid: Floats, evenness: float, depth_px: int) -> Floats:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
     length = len(cover)
-    base = np.ascontiguousarray(harmonic(cover[:, :3].mean(axis=1), _softening(length, depth_px))[:, ::-1])
-    texture = (1 - evenness) * continued_grain(cover, depth_px)
+    flatness = _flatness(cover)
+    softening = _softening(length, depth_px) * (1 - flatness)
+    base = np.ascontiguousarray(harmonic(cover[:, :3].mean(axis=1), softening)[:, ::-1])
+    texture = (1 - evenness) * (1 - flatness) * continued_grain(cover, depth_px)
     if evenness > 0:
         pieces, _ = quilt(cover, base, avoid * (1 - 0.8 * evenness))
         texture += evenness * _detail(pieces, cover, length / 6)
@@ -98,6 +100,12 @@ def _left_extension(cover: Floats, avoid: Floats, evenness: float, depth_px: int
     step = cover[:, 0] - grown[:, -1]
     distances = np.arange(1, depth_px + 1, dtype=np.float32)
     return grown + (harmonic(step, distances) * np.exp(-distances / (0.02 * length))[None, :, None])[:, ::-1]
+
+
+def _flatness(cover: Floats) -> float:
+    """1 if nothing changes toward the left edge, as where print has flat colours; 0 for anything painted or filmed."""
+    width_px = max(3, round(0.01 * len(cover)))
+    return float(np.clip(1.5 - cover[:, :width_px].std(axis=1).mean(), 0, 1))
 
 
 def _softening(length: int, depth_px: int) -> Floats:

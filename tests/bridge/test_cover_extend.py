@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from bridge import cover
-from bridge.cover.extend import pattern_evenness
+from bridge.cover.extend import pattern_evenness, recomposed_box
 
 SHAPES = [(320, 180), (180, 320)]
 
@@ -112,3 +112,21 @@ def test_the_same_every_time():
 def test_tiny_and_thin_covers(picture):
     frame = cover.recompose(picture, 320, 180)
     assert np.abs(frame.astype(int) - int(picture[0, 0, 0])).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(320, 180), (180, 320)])
+def test_flat_colours_go_on_straight(size):
+    picture = np.full((300, 300, 3), (240, 226, 60), np.uint8)
+    picture[200:] = (214, 40, 70)
+    if size[1] > size[0]:
+        picture = np.ascontiguousarray(picture.transpose(1, 0, 2))
+    picture[80:120, 80:120] = 20  # a subject
+    whole = cover.recompose(picture, *size).astype(int)
+    inner = recomposed_box((300, 300), *size)
+    middle = whole[inner.slices]
+    for edge, beyond in (
+        [(middle[:, :1], whole[:, : inner.left_px]), (middle[:, -1:], whole[:, inner.right_px :])]
+        if size[0] > size[1]
+        else [(middle[:1], whole[: inner.top_px]), (middle[-1:], whole[inner.bottom_px :])]
+    ):
+        assert np.abs(beyond - edge).max() <= 12
