@@ -81,9 +81,12 @@ def _draw_row(axis: Axes, analysis: SongAnalysis, peaks: np.ndarray, start_s: fl
 
 
 def _draw_gaps(axis: Axes, analysis: SongAnalysis) -> None:
+    before_s = -1.0
     for gap in analysis.drum_gaps:
         axis.axvspan(gap.start_s, gap.end_s, 0.14, 0.765, color=_GAP, alpha=0.6, linewidth=0)
-        axis.text((gap.start_s + gap.end_s) / 2, -0.98, "no drums", fontsize=8, color=_INK, ha="center", clip_on=True)
+        if gap.start_s > before_s:  # two that touch, a single hit between them, have room for one label
+            axis.text(gap.start_s, -0.98, " no drums", fontsize=8, color=_INK, clip_on=True)
+        before_s = gap.end_s + 0.1
 
 
 def _draw_sound(axis: Axes, analysis: SongAnalysis, peaks: np.ndarray, start_s: float, end_s: float) -> None:
@@ -102,6 +105,8 @@ def _draw_sections(axis: Axes, analysis: SongAnalysis, start_s: float, end_s: fl
             continue
         colour = _SECTION_COLOURS[(ord(section.label[0]) - ord("A")) % len(_SECTION_COLOURS)]
         axis.fill_between([left, right], 1.35, 1.75, color=colour, linewidth=0)
+        if section.start_s >= start_s:  # two in a row may have one colour
+            axis.vlines(section.start_s, 1.35, 1.75, color="white", linewidth=2)
         if right - left > 0.06 * (end_s - start_s):
             text = f" {section.label}  {section.role.value}"
             axis.text(left, 1.55, text, fontsize=10, color="white", weight="bold", va="center", clip_on=True)

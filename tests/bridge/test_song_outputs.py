@@ -71,6 +71,16 @@ def test_the_plot_shows_the_drop_where_it_is(made, analysis, tmp_path):
     assert places == pytest.approx([0.25, 0.75], abs=0.03)
 
 
+def test_the_plot_parts_sections_of_one_label(made, analysis, tmp_path):
+    half_s = analysis.duration_s / 2
+    first = replace(analysis.sections[0], start_s=0.0, end_s=half_s, label="A")
+    second = replace(first, start_s=half_s, end_s=analysis.duration_s)
+    song.plot(replace(analysis, sections=(first, second)), made.audio, tmp_path / "two.png")
+    coloured = columns_of(tmp_path / "two.png", (0x4C, 0x78, 0xA8))
+    parted = coloured[np.flatnonzero(np.diff(coloured) > 1)] / Image.open(tmp_path / "two.png").width
+    assert np.abs(parted - 0.5).min() < 0.004
+
+
 def test_the_plot_grows_with_the_song_and_takes_one_without_beats(made, analysis, tmp_path):
     nothing = replace(analysis, beats=(), sections=(), drop_s=None, drum_gaps=(), duration_s=180.0)
     song.plot(nothing, made.audio, tmp_path / "long.png")
