@@ -30,8 +30,8 @@ _MATCHED_SIDE = 0.06
 far as the camera travels until the cut"""
 _HEAD = 0.6
 """of the subject, from its top: where a close-up finds its face"""
-_EDGE_BAND = (0.84, 1.04)
-"""in sizes of the frame: what lies in this band would be cut by its edge"""
+_SIDE, _CUT = 0.16, 0.6
+"""how wide a strip along a frame's side is, in its sizes; what it costs to have something there that draws the eye"""
 _CANVAS_FINEST = 2.2
 _DEPTH_WIDTH_PX = 512
 _COARSEST = 3.6
@@ -206,7 +206,7 @@ def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
     places, weights = [], []
     for _ in range(4):
         y, x = np.unravel_index(int(score.argmax()), score.shape)
-        if weights and score[y, x] < 0.5 * weights[0]:
+        if weights and score[y, x] < 0.6 * weights[0]:
             break
         places.append(((x + 0.5) / unit, (y + 0.5) / unit))
         weights.append(float(score[y, x]) + 1e-6)
@@ -227,22 +227,24 @@ def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
 def _framed(salient: Map, size: tuple[float, float]) -> Map:
     """How good a picture a frame of this size (width and height in pixels of the map) makes around each place.
 
-    What draws the eye belongs inside, and not on the frame's edge, which would cut it in two. Frames that reach
+    What draws the eye belongs inside, and not on one of the frame's sides, which would cut it in two. Frames that reach
     beyond the cover make none.
     """
+    width, height = size
 
-    def mean(share: float) -> Map:
-        width_px, height_px = (max(1, round(side * share)) for side in size)
-        return np.asarray(cv2.boxFilter(salient, -1, (width_px, height_px)), np.float32)
+    def mean(width_px: float, height_px: float) -> Map:
+        return np.asarray(cv2.boxFilter(salient, -1, (max(1, round(width_px)), max(1, round(height_px)))), np.float32)
 
-    low, high = _EDGE_BAND
-    edge = (mean(high) * high**2 - mean(low) * low**2) / (high**2 - low**2)
-    score = np.maximum(mean(0.6) - 0.6 * edge, 0)
-    reach_x, reach_y = (
-        int(min(side * ROOM, whole - 1) / 2) for side, whole in zip(size, salient.shape[::-1], strict=True)
+    upright, level = mean(_SIDE * width, height), mean(width, _SIDE * height)
+    reach_x, reach_y = (int(side / 2) for side in size)
+    sides = [np.roll(upright, reach_x, 1), np.roll(upright, -reach_x, 1)]
+    sides += [np.roll(level, reach_y, 0), np.roll(level, -reach_y, 0)]
+    score = np.maximum(mean(0.6 * width, 0.6 * height) - _CUT * np.max(sides, axis=0), 0)
+    room_x, room_y = (
+        int(min(side * ROOM, all_px - 1) / 2) for side, all_px in zip(size, score.shape[::-1], strict=True)
     )
     inside = np.zeros_like(score)
-    inside[reach_y : score.shape[0] - reach_y, reach_x : score.shape[1] - reach_x] = 1
+    inside[room_y : score.shape[0] - room_y, room_x : score.shape[1] - room_x] = 1
     return np.asarray(score * inside, np.float32)
 
 
