@@ -181,8 +181,8 @@ def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
     left, top, subject_w, subject_h = study.subject
     size = np.array([width, width * aspect])
     middle = np.array([left + subject_w / 2, top + subject_h / 2])
-    if subject_h > size[1]:  # of what is taller than the frame, the upper part: that's where faces are
-        middle[1] = top + 0.44 * size[1]
+    if subject_h > size[1]:
+        middle[1] = _head(study, size)[1]
     if request.kind is ShotKind.HERO_HOLD:
         middle[1] = min(middle[1], top - 0.07 * size[1] + size[1] / 2)  # headroom
         return _inside(middle, size, study, aspect)  # its camera goes in: the room around may lie beyond the cover
@@ -200,9 +200,9 @@ def _center(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
 
 def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """One of the places that make a picture, the better ones more often; close-ups favour the subject's head."""
-    unit, aspect = study.salient.shape[1], request.height_px / request.width_px
-    size = (width * unit, width * aspect * unit)
-    score = framed = _framed(study.salient, size)
+    unit = study.salient.shape[1]
+    size = np.array([width, width * request.height_px / request.width_px])
+    score = _framed(study, size)
     places, weights = [], []
     for _ in range(4):
         y, x = np.unravel_index(int(score.argmax()), score.shape)
@@ -211,40 +211,49 @@ def _target(request: ClipRequest, study: _Study, width: float, rng: np.random.Ge
         places.append(((x + 0.5) / unit, (y + 0.5) / unit))
         weights.append(float(score[y, x]) + 1e-6)
         rows, columns = np.ogrid[: score.shape[0], : score.shape[1]]
-        near = ((rows - y) / size[1]) ** 2 + ((columns - x) / size[0]) ** 2
+        near = ((rows - y) / (size[1] * unit)) ** 2 + ((columns - x) / (size[0] * unit)) ** 2
         score = score * (1 - np.exp(-near / 0.3))
     if request.framing is Framing.CLOSE:
-        left, top, subject_w, subject_h = (round(value * unit) for value in study.subject)
-        head = (slice(top, top + max(1, round(_HEAD * subject_h))), slice(left, left + max(1, subject_w)))
-        within = framed[head]
-        y, x = np.unravel_index(int(within.argmax()), within.shape)
-        places.append(((left + x + 0.5) / unit, (top + y + 0.5) / unit))
+        places.append(_head(study, size))
         weights.append(1.5 * sum(weights))
     chosen = rng.choice(len(places), p=np.array(weights) / sum(weights))
     return np.array(places[int(chosen)])
 
 
-def _framed(salient: Map, size: tuple[float, float]) -> Map:
-    """How good a picture a frame of this size (width and height in pixels of the map) makes around each place.
+def _head(study: _Study, size: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Where a frame of this size looks at the subject's head: what tells most in its upper part, as faces do."""
+    left, top, subject_w, subject_h = study.subject
+    unit = study.salient.shape[1]
+    first, below = round(top * unit), round((top + _HEAD * subject_h) * unit) + 1
+    columns = slice(round(left * unit), round((left + subject_w) * unit) + 1)
+    within = _framed(study, size)[first:below, columns]
+    if not within.any():  # the frame is as large as the cover
+        return left + subject_w / 2, top + min(subject_h / 2, 0.44 * float(size[1]))
+    y, x = np.unravel_index(int(within.argmax()), within.shape)
+    return left + (x + 0.5) / unit, top + (y + 0.5) / unit
+
+
+def _framed(study: _Study, size: npt.NDArray[np.float64]) -> Map:
+    """How good a picture a frame of this size makes around each place of the salient map.
 
     What draws the eye belongs inside, and not on one of the frame's sides, which would cut it in two. Frames that reach
     beyond the cover make none.
     """
-    width, height = size
+    salient = study.salient
+    width, height = size * salient.shape[1]
 
     def mean(width_px: float, height_px: float) -> Map:
         return np.asarray(cv2.boxFilter(salient, -1, (max(1, round(width_px)), max(1, round(height_px)))), np.float32)
 
     upright, level = mean(_SIDE * width, height), mean(width, _SIDE * height)
-    reach_x, reach_y = (int(side / 2) for side in size)
+    reach_x, reach_y = int(width / 2), int(height / 2)
     sides = [np.roll(upright, reach_x, 1), np.roll(upright, -reach_x, 1)]
     sides += [np.roll(level, reach_y, 0), np.roll(level, -reach_y, 0)]
     score = np.maximum(mean(0.6 * width, 0.6 * height) - _CUT * np.max(sides, axis=0), 0)
-    room_x, room_y = (
-        int(min(side * ROOM, all_px - 1) / 2) for side, all_px in zip(size, score.shape[::-1], strict=True)
-    )
+    rows, columns = score.shape
+    room_x, room_y = int(min(width * ROOM, columns - 1) / 2), int(min(height * ROOM, rows - 1) / 2)
     inside = np.zeros_like(score)
-    inside[room_y : score.shape[0] - room_y, room_x : score.shape[1] - room_x] = 1
+    inside[room_y : rows - room_y, room_x : columns - room_x] = 1
     return np.asarray(score * inside, np.float32)
 
 
