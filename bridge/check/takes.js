@@ -1,6 +1,8 @@
 const song = document.getElementById("song");
 const rows = [...document.querySelectorAll(".take-row")];
-const APART_S = 0.045;
+const APART_S = 0.2;
+const CATCHES_UP_IN_S = 0.4;
+const MOST_HURRY = 0.1;
 let current = null;
 let onward = false;
 
@@ -32,7 +34,7 @@ async function play(row, all) {
   requestAnimationFrame(follow);
 }
 
-// The song leads: a clip that is more than a frame off is put back to it.
+// The song leads: a clip that is off hurries or dawdles until it is not; one that is far off is put back to it.
 function follow() {
   const row = current;
   if (!row || song.paused) return;
@@ -46,7 +48,10 @@ function follow() {
   }
   for (const video of videos(row)) {
     const wanted = offset(video) + Math.max(0, time);
-    if (!video.seeking && !video.ended && Math.abs(video.currentTime - wanted) > APART_S) video.currentTime = wanted;
+    if (video.seeking || video.ended) continue;
+    const late = wanted - video.currentTime;
+    if (Math.abs(late) > APART_S) video.currentTime = wanted;
+    else video.playbackRate = 1 + Math.max(-MOST_HURRY, Math.min(MOST_HURRY, late / CATCHES_UP_IN_S));
   }
   requestAnimationFrame(follow);
 }

@@ -23,6 +23,10 @@ import av
 import numpy as np
 import pytest
 
+from bridge.check import takes_page
+from bridge.check.takes import ShotTakes, Take
+from bridge.song.audio import Audio, write_wav
+
 from . import made_video
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -38,7 +42,7 @@ EVERY_FRAMES = 24
 LEAD_FRAMES = 24
 PATIENCE_S = 120
 
-SYNC_PAGE = """<!doctype html><title>sync</title><video id="v" src="clip.mp4" playsinline></video><script>
+CLICKS = """
 const worklet = `registerProcessor("clicks", class extends AudioWorkletProcessor {
   constructor() { super(); this.quiet = 1e9; }
   process(inputs) {
@@ -52,17 +56,19 @@ const worklet = `registerProcessor("clicks", class extends AudioWorkletProcessor
     return true;
   }
 });`;
-const video = document.getElementById("v"), clicks = [], flashes = [];
 const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-let bright = false;
-function look(now, frame) {
-  pixel.drawImage(video, 0, 0, 1, 1);
-  const lit = pixel.getImageData(0, 0, 1, 1).data[0] > 128;
-  if (lit && !bright) flashes.push([frame.expectedDisplayTime, frame.mediaTime]);
-  bright = lit;
+function watch(video, flashes) {
+  let bright = false;
+  const look = (now, frame) => {
+    pixel.drawImage(video, 0, 0, 1, 1);
+    const lit = pixel.getImageData(0, 0, 1, 1).data[0] > 128;
+    if (lit && !bright) flashes.push([frame.expectedDisplayTime, frame.mediaTime]);
+    bright = lit;
+    video.requestVideoFrameCallback(look);
+  };
   video.requestVideoFrameCallback(look);
 }
-async function run() {
+async function hear(media, clicks) {
   const sound = new AudioContext({ latencyHint: "interactive" });
   await sound.audioWorklet.addModule(URL.createObjectURL(new Blob([worklet], { type: "text/javascript" })));
   const node = new AudioWorkletNode(sound, "clicks");
@@ -71,20 +77,41 @@ async function run() {
     const heard = stamp.performanceTime + (event.data - stamp.contextTime) * 1000;
     clicks.push(heard - sound.outputLatency * 1000);
   };
-  sound.createMediaElementSource(video).connect(node).connect(sound.destination);
+  sound.createMediaElementSource(media).connect(node).connect(sound.destination);
   await sound.resume();
-  video.requestVideoFrameCallback(look);
-  await video.play();
-  video.onended = () => setTimeout(() => send({ clicks, flashes }), 500);
 }
-const send = (body) => fetch("result", { method: "POST", body: JSON.stringify(body) });
-video.onerror = () => send({ error: video.error.message });
-run().catch((error) => send({ error: String(error) }));
+const send = (body) => fetch("RESULT", { method: "POST", mode: "no-cors", body: JSON.stringify(body) });
+"""
+"""what the pages share: when a media element clicks, and when a video flashes, on one clock"""
+
+SYNC_PAGE = f"""<!doctype html><title>sync</title><video id="v" src="clip.mp4" playsinline></video><script>
+{CLICKS}
+const video = document.getElementById("v"), clicks = [], flashes = [];
+async function run() {{
+  await hear(video, clicks);
+  watch(video, flashes);
+  await video.play();
+  video.onended = () => setTimeout(() => send({{ clicks, flashes }}), 500);
+}}
+video.onerror = () => send({{ error: video.error.message }});
+run().catch((error) => send({{ error: String(error) }}));
 </script>"""
+
+TAKES_PROBE = f"""<script>{{
+{CLICKS}
+const clicks = [], takes = [...document.querySelectorAll("video")].map((video) => ({{ video, flashes: [] }}));
+async function run() {{
+  await hear(song, clicks);
+  for (const take of takes) watch(take.video, take.flashes);
+  document.querySelector(".play").click();
+  song.onpause = () => setTimeout(() => send({{ clicks, flashes: takes.map((take) => take.flashes) }}), 500);
+}}
+addEventListener("load", () => run().catch((error) => send({{ error: String(error) }})));
+}}</script>"""
 
 PLAY_PAGE = """<!doctype html><title>play</title><video id="v" src="clip.mp4" playsinline></video><script>
 const video = document.getElementById("v");
-const send = (body) => fetch("result", { method: "POST", body: JSON.stringify(body) });
+const send = (body) => fetch("RESULT", { method: "POST", body: JSON.stringify(body) });
 let stalls = 0, started = false;
 video.onwaiting = video.onstalled = () => { if (started && !video.ended) stalls++; };
 video.onplaying = () => { started = true; };
@@ -116,12 +143,12 @@ class Site(http.server.SimpleHTTPRequestHandler):
         """The test has its own say."""
 
 
-Watch = Callable[[str], dict[str, Any]]
+Watch = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
 def watch(tmp_path: Path) -> Iterator[Watch]:
-    """Opens a page over the folder's clip.mp4 in Chromium and gives what it sends."""
+    """Opens a page in the folder in Chromium, from a server or from the disk, and gives what it sends."""
     results: list[dict[str, Any]] = []
     arrived = threading.Event()
     handler = partial(Site, directory=str(tmp_path), results=results, arrived=arrived)
@@ -129,9 +156,11 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
 
-        def run(page: str) -> dict[str, Any]:
-            (tmp_path / "page.html").write_text(page)
-            browsers.append(open_browser(f"http://127.0.0.1:{server.server_port}/page.html", tmp_path / "profile"))
+        def run(page: str, *, from_disk: bool = False) -> dict[str, Any]:
+            site = f"http://127.0.0.1:{server.server_port}"
+            (tmp_path / "page.html").write_text(page.replace("RESULT", f"{site}/result"))
+            address = (tmp_path / "page.html").as_uri() if from_disk else f"{site}/page.html"
+            browsers.append(open_browser(address, tmp_path / "profile"))
             assert arrived.wait(PATIENCE_S), "the page sent nothing: the video did not play to its end"
             return results[0]
 
@@ -152,16 +181,17 @@ def open_browser(address: str, profile: Path) -> "subprocess.Popen[bytes]":
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--allow-file-access-from-files",  # or a page from the disk could play its media, and not look at them
         "--autoplay-policy=no-user-gesture-required",
         f"--user-data-dir={profile}",
     ]
     return subprocess.Popen([CHROMIUM, *switches, address], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def write_flashes(path: Path, late_s: float = 0.0, events: int = EVENTS) -> None:
+def write_flashes(path: Path, late_s: float = 0.0, events: int = EVENTS, lead_frames: int = LEAD_FRAMES) -> None:
     """A flash of one eighth of a second and a click, together, once a second; the clicks may be late."""
-    count = LEAD_FRAMES + events * EVERY_FRAMES
-    times = [Fraction(LEAD_FRAMES + i * EVERY_FRAMES) / FPS for i in range(events)]
+    count = lead_frames + events * EVERY_FRAMES
+    times = [Fraction(lead_frames + i * EVERY_FRAMES) / FPS for i in range(events)]
     sound = np.zeros((round(count / FPS * made_video.RATE_HZ), 2), np.float32)
     click = np.sin(np.arange(480) * 2 * np.pi * 1000 / made_video.RATE_HZ) * 0.8
     for time_s in times:
@@ -174,20 +204,21 @@ def write_flashes(path: Path, late_s: float = 0.0, events: int = EVENTS) -> None
         sounds = container.add_stream("aac", rate=made_video.RATE_HZ)
         sounds.bit_rate = 192_000
         for i in range(count):
-            lit = i >= LEAD_FRAMES and (i - LEAD_FRAMES) % EVERY_FRAMES < 3
+            lit = i >= lead_frames and (i - lead_frames) % EVERY_FRAMES < 3
             picture = np.full((SIZE[1], SIZE[0], 3), 235 if lit else 16, np.uint8)
             container.mux(pictures.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(pictures.encode(None))
         made_video.mux_sound(container, sounds, 0.0, float(count / FPS), sound)
 
 
-def offsets_ms(seen: dict[str, Any]) -> np.ndarray:
+def offsets_ms(
+    clicks_ms: list[float], flashes: list[tuple[float, float]], lead_frames: int = LEAD_FRAMES
+) -> np.ndarray:
     """How much later than its flash each click comes; flashes that the browser skipped are left out."""
-    assert "error" not in seen, seen
-    clicks = np.array(seen["clicks"])
+    clicks = np.array(clicks_ms)
     found = []
-    for shown_ms, media_s in seen["flashes"]:
-        late = ((media_s * float(FPS)) - LEAD_FRAMES) % EVERY_FRAMES
+    for shown_ms, media_s in flashes:
+        late = ((media_s * float(FPS)) - lead_frames) % EVERY_FRAMES
         if round(late) == 0:  # the flash's first frame itself was shown
             found.append(clicks[np.argmin(np.abs(clicks - shown_ms))] - shown_ms)
     return np.array(found)
@@ -195,7 +226,9 @@ def offsets_ms(seen: dict[str, Any]) -> np.ndarray:
 
 def test_picture_and_sound_stay_together(tmp_path: Path, watch: Watch, record_property: Callable[[str, object], None]):
     write_flashes(tmp_path / "clip.mp4")
-    found = offsets_ms(watch(SYNC_PAGE))
+    seen = watch(SYNC_PAGE)
+    assert "error" not in seen, seen
+    found = offsets_ms(seen["clicks"], seen["flashes"])
     record_property("mean_ms", float(found.mean()))
     record_property("worst_ms", float(np.abs(found).max()))
     print(f"picture-sound offset: mean {found.mean():+.1f} ms, worst {np.abs(found).max():.1f} ms, {len(found)} events")
@@ -206,7 +239,33 @@ def test_picture_and_sound_stay_together(tmp_path: Path, watch: Watch, record_pr
 def test_late_sound_is_seen(tmp_path: Path, watch: Watch):
     """The measurement itself: sound that is a tenth of a second late is measured so."""
     write_flashes(tmp_path / "clip.mp4", late_s=0.1, events=6)
-    assert np.median(offsets_ms(watch(SYNC_PAGE))) == pytest.approx(100, abs=25)
+    seen = watch(SYNC_PAGE)
+    assert "error" not in seen, seen
+    assert np.median(offsets_ms(seen["clicks"], seen["flashes"])) == pytest.approx(100, abs=25)
+
+
+def test_takes_play_in_sync_with_the_song(tmp_path: Path, watch: Watch):
+    """The page from the disk, as people open it. The shot begins in the song's middle, one clip has handles."""
+    start_s, handles, seconds = 7.25, 6, 12
+    samples = np.zeros(round((start_s + seconds + 3) * made_video.RATE_HZ), np.float32)
+    for second in range(1, seconds):
+        first = round((start_s + second) * made_video.RATE_HZ)
+        samples[first : first + 480] = np.sin(np.arange(480) * 2 * np.pi * 1000 / made_video.RATE_HZ) * 0.8
+    write_wav(Audio(samples[:, None], made_video.RATE_HZ), tmp_path / "song.wav")
+    write_flashes(tmp_path / "clip.mp4", events=seconds - 1)
+    write_flashes(tmp_path / "wide.mp4", events=seconds - 1, lead_frames=LEAD_FRAMES + handles)
+    takes = [Take(tmp_path / "clip.mp4", "one"), Take(tmp_path / "wide.mp4", "two", offset_s=float(handles / FPS))]
+    takes_page([ShotTakes("s01", start_s, seconds, takes)], tmp_path / "song.wav", tmp_path / "takes.html")
+    page = (tmp_path / "takes.html").read_text()
+    seen = watch(page.replace("</body>", f"{TAKES_PROBE}</body>"), from_disk=True)
+    assert "error" not in seen, seen
+    assert len(seen["clicks"]) == seconds - 1
+    for flashes, lead_frames in zip(seen["flashes"], (LEAD_FRAMES, LEAD_FRAMES + handles), strict=True):
+        found = offsets_ms(seen["clicks"], flashes, lead_frames)[2:]  # a clip that began late has caught up by then
+        print(f"a take against the song: mean {found.mean():+.1f} ms, worst {np.abs(found).max():.1f} ms")
+        assert len(found) >= seconds - 6
+        assert np.abs(np.median(found)) <= 1000 / float(FPS)
+        assert np.abs(found).max() <= 2 * 1000 / float(FPS)
 
 
 def test_a_deliverable_plays_to_its_end(tmp_path: Path, watch: Watch):
