@@ -230,7 +230,7 @@ def _head(study: _Study, size: npt.NDArray[np.float64]) -> tuple[float, float]:
     if not within.any():  # the frame is as large as the cover
         return left + subject_w / 2, top + min(subject_h / 2, 0.44 * float(size[1]))
     y, x = np.unravel_index(int(within.argmax()), within.shape)
-    return left + (x + 0.5) / unit, top + (y + 0.5) / unit
+    return left + (float(x) + 0.5) / unit, top + (float(y) + 0.5) / unit
 
 
 def _framed(study: _Study, size: npt.NDArray[np.float64]) -> Map:

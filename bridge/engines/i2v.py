@@ -10,6 +10,7 @@ from blender_addon.protocol import ClipRequest, ShotKind
 from bridge import watermark
 from bridge.engines import devices, diffusion, footprints, models, pieces, step_cache
 from bridge.engines.base import Footage, Frame, Still, Work
+from bridge.engines.camera_words import moving_prompt
 from bridge.engines.devices import MemoryPolicy
 from bridge.engines.footprints import Footprint
 from bridge.engines.shelf import SHELF
@@ -303,7 +304,7 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
         output = pipeline(
             **family.ends(first, last),
             **family.extra(family.fps),
-            prompt=request.prompt,
+            prompt=moving_prompt(request),
             negative_prompt=request.negative_prompt,
             num_frames=frame_count(family, request) + family.dropped_frames(config),
             num_inference_steps=steps,

@@ -24,6 +24,7 @@ from blender_addon.protocol import ClipRequest, ShotKind
 from bridge import files, settings
 from bridge.engines import diffusion
 from bridge.engines.base import Footage, Frame, Still, Work
+from bridge.engines.camera_words import moving_prompt
 from bridge.errors import BadInput, Cancelled, GenerationFailed
 
 USD_PER_CREDIT = 0.01
@@ -224,7 +225,7 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
         task = runway.image_to_video.create(
             model=model_name(request),
             prompt_image=images,
-            prompt_text=request.prompt[:PROMPT_LIMIT] or "slow camera move",
+            prompt_text=moving_prompt(request)[:PROMPT_LIMIT] or "slow camera move",
             ratio=ratio(request),
             duration=duration_s(request),
             **options,

@@ -12,6 +12,7 @@ from animatic_world import Desk, cover, request
 from blender_addon.clip_requests import clip_requests
 from blender_addon.protocol import EditPlan, EnergyCurve, Excerpt, Framing, Shot, ShotKind
 from bridge.engines import registry
+from bridge.engines.camera_words import moving_prompt
 
 WIDTH, HEIGHT = 240, 136
 PAIRS = [(Framing.WIDE, Framing.MEDIUM), (Framing.MEDIUM, Framing.CLOSE), (Framing.DETAIL, Framing.WIDE)]
@@ -94,3 +95,10 @@ def test_which_cuts_are_matched():
     assert [one.direction for one in asked] == [0, -1, -1, 0, 1, 1, 0, 0, 0]
     resting = replace(plan, shots=tuple(replace(shot, hold_frames=6) for shot in made))
     assert not any(one.direction for one in clip_requests(resting, analysis, engine="animatic"))  # pyright: ignore[reportArgumentType]
+
+
+def test_models_that_read_camera_words_are_told_the_direction():
+    asked = request(prompt="a lighthouse, waves")
+    assert moving_prompt(asked) == "a lighthouse, waves"
+    assert moving_prompt(replace(asked, direction=-1)) == "the camera trucks left, a lighthouse, waves"
+    assert moving_prompt(request(prompt="", direction=1)) == "the camera trucks right"

@@ -58,12 +58,13 @@ def asked(**changes):
 
 def test_a_clip_is_bought_followed_and_cut_to_the_moving_part(server, key, work):
     server.script.insert(0, {"status": "THROTTLED"})
-    footage = RunwayAnimator().animate(asked(), key, work)
+    footage = RunwayAnimator().animate(replace(asked(), direction=-1), key, work)
     frames = list(footage.frames)
     assert len(frames) == footage.frame_count == 24, "one second of the two that were bought"
     assert footage.fps == 24
     sent = server.created[0]
     assert (sent["model"], sent["ratio"], sent["duration"], sent["seed"]) == ("gen4_turbo", "1280:720", 2, 1)
+    assert sent["promptText"].startswith("the camera trucks left, ")
     assert sent["promptImage"].startswith("data:image/png;base64,")
     assert "waiting for a free place at Runway" in work.stages
     assert "animating at Runway" in work.stages
