@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,16 +27,19 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a short look at idle")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="beatboard-bench-") as folder:
-        gaps = measure(Path(folder), idle_s=5.0 if options.quick else 20.0)
+        states = measure(Path(folder), idle_s=5.0 if options.quick else 20.0)
     for state, prefix in (("idle", "ui_idle_gap"), ("streaming", "ui_gap")):
-        print(f"{state}: {len(gaps[state])} ticks")
-        print(f"figure {prefix}_p99_ms {quantile(gaps[state], 0.99):.1f} ms")
-        print(f"figure {prefix}_max_ms {max(gaps[state]):.1f} ms")
+        gaps, longest = states[state]["gaps"], states[state]["longest"]
+        print(f"{state}: {len(gaps)} ticks; the longest gaps, and what began when in them (and took how long), in ms:")
+        for gap_ms, ran in longest:
+            print(f"  {gap_ms:6.1f}: {'; '.join(ran) or 'nothing of ours'}")
+        print(f"figure {prefix}_p99_ms {quantile(gaps, 0.99):.1f} ms")
+        print(f"figure {prefix}_max_ms {max(gaps):.1f} ms")
     return 0
 
 
-def measure(folder: Path, idle_s: float) -> dict[str, list[float]]:
-    """The gaps between ticks in milliseconds, "idle" and "streaming"."""
+def measure(folder: Path, idle_s: float) -> dict[str, Any]:
+    """Of "idle" and "streaming": `gaps` between ticks in milliseconds, and the `longest` with what ran in them."""
     environment = os.environ | {
         "BEATBOARD_GUI_DRIVER": str(ROOT / "scripts" / "gui" / "bench_driver.py"),
         "BEATBOARD_GUI_LENGTH": str(idle_s),

@@ -2,16 +2,18 @@
 """Runs inside a Blender with a window: measures how long the main thread leaves a 60 Hz timer waiting.
 
 `scripts/bench_ui.py` starts it. First idle, then while the clips of eight shots stream in, in the same Blender. The
-gaps go to the file `gaps.json`, in milliseconds.
+gaps go to the file `gaps.json`, in milliseconds, and what ran in the longest ones.
 """
 
+import functools
 import hashlib
 import json
 import sys
 import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,63 @@ from driver import ADDON, COVER, FOLDER, LENGTH_S, PYTHON, Wait, all_are, is_idl
 SHOTS, BEATS_PER_SHOT, FPS = 8, 4, Fraction(24)
 QUICK = "tests.blender.quick_clips:make_clip"
 PERIOD_S = 1 / 60
+TOLD = 5
+"""how many of the longest gaps are explained"""
+REGIONS = ("WINDOW", "PREVIEW", "UI", "HEADER", "TOOLS", "CHANNELS", "TOOL_HEADER", "FOOTER")
+WATCHED = {
+    "ui.tasks": ("hand_over",),
+    "ui.generate": ("hear", "fetch_again", "grade_what_landed"),
+    "ui.takes": ("land_next",),
+    "ui.look": ("apply_grade", "reconcile"),
+    "ui.shots": ("refresh", "redraw"),
+    "ui.watch": ("look",),
+    "grade": ("apply", "spread"),
+    "timeline": ("place_clip",),
+}
+"""by module: what runs on the main thread while clips stream in"""
 
 
 def part(name: str) -> Any:
     """A module of the extension."""
     return sys.modules[f"{ADDON}.blender_addon.{name}"]
+
+
+class Trace:
+    """What of ours, and which regions' drawing, ran on the main thread, and when."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[float, float, str]] = []
+        for module, names in WATCHED.items():
+            for name in names:
+                setattr(part(module), name, self._timed(getattr(part(module), name), f"{module}.{name}"))
+        for region in REGIONS:
+            for moment in ("PRE_VIEW", "POST_PIXEL"):
+                words = f"{region} {moment}"
+                bpy.types.SpaceSequenceEditor.draw_handler_add(self._note, (words,), region, moment)
+        bpy.app.handlers.depsgraph_update_post.append(lambda *_: self._note("depsgraph updated"))
+
+    def _timed(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def timed(*arguments: Any, **named: Any) -> Any:
+            began_s = time.perf_counter()
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.spans.append((began_s, time.perf_counter(), name))
+
+        return timed
+
+    def _note(self, words: str) -> None:
+        now_s = time.perf_counter()
+        self.spans.append((now_s, now_s, words))
+
+    def within(self, start_s: float, end_s: float) -> list[str]:
+        """In order: when each began after `start_s`, and how long it took, in milliseconds."""
+        return [
+            f"+{1000 * (began_s - start_s):.0f} {name} {1000 * (ended_s - began_s):.1f}"
+            for began_s, ended_s, name in sorted(self.spans)
+            if began_s < end_s and ended_s >= start_s
+        ]
 
 
 class Ticks:
@@ -43,11 +97,15 @@ class Ticks:
         self.at_s.append(time.perf_counter())
         return PERIOD_S
 
-    def take(self) -> list[float]:
-        """The gaps since last asked, in milliseconds."""
-        gaps = [1000 * (b - a) for a, b in zip(self.at_s, self.at_s[1:], strict=False)]
+    def take(self, trace: Trace) -> dict[str, Any]:
+        """The gaps since last asked, in milliseconds, and what ran in the longest ones."""
+        pairs = list(pairwise(self.at_s))
+        longest = sorted(pairs, key=lambda pair: pair[0] - pair[1])[:TOLD]
         self.at_s = self.at_s[-1:]
-        return gaps
+        return {
+            "gaps": [1000 * (b - a) for a, b in pairs],
+            "longest": [[1000 * (b - a), trace.within(a, b)] for a, b in longest],
+        }
 
 
 def lay_out() -> None:
@@ -88,14 +146,14 @@ def work() -> Iterator[Wait]:
     connection.connect()
     yield is_idle
     yield 5.0
-    ticks = Ticks()
+    trace, ticks = Trace(), Ticks()
     yield LENGTH_S
-    idle = ticks.take()
+    idle = ticks.take(trace)
     scene = bpy.context.scene
     generate.generate(scene, [row.name for row in session().shots])
     yield all_are("done")
     yield 2.0
-    streaming = ticks.take()
+    streaming = ticks.take(trace)
     (FOLDER / "gaps.json").write_text(json.dumps({"idle": idle, "streaming": streaming}), encoding="utf-8")
 
 
