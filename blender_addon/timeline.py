@@ -70,8 +70,8 @@ def build(
     _write_header(scene, plan, markers)
 
 
-def read(scene: Any) -> EditPlan:
-    """The edit as the timeline shows it now, after whatever the editor did.
+def read(scene: Any, reserved: Collection[str] = ()) -> EditPlan:
+    """The edit as the timeline shows it now, after whatever the editor did; `reserved` as in `seen_shots`.
 
     Raises:
         ValueError: the scene was never built by `build`.
@@ -86,7 +86,7 @@ def read(scene: Any) -> EditPlan:
         fps=scene_fps(scene),
         width_px=scene.render.resolution_x,
         height_px=scene.render.resolution_y,
-        shots=tuple(seen.shot for seen in seen_shots(scene)),
+        shots=tuple(seen.shot for seen in seen_shots(scene, reserved)),
     )
 
 
@@ -98,11 +98,15 @@ def seen_shots(scene: Any, reserved: Collection[str] = ()) -> tuple[SeenShot, ..
     return strip_layout.read_back([_as_layout(strip) for strip in shot_strips(scene)], reserved)
 
 
-def place_clip(scene: Any, shot_id: str, clip: Path) -> Any:
+def place_clip(scene: Any, shot_id: str, clip: Path, shown: str = "") -> Any:
     """Puts a movie where the shot's strip is, on the same frames, and gives the movie's strip.
 
     The movie's first frame behind its handle is the strip's. A placeholder is replaced; a movie gets the new file and
     keeps its transform, modifiers and animation.
+
+    Args:
+        shown: the path as it is to be saved, such as one that is relative to the .blend. Given here since Blender
+            opens the file anew whenever the path of a strip is set.
 
     Raises:
         LookupError: no strip has this id.
@@ -110,7 +114,7 @@ def place_clip(scene: Any, shot_id: str, clip: Path) -> Any:
     for strip in shot_strips(scene):
         if strip["id"] == shot_id:
             left, right = _span(strip)
-            return _laid(_with_clip(scene, strip, clip), left, right)
+            return _laid(_with_clip(scene, strip, clip, shown), left, right)
     raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
 
 
@@ -338,20 +342,22 @@ def _placeholder(scene: Any, layout: Strip, channel: int) -> Any:
     )
 
 
-def _with_clip(scene: Any, strip: Any, clip: Path) -> Any:
+def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
     """The movie's strip, still to be laid: it may be as long as its file."""
     if strip.type == "MOVIE":
         if absolute(strip.filepath) != clip.resolve():
             left, right, channel = *_span(strip), strip.channel
             strip.channel = MAX_CHANNEL  # alone, as in `_laid`
-            strip.filepath = str(clip)
+            strip.filepath = shown or str(clip)
             strip[HANDLE_KEY] = _handle_frames(clip)
             _laid(strip, left, right)
             strip.channel = channel
         return strip
     strips = scene.sequence_editor.strips
     name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
-    movie = strips.new_movie(name, str(clip), MAX_CHANNEL, left, fit_method="FILL")  # alone: it may be too long
+    movie = strips.new_movie(
+        name, shown or str(clip), MAX_CHANNEL, left, fit_method="FILL"
+    )  # alone: it may be too long
     _take_over(scene, movie, strip)
     movie[HANDLE_KEY] = _handle_frames(clip)
     _laid(movie, left, right)

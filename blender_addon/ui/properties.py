@@ -231,21 +231,33 @@ class BeatboardScene(bpy.types.PropertyGroup):
     )
 
 
-class BeatboardShot(bpy.types.PropertyGroup):
-    """A row of the list of shots: what the timeline shows. Its `name` is the shot's id."""
+def _of_row(field: str) -> dict[str, Any]:
+    def read(row: Any) -> Any:
+        from . import shots
 
-    strip: StringProperty()
-    start: IntProperty()
-    frame_count: IntProperty()
-    bars: StringProperty()
-    act: IntProperty()
-    state: StringProperty()
-    progress: FloatProperty()
-    detail: StringProperty()
-    frames_off: IntProperty()
-    is_locked: BoolProperty()
-    take_count: IntProperty()
-    take_index: IntProperty()
+        return getattr(shots.rows.get(row.name, shots.NO_ROW), field)
+
+    return {"get": read}
+
+
+class BeatboardShot(bpy.types.PropertyGroup):
+    """A row of the list of shots. Its `name` is the shot's id; the rest shows what `shots.refresh` read.
+
+    It is shown and not kept here: whenever a property of this kind is written, Blender redraws every editor.
+    """
+
+    strip: StringProperty(**_of_row("strip"))
+    start: IntProperty(**_of_row("start"))
+    frame_count: IntProperty(**_of_row("frame_count"))
+    bars: StringProperty(**_of_row("bars"))
+    act: IntProperty(**_of_row("act"))
+    state: StringProperty(**_of_row("state"))
+    progress: FloatProperty(**_of_row("progress"))
+    detail: StringProperty(**_of_row("detail"))
+    frames_off: IntProperty(**_of_row("frames_off"))
+    is_locked: BoolProperty(**_of_row("is_locked"))
+    take_count: IntProperty(**_of_row("take_count"))
+    take_index: IntProperty(**_of_row("take_index"))
 
 
 def _shot_chosen(session: Any, context: Any) -> None:

@@ -6,7 +6,7 @@ Functions take a scene and can be called from scripts; operators only check, cal
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -37,12 +37,37 @@ COMPARED = {
 }
 """what of a request makes a clip stale when it changes, in words"""
 
+
+@dataclass(frozen=True)
+class Row:
+    """What the list shows of a shot."""
+
+    strip: str = ""
+    start: int = 0
+    frame_count: int = 0
+    bars: str = ""
+    """how long it is, in the song's bars, or in seconds"""
+    act: int = 2
+    state: str = "empty"
+    progress: float = 0.0
+    detail: str = ""
+    frames_off: int = 0
+    """from the nearest downbeat"""
+    is_locked: bool = False
+    take_count: int = 0
+    take_index: int = 0
+    """1-based; 0 if it shows none of its takes"""
+
+
+NO_ROW = Row()
+rows: dict[str, Row] = {}
+"""by shot, as of the last `refresh`"""
 jobs: dict[str, Job] = {}
 """the newest known state of each job of this session"""
 violations: list[rules.Violation] = []
 """which of the plan's rules the timeline breaks, as of the last `refresh`"""
 _shown: dict[str, Any] = {}
-"""what the rows were made from, under "signature" """
+"""what the rows were made from, under "signature"; the edit that `violations` are of, under "judged" """
 
 
 @lru_cache(maxsize=8)
@@ -66,14 +91,17 @@ def edit_of(scene: Any) -> EditPlan | None:
     """The edit as the timeline shows it; None if nothing was planned here."""
     if timeline.SCENE_KEY not in scene:
         return None
-    return replace(timeline.read(scene), shots=tuple(seen.shot for seen in seen_shots(scene)))
+    return timeline.read(scene, _kept(scene))
 
 
 def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
     """The shots that the timeline shows; none gets the id of a deleted one whose takes are kept."""
+    return timeline.seen_shots(scene, _kept(scene))
+
+
+def _kept(scene: Any) -> set[str]:
     settings = properties.of(scene)
-    kept = {take.shot_id for take in settings.takes} | {record.shot_id for record in settings.jobs}
-    return timeline.seen_shots(scene, kept)
+    return {take.shot_id for take in settings.takes} | {record.shot_id for record in settings.jobs}
 
 
 def adopt(scene: Any) -> None:
@@ -138,7 +166,10 @@ class _State:
 
 
 def refresh(scene: Any, *, force: bool = False) -> bool:
-    """Makes the list's rows from the timeline, if anything changed; whether it did."""
+    """Makes the list's rows from the timeline, if anything changed; whether it did.
+
+    Nothing is written to Blender's data as long as the shots are the same ones: that would redraw every editor.
+    """
     now = _signature(scene)
     if now == _shown.get("signature") and not force:
         return False
@@ -152,10 +183,15 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
         session.shots.remove(len(session.shots) - 1)
     while len(session.shots) < len(seen):
         session.shots.add()
+    rows.clear()
     for row, one in zip(session.shots, seen, strict=True):
         assert plan
-        _fill(row, scene, one, plan, analysis)
-    violations[:] = rules.broken(plan, analysis) if plan and plan.shots and analysis else []
+        if row.name != one.shot.id:
+            row.name = one.shot.id
+        rows[one.shot.id] = _row(scene, one, plan, analysis)
+    if _shown.get("judged") != (plan, analysis):
+        _shown["judged"] = (plan, analysis)
+        violations[:] = rules.broken(plan, analysis) if plan and plan.shots and analysis else []
     _follow_selection(scene, session)
     return True
 
@@ -163,6 +199,7 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
 def forget() -> None:
     """Another file: nothing that was shown counts any more."""
     _shown.clear()
+    rows.clear()
     jobs.clear()
 
 
@@ -189,28 +226,35 @@ def _signature(scene: Any) -> Any:
     )
 
 
-def _fill(row: Any, scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | None) -> None:
+def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | None) -> Row:
     shot, settings = seen.shot, properties.of(scene)
     strip = scene.sequence_editor.strips[seen.strip.name]
     state = _state(settings, strip, shot, plan)
-    takes = takes_of(scene, shot.id)
-    row.name, row.strip = shot.id, strip.name
-    row.start, row.frame_count, row.act = shot.start_frame, shot.frame_count, shot.act
-    row.bars = _bars(shot, plan, analysis)
-    row.state, row.progress, row.detail = state.name, state.progress, state.detail
-    row.frames_off = rules.frames_off(shot.start_frame, plan, analysis) if analysis else 0
-    row.is_locked = strip.lock
-    row.take_count = len(takes)
-    shown = strip.get(TAKE_KEY, "")
-    row.take_index = next((index for index, take in enumerate(takes, 1) if take.sha256 == shown), 0)
+    takes, shown = takes_of(scene, shot.id), strip.get(TAKE_KEY, "")
+    return Row(
+        strip=strip.name,
+        start=shot.start_frame,
+        frame_count=shot.frame_count,
+        bars=_bars(shot, plan, analysis),
+        act=shot.act,
+        state=state.name,
+        progress=state.progress,
+        detail=state.detail,
+        frames_off=rules.frames_off(shot.start_frame, plan, analysis) if analysis else 0,
+        is_locked=strip.lock,
+        take_count=len(takes),
+        take_index=next((index for index, take in enumerate(takes, 1) if take.sha256 == shown), 0),
+    )
 
 
 def _bars(shot: Shot, plan: EditPlan, analysis: SongAnalysis | None) -> str:
     """How long a shot is, in the song's bars: "2", or "1.5" off the grid, or seconds where no bars were heard."""
     if analysis is None or not rules.has_bars(analysis):
         return f"{float(shot.frame_count / plan.fps):.1f} s"
-    beats = [rules.frame_at(beat.time_s - plan.excerpt.start_s, plan.fps) for beat in analysis.beats]
-    inside = sum(shot.start_frame <= frame < shot.end_frame for frame in beats)
+    start_s = plan.excerpt.start_s
+    around = (start_s + float(shot.start_frame / plan.fps) - 1, start_s + float(shot.end_frame / plan.fps) + 1)
+    beats = [beat.time_s for beat in analysis.beats if around[0] < beat.time_s < around[1]]  # exact frames cost time
+    inside = sum(shot.start_frame <= rules.frame_at(time_s - start_s, plan.fps) < shot.end_frame for time_s in beats)
     return f"{inside / max(1, analysis.meter):.3g}"
 
 

@@ -92,8 +92,8 @@ def _find(settings: Any, shot_id: str, sha256: str) -> Any | None:
 
 def _show(scene: Any, shot_id: str, take: Any) -> Any:
     """Puts a take where its shot is."""
-    strip = timeline.place_clip(scene, shot_id, timeline.absolute(take.path))
-    strip.filepath = files.shown(timeline.absolute(take.path))
+    path = timeline.absolute(take.path)
+    strip = timeline.place_clip(scene, shot_id, path, files.shown(path))
     strip[TAKE_KEY] = take.sha256
     if properties.of(scene).use_grade:
         grade.spread(scene)
