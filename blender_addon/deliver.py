@@ -113,6 +113,24 @@ def render(
         video.audio_codec, video.constant_rate_factor = encoding
 
 
+def mix(scene: Any, path: Path) -> None:
+    """Writes the sound of the scene's frame range as WAV: stereo, 32-bit float, at the deliverable's rate.
+
+    Raises:
+        RenderError: Blender could not.
+    """
+    try:
+        with bpy.context.temp_override(scene=scene):
+            bpy.ops.sound.mixdown(
+                filepath=str(path), check_existing=False, container="WAV", codec="PCM", format="F32",
+                mixrate=scene.render.ffmpeg.audio_mixrate, channels="STEREO",
+            )  # fmt: skip
+    except RuntimeError as error:
+        raise RenderError(f"Blender could not mix the sound into {path}: {_reason(error)}") from error
+    if not path.is_file():
+        raise RenderError(f"Blender wrote no sound to {path}; is the disk full?")
+
+
 @contextmanager
 def _told_of_frames(on_frame: Callable[[int], None] | None):
     written = 0

@@ -9,10 +9,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from bridge.commands import analyze, check, engines, estimate, jobs, look, make, plan, retime, serve, takes, train_lora
+from bridge.commands import (
+    analyze,
+    check,
+    engines,
+    estimate,
+    jobs,
+    look,
+    make,
+    plan,
+    render,
+    retime,
+    serve,
+    takes,
+    train_lora,
+)
 from bridge.errors import BadInput, BeatboardError, Cancelled
 
-COMMANDS = (make, analyze, look, plan, check, takes, estimate, train_lora, retime, engines, serve, jobs)
+COMMANDS = (make, analyze, look, plan, render, check, takes, estimate, train_lora, retime, engines, serve, jobs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

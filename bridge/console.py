@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bridge.engines.registry import EngineStatus
     from bridge.make import MakeResult
     from bridge.plan.explain import Explanation
+    from bridge.render import RenderResult
 
 
 class Report(Protocol):
@@ -40,12 +41,17 @@ class Display(Protocol):
 
 
 class PlainDisplay:
-    """Lines on standard error, at most one every five seconds within a stage: for logs and pipes."""
+    """Lines on standard error, at most one every five seconds within a stage: for logs and pipes.
 
-    PAUSE_S = 5.0
+    Args:
+        often: four a second, for a program that shows them.
+    """
 
-    def __init__(self) -> None:
+    PAUSE_S, SHORT_PAUSE_S = 5.0, 0.25
+
+    def __init__(self, *, often: bool = False) -> None:
         self.seconds: dict[str, float] = {}
+        self._pause_s = self.SHORT_PAUSE_S if often else self.PAUSE_S
 
     @contextmanager
     def stage(self, title: str) -> Iterator[Report]:
@@ -54,7 +60,7 @@ class PlainDisplay:
 
         def report(progress: float, stage: str) -> None:
             nonlocal last
-            if time.monotonic() - last >= self.PAUSE_S:
+            if time.monotonic() - last >= self._pause_s:
                 last = time.monotonic()
                 print(f"  {progress:4.0%} {stage}", file=sys.stderr, flush=True)
 
@@ -89,9 +95,9 @@ class BarDisplay:
         self.seconds[title] = time.monotonic() - started
 
 
-def display() -> Display:
-    """The display that fits standard error."""
-    return BarDisplay() if sys.stderr.isatty() else PlainDisplay()
+def display(*, often: bool = False) -> Display:
+    """The display that fits standard error; `often` as in `PlainDisplay`."""
+    return BarDisplay() if sys.stderr.isatty() else PlainDisplay(often=often)
 
 
 def show_analysis(analysis: SongAnalysis) -> None:
@@ -162,6 +168,13 @@ def show_result(result: MakeResult) -> None:
     _print(times)
     for name, path in (("video", result.video), ("Blender file", result.blend), ("report", result.page)):
         _print(f"{name:<13} {path}")
+
+
+def show_render(result: RenderResult) -> None:
+    """What was made, and how much of it was there already."""
+    kept = result.segments - result.segments_rendered
+    _print(f"video         {result.path}")
+    _print(f"segments      {result.segments_rendered} rendered, {kept} kept from before")
 
 
 def show_check(report: CheckReport, page: Path) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from blender_addon import rules
-from blender_addon.protocol import EditPlan, Excerpt, SongAnalysis
+from blender_addon.protocol import Excerpt, SongAnalysis
 from blender_addon.timing import FRAME_RATES, frame_at
 from bridge import interpolate
 from bridge import song as songs
@@ -30,7 +30,7 @@ from bridge.check.watching import decoded, small, upright
 from bridge.console import Report
 from bridge.engines.base import Frame
 from bridge.errors import BadInput
-from bridge.render.join import join
+from bridge.render.join import excerpt_samples, join
 
 DROP_COST = 2.0
 """of leaving a shot out, as much as of making it four times as long"""
@@ -107,8 +107,7 @@ def retime(
         frames = _frames(video, container.video, shots, fps)
         _encode(frames, fps, pictures, lambda i: tell(0.4 + 0.55 * i / length, "moving the cuts"))
         excerpt = Excerpt(start_s, end_s, fades_out=end_s < grid.duration_s - 0.1)
-        edit = EditPlan(grid.song_sha256, "", excerpt, fps, container.video.width_px, container.video.height_px, ())
-        join([_Edited(pictures, length)], edit, song, out)
+        join([_Edited(pictures, length)], fps, excerpt_samples(song, excerpt, length / fps), out)
     tell(1.0, "done")
     return Retimed(out, fps, start_s, shots, len(edges) - 1 - len(shots))
 

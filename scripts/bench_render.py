@@ -48,7 +48,7 @@ from bridge.render import render
 from bridge.render.blender import Farm
 from bridge.render.edit import build_edit
 from bridge.render.encode import X264, encode
-from bridge.render.join import AUDIO_BITS_PER_S, SAMPLE_RATE_HZ, join
+from bridge.render.join import AUDIO_BITS_PER_S, SAMPLE_RATE_HZ, excerpt_samples, join
 from bridge.render.segments import Output, Segment, render_segments
 from bridge.song.audio import Audio, write_wav
 
@@ -298,7 +298,8 @@ def reference_by_pyav(material: Material, cube: Path, output: Path) -> None:
                     yield graph.vpull()
 
     encode(frames(), picture, FPS)
-    join([Segment(0, plan.frame_count, picture)], plan, material.song, output)
+    sound = excerpt_samples(material.song, plan.excerpt, plan.frame_count / FPS)
+    join([Segment(0, plan.frame_count, picture)], FPS, sound, output)
 
 
 def make_material(

@@ -27,6 +27,8 @@ from blender_addon.strip_layout import DRAFT_LONG_SIDE_PX
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
+served: dict[str, Any] = {}
+"""the opened edit's scene, under "scene": not always the one that its file was saved in"""
 
 
 def main() -> int:
@@ -173,10 +175,10 @@ def find_clips(folder: Path | None) -> dict[str, Path]:
 def serve() -> None:
     """Takes one job per line from standard input until it ends, and answers each with one line that begins with `MARK`.
 
-    Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, draft}`, which gives
-    the segments, `{"do": "about"}`, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}`
-    on the way too, and `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away, this
-    process ends at once.
+    Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, scene, draft}`,
+    which gives the output's size and rate and the segments, `{"do": "about"}`, `{"do": "mix", path}`, which writes the
+    sound as WAV, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too, and
+    `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away, this process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -216,22 +218,28 @@ def do_build(job: dict[str, Any]) -> None:
     timeline.save(bpy.context.scene, Path(job["blend"]))
 
 
-def do_open(job: dict[str, Any]) -> list[dict[str, Any]]:
-    """Opens an edit for rendering, and gives its segments."""
+def do_open(job: dict[str, Any]) -> dict[str, Any]:
+    """Opens an edit for rendering; gives what it makes, and its segments."""
     open_blend(Path(job["blend"]))
-    scene = bpy.context.scene
+    scene = served["scene"] = scene_named(job["scene"]) if job["scene"] else bpy.context.scene
+    size = {"width_px": scene.render.resolution_x, "height_px": scene.render.resolution_y}
     grade.follow(scene)
     if job["draft"]:
         deliver.draft(scene)
     found = [dataclasses.asdict(segment) for segment in segments.segments(scene)]
     deliver.for_this_process(scene)
-    return found
+    return {**size, "fps": str(timeline.scene_fps(scene)), "segments": found}
+
+
+def do_mix(job: dict[str, Any]) -> None:
+    """Writes what the sequencer plays."""
+    deliver.mix(served["scene"], Path(job["path"]))
 
 
 def do_render(job: dict[str, Any]) -> None:
     """Renders one segment, without sound."""
     deliver.render(
-        bpy.context.scene,
+        served["scene"],
         Path(job["path"]),
         job["start"],
         job["end"],
@@ -243,7 +251,7 @@ def do_render(job: dict[str, Any]) -> None:
 
 def do_bake(job: dict[str, Any]) -> None:
     """Writes the grade as a table (Adobe, "Cube LUT Specification 1.0")."""
-    rows = grade.table(bpy.context.scene)
+    rows = grade.table(served["scene"])
     lines = [f"LUT_3D_SIZE {grade.TABLE_SIZE}", *(" ".join(f"{value:.6f}" for value in row) for row in rows)]
     beside = Path(job["path"] + "~")
     beside.write_text("\n".join(lines) + "\n", encoding="ascii")
@@ -258,6 +266,7 @@ def do_about(_job: dict[str, Any]) -> dict[str, Any]:
 
 DO = {
     "about": do_about,
+    "mix": do_mix,
     "bake": do_bake,
     "build": do_build,
     "open": do_open,

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The deliverable: rendered by a second Blender in the background, then measured by the bridge's `check`."""
+"""The deliverable: rendered in the background by the bridge, then measured by its `check`.
+
+The bridge's programs are started here and not asked for by HTTP: whoever holds a bridge's token must not be able to
+name programs and files on its machine. Where there is no bridge on this machine, a second Blender renders alone.
+"""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -9,13 +14,14 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from .. import codec, deliver
+from ..link.process import Installation
 from . import properties, shots, tasks
 from .connection import bridge
 from .environment import clean
@@ -36,6 +42,8 @@ class Measured:
     failures: tuple[str, ...]
 
 
+NICE = 10
+"""below Blender's own priority: whoever edits meanwhile goes first"""
 measured: dict[int, Measured] = {}
 """the last check of each scene in this session"""
 
@@ -58,6 +66,8 @@ def output_of(scene: Any) -> Path:
 def render(scene: Any, *, then_check: bool = False) -> None:
     """Renders the edit as it stands, in the background; the editor can go on.
 
+    With the same Blender, in segments of which those are kept that did not change; without a bridge in one piece.
+
     Raises:
         Problem: there is no edit, or the output cannot be written; without a window, whatever went wrong.
     """
@@ -71,15 +81,12 @@ def render(scene: Any, *, then_check: bool = False) -> None:
     folder = Path(tempfile.mkdtemp(prefix="beatboard-"))
     copy = folder / "render.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
-    uid, frames = scene.session_uid, scene.frame_end - scene.frame_start + 1
-    program = [bpy.app.binary_path, "-b", "--factory-startup", "-P"] if bpy.app.binary_path else [sys.executable]
-    script = str(SOURCE / "scripts" / "render.py")
-    command = [*program, script, "--", "--blend", str(copy), "--scene", scene.name, "--tell", "-o", str(video)]
+    uid, way = scene.session_uid, _way(scene, copy, video)
 
     def work(task: Task) -> None:
         video.parent.mkdir(parents=True, exist_ok=True)
         try:
-            code, words = _follow(command, task, lambda line: _rendered(line, frames))
+            code, words = _follow(way, task)
         finally:
             copy.unlink(missing_ok=True)
             folder.rmdir()
@@ -94,11 +101,50 @@ def render(scene: Any, *, then_check: bool = False) -> None:
     tasks.start("render", "Starting the render", work, done)
 
 
-def _rendered(line: str, frames: int) -> tuple[float, str] | None:
-    if not line.startswith(MARK):
-        return None
-    done = json.loads(line[len(MARK) :]).get("frames")
-    return (done / frames, f"frame {done} of {frames}") if done else None
+@dataclass(frozen=True)
+class _Way:
+    """A program to run."""
+
+    command: list[str]
+    heard: Callable[[str], tuple[float, str] | None]
+    """what a line of its output says: progress 0-1 and stage"""
+    environment: dict[str, str] = field(default_factory=dict)
+    """on top of ours"""
+
+
+def _way(scene: Any, blend: Path, video: Path) -> _Way:
+    try:
+        installation = bridge.local_installation()
+    except Problem:
+        return _alone(scene, blend, video)
+    program = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
+    return _ours(installation, "render", str(blend), "--scene", scene.name, "-o", str(video), *program)
+
+
+def _alone(scene: Any, blend: Path, video: Path) -> _Way:
+    frames = scene.frame_end - scene.frame_start + 1
+    program = [bpy.app.binary_path, "-b", "--factory-startup", "-P"] if bpy.app.binary_path else [sys.executable]
+    script = str(SOURCE / "scripts" / "render.py")
+    command = [*program, script, "--", "--blend", str(blend), "--scene", scene.name, "--tell", "-o", str(video)]
+
+    def heard(line: str) -> tuple[float, str] | None:
+        done = json.loads(line[len(MARK) :]).get("frames") if line.startswith(MARK) else None
+        return (done / frames, f"frame {done} of {frames}") if done else None
+
+    return _Way(command, heard)
+
+
+def _ours(installation: Installation, name: str, *words: str) -> _Way:
+    """One of the bridge's commands."""
+    environment = {"PYTHONPATH": str(installation.source)} if installation.source else {}
+    if installation.home:
+        environment["BEATBOARD_HOME"] = str(installation.home)
+    return _Way([str(installation.python), "-m", "bridge", name, *words, "--tell"], _progress, environment)
+
+
+def _progress(line: str) -> tuple[float, str] | None:
+    found = re.match(r"\s*(\d+)% (.*)", line)
+    return (int(found[1]) / 100, found[2]) if found else None
 
 
 def check(scene: Any) -> None:
@@ -120,10 +166,9 @@ def check(scene: Any) -> None:
         with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
             plan_path, result = Path(folder, "plan.json"), Path(folder, "check.json")
             plan_path.write_text(codec.dumps(plan), encoding="utf-8")
-            command = [str(installation.python), "-m", "bridge", "check", str(video), "--song", str(song)]
-            command += ["--cover", str(cover), "--plan", str(plan_path), "--json", str(result), "--page", str(page)]
-            source = {"PYTHONPATH": str(installation.source)} if installation.source else {}
-            _, words = _follow(command, task, _checked, source)
+            sources = [str(video), "--song", str(song), "--cover", str(cover), "--plan", str(plan_path)]
+            way = _ours(installation, "check", *sources, "--json", str(result), "--page", str(page))
+            _, words = _follow(way, task)
             if not result.is_file():
                 raise Problem(f"The check stopped: {_reason(words)}")
             return read(json.loads(result.read_text(encoding="utf-8")), video, page)
@@ -134,11 +179,6 @@ def check(scene: Any) -> None:
     tasks.start("check", "Measuring the video", work, done)
 
 
-def _checked(line: str) -> tuple[float, str] | None:
-    found = re.match(r"\s*(\d+)% (.*)", line)
-    return (int(found[1]) / 100, found[2]) if found else None
-
-
 def read(report: dict[str, Any], video: Path, page: Path) -> Measured:
     """What of a report the panel shows: how many measures hold, and those that fail, with what to do."""
     measures = report["measures"]
@@ -147,29 +187,26 @@ def read(report: dict[str, Any], video: Path, page: Path) -> Measured:
     return Measured(video, page, sum(measure["verdict"] == "pass" for measure in measures), failures)
 
 
-def _follow(
-    command: Sequence[str],
-    task: Task,
-    heard: Callable[[str], tuple[float, str] | None],
-    more: dict[str, str] | None = None,
-) -> tuple[int, list[str]]:
-    """Runs a command in the task's thread, telling of its progress; its exit code and last lines."""
+def _follow(way: _Way, task: Task) -> tuple[int, list[str]]:
+    """Runs a program in the task's thread, telling of its progress; its exit code and last lines."""
     process = subprocess.Popen(
-        command,
+        way.command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=clean() | (more or {}),
+        env=clean() | way.environment,
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
+    if hasattr(os, "setpriority"):
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
     words: deque[str] = deque(maxlen=30)
 
     def read() -> None:
         assert process.stdout
         for line in process.stdout:
-            if (progress := heard(line)) is not None:
+            if (progress := way.heard(line)) is not None:
                 task.progress, task.stage = progress
             elif line.strip():
                 words.append(line.strip())

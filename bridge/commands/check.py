@@ -21,6 +21,7 @@ def add(commands: options.Subparsers) -> None:
     )
     options.add_tracker(one)
     options.add_json(one)
+    options.add_tell(one)
     one.set_defaults(command=run)
 
 
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs it."""
     from bridge import check, console, song
 
-    display = console.display()
+    display = console.display(often=arguments.tell)
     edit = options.read_plan(arguments.plan) if arguments.plan else None
     with display.stage("Song") as report:
         analysis = song.analyze(arguments.song, tracker=arguments.tracker, report=report)

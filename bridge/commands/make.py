@@ -28,11 +28,8 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument(
         "--font", type=Path, metavar="F.ttf", help="of title and artist (default: one that suits the cover)"
     )
-    one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
-    one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
-    one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")
+    options.add_render(one)
     one.add_argument("--cluster", metavar="ADDRESS", help="a Ray cluster to render on: ray://HOST:10001, auto or local")
-    one.add_argument("--workers", type=options.count, metavar="N", help="processes at once (default: what fits)")
     one.set_defaults(command=run)
 
 

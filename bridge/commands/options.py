@@ -42,6 +42,19 @@ def add_tracker(one: argparse.ArgumentParser) -> None:
     one.add_argument("--tracker", default="bars", help="what finds the beats: bars (default) or beat-this")
 
 
+def add_render(one: argparse.ArgumentParser) -> None:
+    """How Blender renders."""
+    one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
+    one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
+    one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")
+    one.add_argument("--workers", type=count, metavar="N", help="processes at once (default: what fits)")
+
+
+def add_tell(one: argparse.ArgumentParser) -> None:
+    """For programs that show the progress."""
+    one.add_argument("--tell", action="store_true", help="lines of progress often, for a program that reads them")
+
+
 def add_json(one: argparse.ArgumentParser) -> None:
     """Where JSON goes."""
     one.add_argument("--json", type=Path, metavar="F", help="write it as JSON; - for standard output")

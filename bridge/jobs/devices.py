@@ -53,9 +53,13 @@ def _asked(columns: str, form: str = "") -> list[list[str]]:
 
 def cpus(count: int | None = None) -> list[Device]:
     """This many workers on the CPU; by default one for each core that we may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     model = platform.processor() or platform.machine()
-    return [Device(DeviceKind.CPU, index, f"{model} x {cores}") for index in range(count or cores)]
+    return [Device(DeviceKind.CPU, index, f"{model} x {cores()}") for index in range(count or cores())]
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def kind_for(engine: str) -> DeviceKind:

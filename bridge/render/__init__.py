@@ -8,15 +8,17 @@ that was killed goes on from what is there.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
     from bridge.console import Report
+    from bridge.render.blender import Farm
     from bridge.render.cluster import ClusterFarm
 
 
@@ -27,9 +29,9 @@ class RenderResult:
     path: Path
     """the video"""
     blend_path: Path
-    """the edit, beside it"""
+    """the edit"""
     timings_s: dict[str, float]
-    """"build", "render", "join" """
+    """"build" or "open", then "render", "join" """
     segments: int
     segments_rendered: int
     """the others were there already"""
@@ -75,40 +77,97 @@ def render(
         RenderFailed: Blender could not do it; what it finished is kept.
         Cancelled: as `report` raised it; what is finished is kept.
     """
-    from bridge.render.blender import Farm
     from bridge.render.edit import build_edit
-    from bridge.render.join import join
-    from bridge.render.segments import Output, forget_unfinished, render_segments
+    from bridge.render.join import excerpt_samples, join
+    from bridge.render.segments import Output, render_segments
 
     blend_path = out_path.with_suffix(".blend")
     told = report or _silent
-    timings_s = {}
+    timings_s: dict[str, float] = {}
+    with _farms(blender, work_dir, cluster) as (farm, remote):
+        told(0.0, "building the edit in Blender")
+        with _timed(timings_s, "build"):
+            build_edit(farm, plan, analysis, look, clips, song_path, blend_path, font)
+        output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
+        with _timed(timings_s, "render"):
+            parts, rendered = render_segments(
+                farm, blend_path, work_dir, output, workers=workers, report=told, cluster=remote
+            )
+    told(0.97, "joining picture and sound")
+    with _timed(timings_s, "join"):
+        length_s = sum(part.frame_count for part in parts) / plan.fps
+        join(parts, plan.fps, excerpt_samples(song_path, plan.excerpt, length_s), out_path)
+    told(1.0, "done")
+    return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
+
+
+def render_edit(
+    blend_path: Path,
+    out_path: Path,
+    *,
+    scene: str = "",
+    work_dir: Path,
+    blender: Path | None = None,
+    workers: int | None = None,
+    report: Report | None = None,
+    draft: bool = False,
+    bake_grade: bool = False,
+) -> RenderResult:
+    """Renders an edit as it stands in its .blend, whatever an editor made of it: picture and sound are Blender's.
+
+    Args:
+        blend_path: the edit.
+        out_path: the video, ending in .mp4.
+        scene: which of the file's scenes; the one that it was saved in by default.
+
+    The rest, and what is raised, is as in `render`.
+    """
+    from bridge.render.edit import mixed
+    from bridge.render.join import join
+    from bridge.render.segments import Output, render_segments
+
+    told = report or _silent
+    timings_s: dict[str, float] = {}
+    with _farms(blender, work_dir) as (farm, _):
+        told(0.0, "opening the edit in Blender")
+        with _timed(timings_s, "open"):
+            edit, sound = mixed(farm, blend_path, scene)
+        fps = Fraction(edit["fps"])
+        output = Output(edit["width_px"], edit["height_px"], fps, draft, bake_grade and not draft, scene)
+        with _timed(timings_s, "render"):
+            parts, rendered = render_segments(farm, blend_path, work_dir, output, workers=workers, report=told)
+    told(0.97, "joining picture and sound")
+    with _timed(timings_s, "join"):
+        join(parts, fps, sound, out_path)
+    told(1.0, "done")
+    return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
+
+
+@contextmanager
+def _farms(
+    blender: Path | None, work_dir: Path, cluster: str | None = None
+) -> Iterator[tuple[Farm, ClusterFarm | None]]:
+    """Where Blender processes come from, here and on the cluster if there is one; afterwards all have ended."""
+    from bridge.render.blender import Farm
+    from bridge.render.segments import forget_unfinished
+
     with ExitStack() as opened:
         opened.callback(forget_unfinished, work_dir)  # after the farms' processes have ended
         farm = opened.enter_context(Farm(blender, work_dir))
-        remote = opened.enter_context(_cluster_farm(cluster, blender, work_dir)) if cluster else None
-        started = time.monotonic()
-        told(0.0, "building the edit in Blender")
-        build_edit(farm, plan, analysis, look, clips, song_path, blend_path, font)
-        timings_s["build"] = time.monotonic() - started
-        started = time.monotonic()
-        output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
-        parts, rendered = render_segments(
-            farm, blend_path, work_dir, output, workers=workers, report=told, cluster=remote
-        )
-        timings_s["render"] = time.monotonic() - started
-    started = time.monotonic()
-    told(0.97, "joining picture and sound")
-    join(parts, plan, song_path, out_path)
-    timings_s["join"] = time.monotonic() - started
-    told(1.0, "done")
-    return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
+        yield farm, opened.enter_context(_cluster_farm(cluster, blender, work_dir)) if cluster else None
 
 
 def _cluster_farm(address: str, blender: Path | None, work_dir: Path) -> ClusterFarm:
     from bridge.render.cluster import ClusterFarm
 
     return ClusterFarm(address, blender, work_dir)
+
+
+@contextmanager
+def _timed(timings_s: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    timings_s[name] = time.monotonic() - started
 
 
 def _silent(progress: float, stage: str) -> None:

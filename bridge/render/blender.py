@@ -19,6 +19,8 @@ from bridge.errors import BadInput, RenderFailed
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "render.py"
 MARK = "@beatboard "
+FACTORY = ("-b", "--factory-startup", "-P")
+"""the same for everyone: without the user's add-ons and settings"""
 _LOG_LINES = 30
 
 
@@ -30,7 +32,7 @@ class Blender:
     """One Blender process. Used by one thread at a time; `kill` may come from any."""
 
     def __init__(self, program: Path | None, script: Path = SCRIPT) -> None:
-        command = [sys.executable, str(script)] if program is None else [str(program), "-b", "-P", str(script)]
+        command = [sys.executable, str(script)] if program is None else [str(program), *FACTORY, str(script)]
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         try:
             self._process = subprocess.Popen(
@@ -69,8 +71,11 @@ class Blender:
 
     def kill(self) -> None:
         """Ends the process at once; what it was writing is under a temporary name."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
         self._process.wait()
 
     def _answers(self) -> Iterator[dict[str, Any]]:

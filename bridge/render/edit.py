@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The .blend beside the video, with what it refers to in a folder beside it."""
+"""The .blend beside the video, with what it refers to in a folder beside it; and what it holds."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from blender_addon import codec
 from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
 from bridge import files
 from bridge.errors import BadInput
 from bridge.render.blender import Farm
+from bridge.render.join import SAMPLE_RATE_HZ, Samples
+from bridge.song import audio
 
 
 def build_edit(
@@ -53,6 +60,28 @@ def build_edit(
         }
     )
     farm.give_back(blender)
+
+
+def mixed(farm: Farm, blend_path: Path, scene: str) -> tuple[dict[str, Any], Samples]:
+    """What an edit makes, its size and rate and segments, and the sound as Blender plays it.
+
+    Raises:
+        BadInput: there is no such file.
+        RenderFailed: Blender could not do it, or the file has no such scene.
+    """
+    if not blend_path.is_file():
+        raise BadInput(f"{blend_path} does not exist; name the .blend of an edit.")
+    blender = farm.take()
+    edit = blender.ask({"do": "open", "blend": str(blend_path.absolute()), "scene": scene, "draft": False})
+    with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
+        path = Path(folder, "sound.wav")
+        blender.ask({"do": "mix", "path": str(path)})
+        heard = audio.decode(path, SAMPLE_RATE_HZ).samples
+    farm.give_back(blender)
+    frames = sum(segment["end"] - segment["start"] for segment in edit["segments"])
+    sound = np.zeros((round(frames / Fraction(edit["fps"]) * SAMPLE_RATE_HZ), 2), np.float32)
+    sound[: len(heard)] = heard[: len(sound)]  # Blender mixes whole buffers
+    return edit, sound
 
 
 def beside(path: Path, folder: Path, name: str) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Joins segments without re-encoding, on exact time stamps, with the song's excerpt as AAC, the index first."""
+"""Joins segments without re-encoding, on exact time stamps, with the sound as AAC, the index first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.packet import Packet
 
-from blender_addon.protocol import EditPlan, Excerpt
+from blender_addon.protocol import Excerpt
 from bridge import files, song
 from bridge.errors import RenderFailed
 
@@ -24,6 +24,8 @@ AUDIO_BITS_PER_S = 192_000
 FADE_S = 2.0
 """as `timeline.FADE_S`: the .blend and the video sound the same"""
 TICKS_PER_FRAME = 512
+
+Samples = npt.NDArray[np.float32]
 
 
 class Part(Protocol):
@@ -35,27 +37,31 @@ class Part(Protocol):
     def frame_count(self) -> int: ...
 
 
-def join(parts: Sequence[Part], plan: EditPlan, song_path: Path, out_path: Path) -> None:
+def join(parts: Sequence[Part], fps: Fraction, sound: Samples, out_path: Path) -> None:
     """Writes the deliverable; the file that was there stays until the new one is whole.
 
+    Args:
+        sound: at `SAMPLE_RATE_HZ`, stereo, shape (n, 2), as long as the picture.
+
     Raises:
-        BadInput: the output cannot be written, or the song cannot be read.
+        BadInput: the output cannot be written.
         RenderFailed: the parts don't fit together.
     """
-    frames = sum(part.frame_count for part in parts)
-    sound = excerpt_samples(song_path, plan.excerpt, frames / plan.fps)
     files.check_writable(out_path)
     with files.written_beside(out_path) as beside:
         try:
-            _write(parts, plan.fps, sound, beside)
+            _write(parts, fps, sound, beside)
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
 
 
-def excerpt_samples(song_path: Path, excerpt: Excerpt, length_s: Fraction) -> npt.NDArray[np.float32]:
-    """The excerpt's sound at `SAMPLE_RATE_HZ`, stereo, shape (n, 2): as long as the picture, silence after the song.
+def excerpt_samples(song_path: Path, excerpt: Excerpt, length_s: Fraction) -> Samples:
+    """The excerpt's sound, as `join` takes it; silence after the song.
 
     It fades, linearly in amplitude, over its last `FADE_S` if the excerpt says so.
+
+    Raises:
+        BadInput: the song cannot be read.
     """
     audio = song.decode(song_path, SAMPLE_RATE_HZ)
     first = round(Fraction(excerpt.start_s) * SAMPLE_RATE_HZ)
@@ -69,7 +75,7 @@ def excerpt_samples(song_path: Path, excerpt: Excerpt, length_s: Fraction) -> np
     return samples
 
 
-def _write(parts: Sequence[Part], fps: Fraction, sound: npt.NDArray[np.float32], path: Path) -> None:
+def _write(parts: Sequence[Part], fps: Fraction, sound: Samples, path: Path) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as out:
         with av.open(str(parts[0].path)) as first:
             video = out.add_stream_from_template(first.streams.video[0])
@@ -109,7 +115,7 @@ def _video_packets(
         start += part.frame_count
 
 
-def _audio_packets(stream: av.AudioStream, sound: npt.NDArray[np.float32]) -> Iterator[Packet]:
+def _audio_packets(stream: av.AudioStream, sound: Samples) -> Iterator[Packet]:
     """The encoder's delay comes as a negative first time stamp, which the MP4 muxer turns into an edit list."""
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound.T), format="fltp", layout="stereo")
     frame.sample_rate = SAMPLE_RATE_HZ

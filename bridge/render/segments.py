@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from blender_addon.protocol import Graded
 from bridge import files
 from bridge.console import Report
+from bridge.jobs.devices import cores
 from bridge.render.blender import Blender, Died, Farm
 from bridge.render.footage import Baked, encode_rest, is_at_rest
 
@@ -63,6 +64,8 @@ class Output:
     fps: Fraction
     draft: bool = False
     bake_grade: bool = False
+    scene: str = ""
+    """the one that the file was saved in by default"""
 
 
 def render_segments(
@@ -86,9 +89,9 @@ def render_segments(
     """
     folder = work_dir / "segments"
     files.check_writable(folder / "segment.mp4")
-    opening = {"do": "open", "blend": str(blend.absolute()), "draft": output.draft}
+    opening = {"do": "open", "blend": str(blend.absolute()), "scene": output.scene, "draft": output.draft}
     blender = farm.take()
-    segments = [_segment(found, folder, output) for found in blender.ask(opening)]
+    segments = [_segment(found, folder, output) for found in blender.ask(opening)["segments"]]
     missing = list({segment.path: segment for segment in segments if not segment.path.exists()}.values())
     for segment in segments:
         if segment.path.exists():
@@ -125,11 +128,6 @@ def worker_count(frames: int) -> int:
 
     by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
     return max(1, min(cores(), by_memory, frames // WORKER_FRAMES))
-
-
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 class _Crew:
@@ -327,5 +325,7 @@ def forget_unfinished(work_dir: Path) -> None:
 
 def _is_running(unfinished: Path) -> bool:
     """Whether the process whose number is in a temporary name is still there."""
+    import psutil
+
     number = unfinished.name.rsplit("~", 1)[1].split(".")[0]
-    return number.isdigit() and Path(f"/proc/{number}").exists()
+    return number.isdigit() and psutil.pid_exists(int(number))

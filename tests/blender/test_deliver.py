@@ -12,7 +12,7 @@ import pytest
 from edit_world import the_group, the_song
 
 from blender_addon import codec, deliver, grade, segments, timeline
-from bridge.render.join import join
+from bridge.render.join import excerpt_samples, join
 from bridge.render.segments import Segment
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "render.py"
@@ -73,7 +73,9 @@ def test_segments_joined_are_the_render_in_one_piece(edit, song, tmp_path):
         deliver.render(edit, part.path, part.start, part.end, audio=False)
         parts.append(part)
     assert [(part.start, part.end) for part in parts] == [(1, 13), (13, 31), (31, 43)]
-    join(parts, world.plan(), song, tmp_path / "joined.mp4")
+    plan = world.plan()
+    sound = excerpt_samples(song, plan.excerpt, plan.frame_count / plan.fps)
+    join(parts, plan.fps, sound, tmp_path / "joined.mp4")
     whole, joined = world.pictures(tmp_path / "whole.mp4"), world.pictures(tmp_path / "joined.mp4")
     assert len(joined) == len(whole)
     assert all(np.array_equal(one, other) for one, other in zip(joined, whole, strict=True))

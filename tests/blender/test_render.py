@@ -10,13 +10,16 @@ import time
 from pathlib import Path
 
 import av
+import bpy
 import edit_world as world
 import numpy as np
 import psutil
 import pytest
+from edit_world import the_song
 
+from blender_addon import timeline
 from bridge.errors import BadInput, Cancelled, RenderFailed
-from bridge.render import render
+from bridge.render import render, render_edit
 from bridge.render.blender import Blender
 
 
@@ -64,6 +67,32 @@ def test_the_whole_and_then_one_changed_shot(material, tmp_path):
     assert second[:12] == first[:12]
     assert second[30:] == first[30:]
     assert not set(second[12:30]) & set(first[12:30])
+    assert not children()
+
+
+def test_an_edited_file_is_rendered_as_it_stands_and_what_did_not_change_is_kept(material, tmp_path):
+    render(**material)
+    made, again = planes(material["out_path"]), tmp_path / "again.mp4"
+    blend, way = material["out_path"].with_suffix(".blend"), {"work_dir": material["work_dir"], "workers": 1}
+    assert render_edit(blend, again, **way).segments_rendered == 0
+    assert planes(again) == made
+    check_container(again)
+    check_sound(again, tmp_path)
+
+    bpy.ops.wm.open_mainfile(filepath=str(blend))
+    scene = bpy.context.scene
+    for strip in (timeline.shot_strips(scene)[1], the_song(scene)):
+        strip.mute = True
+    scene.name = "Edited"
+    bpy.ops.scene.new(type="EMPTY")  # which the file is saved in
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert render_edit(blend, again, scene="Edited", **way).segments_rendered == 1
+    assert [one == other for one, other in zip(planes(again), made, strict=True)] == [True] * 12 + [False] * 18 + [
+        True
+    ] * 12
+    assert not world.sound(again).any()
+    with pytest.raises(RenderFailed, match="no scene 'Other'"):
+        render_edit(blend, again, scene="Other", **way)
     assert not children()
 
 

@@ -309,7 +309,11 @@ def test_an_edit_that_the_command_line_made_can_be_gone_on_with(scene, tmp_path)
     assert bpy.ops.beatboard.split.poll()
 
 
-def test_the_deliverable(edit, tmp_path):
+def segments_of(home):
+    return set((home / "cache" / "render" / "segments").glob("*.mp4"))
+
+
+def test_the_deliverable(edit, home, tmp_path):
     press("generate")
     properties.of(edit).output = str(tmp_path / "video.txt")
     with pytest.raises(RuntimeError, match=r"ends in \.mp4"):
@@ -318,6 +322,20 @@ def test_the_deliverable(edit, tmp_path):
     assert press("render") == {"FINISHED"}
     assert len(ui_world.edit_world.pictures(tmp_path / "video.mp4")) == 48
     assert [path.name for path in tmp_path.glob("*video*")] == ["video.mp4"]
+    before = segments_of(home)
+    timeline.shot_strips(edit)[1].mute = True
+    press("render")
+    assert len(segments_of(home) - before) == 1
+
+
+def test_without_a_bridge_blender_renders_alone(edit, home, tmp_path):
+    press("generate")
+    before = segments_of(home)
+    connection.bridge.installation = None
+    properties.of(edit).output = str(tmp_path / "video.mp4")
+    press("render")
+    assert len(ui_world.edit_world.pictures(tmp_path / "video.mp4")) == 48
+    assert segments_of(home) == before
 
 
 def test_reading_of_a_check(tmp_path):
