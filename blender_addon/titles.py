@@ -46,6 +46,12 @@ def strips(scene: Any) -> list[Any]:
     )
 
 
+def fonts(scene: Any) -> list[Any]:
+    """The fonts of our titles' strips that are files."""
+    used = {strip.font for strip in strips(scene) if strip.font and strip.font.filepath != "<builtin>"}
+    return sorted(used, key=lambda font: font.name)
+
+
 def _set_line(scene: Any, number: int, line: TitleLine, face: Any, plan_width_px: int) -> None:
     start = strip_layout.to_scene(line.start_frame)
     end = start + line.frame_count

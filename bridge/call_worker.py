@@ -86,7 +86,36 @@ def requests(given: messages.MakeRequests, store: Store, report: Report) -> Any:
     )
 
 
-FUNCTIONS = {"analyze": analyze, "wav": wav, "look": look, "grade": grade, "plan": plan, "requests": requests}
+def title(given: messages.PlaceTitle, store: Store, report: Report) -> Any:
+    """Title and artist over the opening."""
+    from bridge import title as titles
+    from bridge.plan.storyboard import Storyboard, load
+
+    report(0.1, "placing the title")
+    board = load(store.path(given.storyboard_sha256)) if given.storyboard_sha256 else Storyboard()
+    texts = (given.title.strip() or board.title.strip(), given.artist.strip() or board.artist.strip())
+    written = "".join(texts)
+    if not written:
+        return messages.PlacedTitle((), "", "")
+    font = store.path(given.font_sha256) if given.font_sha256 else None
+    if font:
+        titles.check_font(font, written)
+    font = font or titles.font_for(written, given.look.palette)
+    clip = store.path(given.clip_sha256) if given.clip_sha256 else None
+    frames = titles.opening(given.plan, given.look, clip, store.path(given.cover_sha256))
+    lines = titles.plan_titles(given.plan, *texts, frames, given.look.palette, font)
+    return messages.PlacedTitle(lines, store.put(font), font.name)
+
+
+FUNCTIONS = {
+    "analyze": analyze,
+    "wav": wav,
+    "look": look,
+    "grade": grade,
+    "plan": plan,
+    "requests": requests,
+    "title": title,
+}
 
 
 def main() -> None:

@@ -357,13 +357,12 @@ def title_font(options: MakeOptions, storyboard: Storyboard, look: CoverLook) ->
 
 def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path]) -> EditPlan:
     """The plan with title and artist over its opening, if they were asked for."""
-    from bridge import footage, title
+    from bridge import title
 
     if material.font is None:
         return edit
     name, artist = wording(material.options, material.storyboard)
-    opening = footage.sample([clips[edit.shots[0].id]], per_video=5)[:-1]
-    frames = [covers.apply_grade(frame, look.grade) for frame in opening]
+    frames = title.opening(edit, look, clips[edit.shots[0].id], material.options.cover)
     lines = title.plan_titles(edit, name, artist, frames, look.palette, material.font)
     return dataclasses.replace(edit, titles=lines)
 

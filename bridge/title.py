@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ImageFont
 
-from blender_addon.protocol import EditPlan, PaletteColor, ShotKind, TitleLine
+from blender_addon.protocol import CoverLook, EditPlan, PaletteColor, ShotKind, TitleLine
+from bridge import cover as covers
+from bridge import footage
 from bridge.cover.oklab import LUMA, Floats, from_srgb, light_of, to_srgb
 from bridge.cover.subject import busyness
 from bridge.engines.base import Frame
@@ -131,6 +133,20 @@ def plan_titles(
     )
 
 
+def opening(plan: EditPlan, look: CoverLook, clip: Path | None, cover: Path) -> list[Frame]:
+    """Frames to plan titles over, graded: of the clip that opens the video or, as long as there is none, the cover.
+
+    Raises:
+        BadInput: the cover cannot be read.
+    """
+    if clip:
+        frames = footage.sample([clip], per_video=5)[:-1]
+    else:
+        height_px = round(footage.SAMPLE_WIDTH_PX * plan.height_px / plan.width_px)
+        frames = [covers.recompose(covers.load(cover), footage.SAMPLE_WIDTH_PX, height_px)]
+    return [covers.apply_grade(frame, look.grade) for frame in frames]
+
+
 def title_span(plan: EditPlan) -> tuple[int, int, bool] | None:
     """When titles are shown: first frame, frame count, and whether they fade in. None if there is no room."""
     if not plan.shots:
@@ -160,7 +176,7 @@ def font_for(text: str, palette: Sequence[PaletteColor]) -> Path:
     for entry in upright:
         if not entry.name.startswith("Last Resort") and _has_letters(Path(entry.fname), text):
             return Path(entry.fname)
-    raise BadInput(f"No font on this computer has all letters of {text!r}; name one that has with --font.")
+    raise BadInput(f"No font on this computer has all letters of {text!r}; name a font file that has.")
 
 
 def check_font(path: Path, text: str) -> None:
@@ -171,7 +187,7 @@ def check_font(path: Path, text: str) -> None:
     """
     _face(path, 20)
     if not _has_letters(path, text):
-        raise BadInput(f"The font {path.name} lacks letters of {text!r}; choose another, or leave --font out.")
+        raise BadInput(f"The font {path.name} lacks letters of {text!r}; choose another, or name none.")
 
 
 def _is_colorful(palette: Sequence[PaletteColor]) -> bool:

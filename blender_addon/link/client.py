@@ -34,6 +34,8 @@ from .messages import (
     NewJob,
     NewJobs,
     Pause,
+    PlacedTitle,
+    PlaceTitle,
     PlanEdit,
     QueueStatus,
     Requests,
@@ -235,6 +237,10 @@ class Client:
     def clip_requests(self, arguments: MakeRequests, tell: Tell | None = None) -> tuple[ClipRequest, ...]:
         """What to submit for the shots of a plan, in order. Upload the cover first."""
         return self.call("requests", arguments, tell).requests
+
+    def place_title(self, arguments: PlaceTitle, tell: Tell | None = None) -> PlacedTitle:
+        """Title and artist over a plan's opening. Upload the files that it names first."""
+        return self.call("title", arguments, tell)
 
     def call(self, name: str, arguments: Any, tell: Tell | None = None) -> Any:
         """Calls one of `messages.CALLS` and waits for its result; if `tell` raises, it is cancelled.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ..protocol import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis
+from ..protocol import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis, TitleLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,35 @@ class MakeRequests:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceTitle:
+    """Arguments of the call "title": where title and artist go over a plan's opening, and in which colours."""
+
+    plan: EditPlan
+    title: str
+    artist: str
+    look: CoverLook
+    """with the grade as it is seen"""
+    cover_sha256: str
+    clip_sha256: str | None = None
+    """of the shot that opens; the cover is looked at as long as there is none"""
+    storyboard_sha256: str | None = None
+    """says title and artist where these are empty, and the font where none is named"""
+    font_sha256: str | None = None
+    """a TrueType or OpenType file; one that suits the cover by default"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedTitle:
+    """Lines of text, none if there is nothing to write or no room for it."""
+
+    lines: tuple[TitleLine, ...]
+    font_sha256: str
+    """now in the store"""
+    font_name: str
+    """its file's"""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One function of the bridge at work, in a process of its own."""
 
@@ -199,5 +228,6 @@ CALLS: dict[str, tuple[type, type]] = {
     "grade": (FitGrade, Grade),
     "plan": (PlanEdit, EditPlan),
     "requests": (MakeRequests, Requests),
+    "title": (PlaceTitle, PlacedTitle),
 }
 """what can be called: the types of its arguments and of its result"""

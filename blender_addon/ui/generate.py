@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import grade, timeline
+from .. import grade, timeline, titles
 from ..clip_requests import clip_requests
 from ..link.client import Client, LinkError
 from ..protocol import ClipRequest, EditPlan, Job, JobState
@@ -373,6 +373,8 @@ def move_beside(scene_uids: Sequence[int]) -> None:
             wanted[take.path] = folder / "clips"
         if settings.wav:
             wanted[settings.wav] = folder
+        for font in titles.fonts(scene):
+            wanted[font.filepath] = folder / "fonts"
     sources = {text: (timeline.absolute(text), target) for text, target in wanted.items()}
     sources = {text: pair for text, pair in sources.items() if not pair[0].is_relative_to(folder)}
     if not sources or "files" in tasks.running:

@@ -11,7 +11,20 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from .. import timeline
-from . import connection, delivery, environment, generate, look, preferences, properties, shots, song, takes, tasks
+from . import (
+    connection,
+    delivery,
+    environment,
+    generate,
+    look,
+    preferences,
+    properties,
+    shots,
+    song,
+    takes,
+    tasks,
+    title,
+)
 from .tasks import Problem
 
 READINGS = (
@@ -83,6 +96,11 @@ def _not_heard(context: Any) -> str:
 
 def _not_planned(context: Any) -> str:
     return "" if timeline.SCENE_KEY in properties.scene_of(context) else "Plan the shots first"
+
+
+def _no_title(context: Any) -> str:
+    settings = properties.of(properties.scene_of(context))
+    return "Write a title or an artist first" if title.nothing_to_write(settings) else ""
 
 
 def _no_shot(context: Any) -> str:
@@ -558,6 +576,21 @@ class BEATBOARD_OT_fit_grade(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         look.fit(scene)
+
+
+class BEATBOARD_OT_place_title(Base, bpy.types.Operator):
+    """Write title and artist over the opening, where the picture is calm, as text strips; those before are replaced"""
+
+    bl_idname, bl_label = "beatboard.place_title", "Place Title"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        planned = _no_scene(context) or _not_planned(context)
+        return _can(cls, planned, _not_chosen(context), _no_title(context), _not_set_up(), _busy("title"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        title.place(scene)
 
 
 # Deliver

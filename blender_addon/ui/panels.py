@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from .. import style_choice, timeline
+from .. import style_choice, timeline, titles
 from ..protocol import SongAnalysis
 from . import connection, delivery, generate, properties, shots, song, takes, tasks
 from .lists import STATE_ICONS, STATE_NAMES
@@ -412,6 +412,24 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
         column.prop(settings, "end_on_cover")
 
 
+class BEATBOARD_PT_title(Tab, bpy.types.Panel):
+    bl_label = "Title"
+    bl_parent_id = "BEATBOARD_PT_look"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, scene, settings = self.start(context)
+        column = layout.column(align=True)
+        otherwise = "The storyboard's" if settings.storyboard else "Optional"
+        column.prop(settings, "title", placeholder=otherwise)
+        column.prop(settings, "artist", placeholder=otherwise)
+        column.prop(settings, "font", placeholder="One that suits the cover")
+        if not _draw_progress(layout, "title"):
+            text = "Place Title Again" if titles.strips(scene) else "Place Title"
+            layout.operator("beatboard.place_title", text=text, icon="FONT_DATA")
+        draw_trouble(layout, "title")
+
+
 class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
     bl_label = "Deliver"
     bl_order = 5
@@ -467,6 +485,7 @@ _CLASSES = (
     BEATBOARD_PT_takes,
     BEATBOARD_PT_take,
     BEATBOARD_PT_look,
+    BEATBOARD_PT_title,
     BEATBOARD_PT_deliver,
 )
 

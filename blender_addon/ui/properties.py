@@ -220,6 +220,14 @@ class BeatboardScene(bpy.types.PropertyGroup):
         default=True,
         update=_hold_changed,
     )
+    title: StringProperty(name="Title", description="Written over the opening, as text strips that you can change")
+    artist: StringProperty(name="Artist", description="Written below the title, smaller")
+    font: StringProperty(
+        name="Font",
+        description="Of title and artist, a .ttf or .otf file; without one, a font that suits the cover",
+        subtype="FILE_PATH",
+        options=BESIDE,
+    )
     takes: CollectionProperty(type=BeatboardTake)
     jobs: CollectionProperty(type=BeatboardJob)
     output: StringProperty(

@@ -14,7 +14,7 @@ from typing import Any
 
 import bpy
 
-from .. import codec, grade, timeline
+from .. import codec, grade, timeline, titles
 from ..protocol import Clip
 from . import files, properties, shots, tasks
 from .shots import TAKE_KEY
@@ -235,7 +235,7 @@ def refer(scene: Any, moved: Mapping[str, Path]) -> None:
         settings.wav = files.shown(path)
     song = timeline.song_strip(scene)
     holders = [strip for strip in timeline.shot_strips(scene) if strip.type == "MOVIE"]
-    for holder in [*holders, *([song.sound] if song is not None else [])]:
+    for holder in [*holders, *([song.sound] if song is not None else []), *titles.fonts(scene)]:
         if (path := resolved.get(timeline.absolute(holder.filepath))) is not None:
             holder.filepath = files.shown(path)
     landed[:] = [replace(landing, path=resolved.get(landing.path.resolve(), landing.path)) for landing in landed]

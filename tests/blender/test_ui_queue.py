@@ -9,7 +9,7 @@ import bpy
 import pytest
 import ui_world
 
-from blender_addon import codec, compat, grade, timeline
+from blender_addon import codec, compat, grade, timeline, titles
 from blender_addon.link.client import LinkError
 from blender_addon.protocol import CoverLook, JobState
 from blender_addon.ui import connection, delivery, files, generate, look, properties, shots, song, takes, tasks, watch
@@ -482,6 +482,49 @@ def test_the_grade_is_not_fitted_to_another_cover(edit):
     press("generate")
     with pytest.raises(RuntimeError, match="not the one that was analyzed: analyze again"):
         press("fit_grade")
+
+
+def test_title_and_artist_are_placed_undone_and_the_editors_to_change(scene, tmp_path):
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    settings = properties.of(scene)
+    assert not bpy.ops.beatboard.place_title.poll(), "there is nothing to write"
+    settings.title, settings.artist = "Night Bus", "Ada"
+    bpy.ops.ed.undo_push(message="Write")
+    assert press("place_title") == {"FINISHED"}
+    written = titles.strips(scene)
+    assert " ".join(strip.text for strip in written) == "Night Bus Ada"
+    assert all(compat.left(strip) >= 1 and compat.right(strip) <= 73 for strip in written)
+    face = timeline.absolute(written[0].font.filepath)
+    assert face.parent == files.project_folder() / "fonts"
+    assert face.is_file()
+    bpy.ops.ed.undo()
+    scene = bpy.context.scene
+    assert (titles.strips(scene), properties.of(scene).title) == ([], "Night Bus")
+    bpy.ops.ed.redo()
+    scene = bpy.context.scene
+    titles.strips(scene)[0].text = "By hand"
+    properties.of(scene).artist = "Bea"
+    press("place_title")
+    assert " ".join(strip.text for strip in titles.strips(scene)) == "Night Bus Bea"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    (font,) = titles.fonts(scene)
+    assert font.filepath == f"//saved.beatboard/fonts/{face.name}"
+    assert timeline.absolute(font.filepath).is_file()
+
+
+def test_a_storyboard_says_the_title_where_the_fields_are_empty(scene, tmp_path):
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    board = tmp_path / "board.toml"
+    board.write_text('title = "Of the board"\n')
+    properties.of(scene).storyboard = str(board)
+    press("place_title")
+    assert " ".join(strip.text for strip in titles.strips(scene)) == "Of the board"
+    board.write_text("subject = 'a cat'\n")
+    with pytest.raises(RuntimeError, match="nothing to write"):
+        press("place_title")
+    assert titles.strips(scene), "what was written stays"
 
 
 def test_a_frame_rate_that_changed_is_seen_and_restored(edit):

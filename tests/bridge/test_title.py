@@ -110,7 +110,7 @@ def test_no_text_no_lines():
 
 def test_a_font_has_all_letters():
     assert title.font_for("Überall Ελλάδα", PALETTE).suffix in (".ttf", ".otf")
-    with pytest.raises(BadInput, match="--font"):
+    with pytest.raises(BadInput, match="name a font file that has"):
         title.font_for("\U000e0101", PALETTE)
     with pytest.raises(BadInput, match="lacks letters"):
         title.check_font(FONT, "東京")
