@@ -91,7 +91,7 @@ def make_song(path: Path, length_s=8.0) -> np.ndarray:
 def make_clip(
     path: Path, frames: int, seed: int, *, fps=Fraction(24), width_px=160, height_px=90, rest=0, handles=0
 ) -> Path:
-    """A moving gradient: every frame differs from every other, but for the first `rest`.
+    """A moving gradient: every frame differs from every other, but for the first `rest`. Keyframes as in real clips.
 
     With handles the file has as many frames more at either end.
     """
@@ -99,7 +99,7 @@ def make_clip(
     with av.open(str(path), "w") as out:
         if handles:
             out.metadata["comment"] = f"{mp4.HANDLES_COMMENT}{handles}"
-        stream = out.add_stream("libx264", rate=fps, options={"crf": "10", "preset": "ultrafast"})
+        stream = out.add_stream("libx264", rate=fps, options={"crf": "10", "preset": "ultrafast", "g": "12"})
         stream.width, stream.height, stream.pix_fmt = width_px, height_px, "yuv420p"
         stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
         stream.codec_context.color_range = 1
