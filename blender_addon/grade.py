@@ -193,7 +193,7 @@ def lean(group: Any, start: int, end: int) -> Any:
     links.new(vector, _socket(nodes[MIX].inputs, "A_Color"))
     for name in MATRIX_ROWS:
         links.new(vector, nodes[name].inputs[0])
-    bent = _bent_singly(copy, vector) if _is_plain_curves(nodes[CURVES]) else nodes[CURVES].outputs[0]
+    bent = _bent_at_once(copy, vector) if _is_plain_curves(nodes[CURVES]) else nodes[CURVES].outputs[0]
     links.new(bent, _socket(nodes[MIX].inputs, "B_Color"))
     whole = amount is Graded.WHOLLY and nodes[STRENGTH].outputs[0].default_value == 1.0
     mixed = _socket(nodes[MIX].outputs, "Result_Color")
@@ -219,29 +219,27 @@ def _is_plain_curves(node: Any) -> bool:
     return plain and node.inputs["Factor"].default_value == 1.0
 
 
-def _bent_singly(group: Any, vector: Any) -> Any:
-    """The curves, each as a node for one number: a third of the cost of RGB Curves, and on all cores."""
+def _bent_at_once(group: Any, vector: Any) -> Any:
+    """The curves as Vector Curves, which bend one to one what RGB Curves bend, in less than a third of the time."""
     nodes, links = group.nodes, group.links
     mapping = nodes[CURVES].mapping
     is_unit = all(
         tuple(nodes[name].inputs[1].default_value) == row for name, row in zip(MATRIX_ROWS, _UNIT, strict=True)
     )
-    if is_unit:
-        channels = nodes.new("ShaderNodeSeparateXYZ")
-        links.new(vector, channels.inputs[0])
-        values = list(channels.outputs)
-    else:
-        values = [nodes[name].outputs["Value"] for name in MATRIX_ROWS]
-    combine = nodes.new("ShaderNodeCombineXYZ")
-    for value, source, target in zip(values, mapping.curves, combine.inputs, strict=False):
-        bend = nodes.new("ShaderNodeFloatCurve")
-        bend.mapping.extend = mapping.extend
-        _copy_curve(source, bend.mapping.curves[0])
-        bend.mapping.update()
-        links.new(value, bend.inputs["Value"])
-        links.new(bend.outputs[0], target)
+    if not is_unit:
+        combine = nodes.new("ShaderNodeCombineXYZ")
+        for name, target in zip(MATRIX_ROWS, combine.inputs, strict=True):
+            links.new(nodes[name].outputs["Value"], target)
+        vector = combine.outputs[0]
+    bend = nodes.new("ShaderNodeVectorCurve")
+    bend.mapping.clip_min_x = bend.mapping.clip_min_y = 0.0  # its table covers 0-1, not -1 to 1 at half the fineness
+    bend.mapping.extend = mapping.extend
+    for source, target in zip(mapping.curves, bend.mapping.curves, strict=False):
+        _copy_curve(source, target)
+    bend.mapping.update()
+    links.new(vector, bend.inputs["Vector"])
     nodes.remove(nodes[CURVES])
-    return combine.outputs[0]
+    return bend.outputs[0]
 
 
 def _copy_curve(source: Any, target: Any) -> None:
