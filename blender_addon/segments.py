@@ -21,7 +21,7 @@ from .protocol import Graded, ShotKind
 
 SHORTEST_REST = 12
 """frames: a shorter rest is not worth a segment of its own"""
-VERSION = 5
+VERSION = 6
 """changes whenever the same scene would render to other pixels, or the same frames to other bytes"""
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",

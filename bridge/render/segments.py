@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -149,7 +150,9 @@ class _Crew:
         self._started = time.monotonic()
 
     def bake(self, blender: Blender, segments: list[Segment], folder: Path) -> None:
-        """Makes these segments without Blender, but for the grade's table and one frame of each, to compare.
+        """Makes these segments without Blender, but for the grade's table and a few frames, to compare.
+
+        They are compared beside the encoding, and no segment is there before they were.
 
         Raises:
             RenderFailed: the table does not give what Blender gives.
@@ -161,18 +164,30 @@ class _Crew:
         tables = {Graded.WHOLLY: cube, Graded.NOT: None}
         baked = {graded: Baked(table, size.width_px, size.height_px, size.fps) for graded, table in tables.items()}
         try:
-            for segment in segments[:: max(1, len(segments) // CHECKED_SEGMENTS)]:
-                self._compare(blender, baked[segment.graded], segment)
+            checked: Future[None] = Future()
             todo = iter(segments)  # `next` of a list's iterator is whole under the interpreter's lock
-            self._together([partial(self._bake_rest, baked, todo)] * cores(), segments)
+            encoding = partial(self._bake_rest, baked, todo, checked)
+            self._together([partial(self._check, blender, baked, segments, checked), *[encoding] * cores()], segments)
         finally:
             cube.unlink(missing_ok=True)
 
-    def _bake_rest(self, baked: Mapping[Graded, Baked], todo: Iterator[Segment]) -> None:
+    def _bake_rest(self, baked: Mapping[Graded, Baked], todo: Iterator[Segment], checked: Future[None]) -> None:
         for segment in todo:
             told = partial(self._note, segment)
-            baked[segment.graded].encode(segment.movie or {}, segment.frame_count, segment.path, told)
+            way = baked[segment.graded]
+            way.encode(segment.movie or {}, segment.frame_count, segment.path, told, checked.result)
             self._finish(segment)
+
+    def _check(
+        self, blender: Blender, baked: Mapping[Graded, Baked], segments: Sequence[Segment], checked: Future[None]
+    ) -> None:
+        try:
+            for segment in segments[:: -(-len(segments) // CHECKED_SEGMENTS)]:
+                self._compare(blender, baked[segment.graded], segment)
+        except Exception as error:
+            checked.set_exception(error)  # whoever waits for it must not wait for ever
+            raise
+        checked.set_result(None)
 
     def _compare(self, blender: Blender, baked: Baked, segment: Segment) -> None:
         at = segment.frame_count // 2

@@ -12,7 +12,7 @@ import pytest
 from blender_addon import deliver, grade, segments, timeline
 from bridge.cover.grading import transform
 from bridge.errors import RenderFailed
-from bridge.render import render
+from bridge.render import footage, render
 from bridge.render.blender import Farm
 from bridge.render.encode import encode, encode_still
 from bridge.render.footage import Baked, decoded, is_at_rest
@@ -191,6 +191,15 @@ def test_a_table_that_differs_is_refused(tmp_path, song, resting_plan, clips):
     with pytest.raises(RenderFailed, match="without --bake-grade"):
         Baked(None, 160, 90, Fraction(24)).must_match(movie, 19, still)
     assert not material["out_path"].exists()
+
+
+def test_what_was_encoded_beside_a_failing_check_is_not_kept(tmp_path, song, resting_plan, clips, monkeypatch):
+    monkeypatch.setattr(footage, "BAKED_LEVELS", -1.0)
+    with pytest.raises(RenderFailed, match="without --bake-grade"):
+        render(**arguments(tmp_path, resting_plan, song, clips), bake_grade=True)
+    assert not list((tmp_path / "work" / "segments").glob("*-baked.mp4"))
+    monkeypatch.undo()
+    assert render(**arguments(tmp_path, resting_plan, song, clips), bake_grade=True).segments_rendered == 3
 
 
 def test_clips_with_handles_render_to_the_same_pictures(tmp_path, song, resting_plan, clips):
