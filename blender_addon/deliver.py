@@ -48,11 +48,10 @@ def for_this_process(scene: Any) -> None:
 
 
 def draft(scene: Any) -> None:
-    """Makes the output small and its encoding quick; not for saving."""
+    """Makes the output small; not for saving."""
     render = scene.render
     ratio = DRAFT_LONG_SIDE_PX / max(render.resolution_x, render.resolution_y)
     render.resolution_x, render.resolution_y = draft_size(render.resolution_x, render.resolution_y)
-    render.ffmpeg.ffmpeg_preset = "REALTIME"
     for strip in timeline.all_strips(scene):
         if hasattr(strip, "transform"):
             strip.transform.offset_x *= ratio

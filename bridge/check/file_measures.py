@@ -63,9 +63,10 @@ def _tag(value: int) -> str:
     return {1: "BT.709", 2: "untagged", 5: "BT.601", 6: "BT.601", 9: "BT.2020"}.get(value, f"code {value}")
 
 
-def is_draft(video: VideoTrack, plan: EditPlan | None) -> bool:
-    """Whether the video has the size of a draft of what was planned, or of a usual video."""
-    return (video.width_px, video.height_px) in {draft_size(*size) for size in _sizes(plan)}
+def full_size(video: VideoTrack, plan: EditPlan | None) -> tuple[int, int] | None:
+    """The width and height of which the video is a draft: the planned ones, or usual ones; None if it is no draft."""
+    size = (video.width_px, video.height_px)
+    return next((full for full in _sizes(plan) if draft_size(*full) == size != full), None)
 
 
 def _sizes(plan: EditPlan | None) -> tuple[tuple[int, int], ...]:
@@ -73,11 +74,11 @@ def _sizes(plan: EditPlan | None) -> tuple[tuple[int, int], ...]:
 
 
 def _shape(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
-    sizes, is_small = _sizes(plan), is_draft(video, plan)
+    sizes, is_draft = _sizes(plan), full_size(video, plan) is not None
     limit = " or ".join(f"{width} x {height}" for width, height in sizes)
     size = judged(
-        Group.FILE, "size", None, f"{video.width_px} x {video.height_px}" + (", a draft" if is_small else ""), "px",
-        limit, is_small or (video.width_px, video.height_px) in sizes, f"Render at {limit}.",
+        Group.FILE, "size", None, f"{video.width_px} x {video.height_px}" + (", a draft" if is_draft else ""), "px",
+        limit, is_draft or (video.width_px, video.height_px) in sizes, f"Render at {limit}.",
     )  # fmt: skip
     rates = (plan.fps,) if plan else FRAME_RATES
     known = ", ".join(f"{float(rate):.5g}" for rate in rates)

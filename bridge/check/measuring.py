@@ -14,7 +14,7 @@ from bridge import cover as covers
 from bridge import song as songs
 from bridge.check import sound
 from bridge.check.container import Container, VideoTrack, probe
-from bridge.check.file_measures import file_measures, is_draft
+from bridge.check.file_measures import file_measures, full_size
 from bridge.check.picture_measures import (
     cover_measures,
     cut_measures,
@@ -66,7 +66,7 @@ def check(
         *place.measures,
         *cut_measures(cuts, analysis, plan),
         *hold_measures(seen, analysis, float(container.video.fps), plan),
-        *cover_measures(seen, art, is_draft(container.video, plan)),
+        *cover_measures(seen, art, full_size(container.video, plan)),
         *motion_measures(shots),
         *(plan_measures(plan, analysis) if plan else []),
     ]

@@ -15,8 +15,7 @@ from bridge.engines.base import Frame
 
 MOST_FRAMES_OFF = 1.05
 """one frame, and a twentieth for what the sound's place is uncertain by"""
-LEAST_SSIM, LEAST_DRAFT_SSIM = 0.9, 0.85
-"""a draft's quick scaling and encoding cost fine texture"""
+LEAST_SSIM = 0.9
 MOST_DIFFERENCE = 4.0
 MOST_PALETTE_DISTANCE = 0.1
 LEAST_RANK_CORRELATION = 0.9
@@ -82,20 +81,25 @@ def _wanted_hold(analysis: SongAnalysis, fps: float, plan: EditPlan | None) -> i
     return round(60 / analysis.tempo_bpm * fps) if analysis.tempo_bpm > 0 else 0
 
 
-def cover_measures(seen: Watched, cover: Frame, is_draft: bool) -> list[Measure]:
-    """The last frame and the palette against the cover."""
+def cover_measures(seen: Watched, cover: Frame, full_size_px: tuple[int, int] | None = None) -> list[Measure]:
+    """The last frame and the palette against the cover.
+
+    Args:
+        full_size_px: width and height of which the video is a draft, if it is one.
+    """
     from bridge.cover import palette_distance, recompose
 
     assert seen.last is not None
     height_px, width_px = seen.last.shape[:2]
-    wanted = recompose(cover, width_px, height_px)
+    wanted = recompose(cover, *(full_size_px or (width_px, height_px)))
+    if full_size_px:  # what lies beyond the cover is drawn for a size: a smaller picture has another pattern there
+        wanted = np.asarray(cv2.resize(wanted, (width_px, height_px), interpolation=cv2.INTER_AREA), np.uint8)
     likeness = _ssim(seen.last, wanted)
     difference_levels = float(cv2.absdiff(seen.last, wanted).mean())
-    least = LEAST_DRAFT_SSIM if is_draft else LEAST_SSIM
     advice = "End on the cover itself, recomposed to the frame's shape (beatboard makes it), and let it rest."
     ssim = judged(
-        Group.COVER, "last frame's likeness", likeness, f"SSIM {likeness:.3f}", "", f"at least {least}",
-        likeness >= least, advice,
+        Group.COVER, "last frame's likeness", likeness, f"SSIM {likeness:.3f}", "", f"at least {LEAST_SSIM}",
+        likeness >= LEAST_SSIM, advice,
     )  # fmt: skip
     difference = judged(
         Group.COVER, "last frame's difference", difference_levels, f"{difference_levels:.2f} of 255", "/255",

@@ -8,7 +8,7 @@ import pytest
 
 from blender_addon.timing import FRAME_RATES
 from bridge.check.container import Container, probe
-from bridge.check.file_measures import file_measures, is_draft
+from bridge.check.file_measures import file_measures, full_size
 from bridge.check.report import Verdict
 
 from . import made_video
@@ -61,11 +61,10 @@ def test_the_fault_and_nothing_else(tmp_path: Path, changes: dict[str, object], 
 def test_a_draft_is_taken_for_one(tmp_path: Path):
     container = probed(tmp_path, dataclasses.replace(SHORT, size=(360, 640)))
     plan = dataclasses.replace(made_video.plan(SHORT), width_px=1080, height_px=1920)
-    assert is_draft(container.video, plan)
-    assert is_draft(container.video, None)
+    assert full_size(container.video, plan) == full_size(container.video, None) == (1080, 1920)
     (size,) = [measure for measure in file_measures(container, 0, plan) if measure.name == "size"]
     assert (size.verdict, size.text) == (Verdict.PASS, "360 x 640, a draft")
-    assert not is_draft(container.video, dataclasses.replace(plan, width_px=1920))
+    assert full_size(container.video, dataclasses.replace(plan, width_px=1920)) is None
 
 
 def test_a_varying_rate(tmp_path: Path):
