@@ -19,6 +19,8 @@ _HAZE = 26.0
 _LEAK = 44.0
 _DUST = 64.0
 _DITHER = 0.9
+_IN_PRINT = 0.3
+"""how much of it flat colours get: over print, haze is a stain"""
 
 
 class Air:
@@ -30,6 +32,7 @@ class Air:
         self._grid_px = (max(8, round(width_px * scale)), max(8, round(height_px * scale)))
         self._aspect = height_px / width_px
         self._warm, self._mist = _colors(picture)
+        self._presence = _presence(picture)
         # Every random choice is made here, and none depends on the size: a small preview is the same shot.
         self._tile = _clouds(rng)
         self._drift = rng.uniform(-1, 1, 2) * (0.02, 0.008)
@@ -55,6 +58,7 @@ class Air:
             clock_s: the air's own time.
             strength: 0 leaves the frame as it is, 1 is full.
         """
+        strength *= self._presence
         if strength <= 0.001:
             return frame
         light = self._behind(pose, clock_s)
@@ -141,6 +145,14 @@ def _colors(picture: Frame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.flo
     warm = _weighted(small, (chroma + 0.08) ** 2 * value**2)
     mist = _weighted(small[: len(small) // 2], value[: len(small) // 2] ** 2 + 1e-3)
     return _lit(warm), 0.5 * _lit(mist) + 0.5 * mist
+
+
+def _presence(picture: Frame) -> float:
+    """1 for what was painted or filmed, where hardly any place is quite like the next; little for flat colours."""
+    small = cv2.resize(picture.astype(np.float32), (48, 48), interpolation=cv2.INTER_AREA)
+    across, down = (np.abs(np.diff(small, axis=axis)).max(axis=-1) for axis in (1, 0))
+    change = float(np.quantile(across[:-1] + down[:, :-1], 0.25))
+    return _IN_PRINT + (1 - _IN_PRINT) * float(np.clip((change - 0.75) / 0.75, 0, 1))
 
 
 def _weighted(colors: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

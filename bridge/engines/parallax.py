@@ -51,7 +51,7 @@ class ParallaxAnimator:
     """Moves a camera through a still."""
 
     name = "parallax"
-    version = "3"
+    version = "4"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Footage of exactly the request's frames, size and rate."""

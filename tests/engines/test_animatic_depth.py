@@ -1,4 +1,4 @@
-"""Which cut-outs become a layer of their own; what close shots look at, and what lies beyond the cover."""
+"""Which cut-outs become a layer of their own; what close shots look at, what lies beyond the cover, and the air."""
 
 import cv2
 import numpy as np
@@ -7,6 +7,8 @@ from animatic_world import Desk, cover, request
 
 from blender_addon.protocol import Framing
 from bridge.engines import cover_painter
+from bridge.engines.air import Air
+from bridge.engines.camera import Pose
 from bridge.engines.depth import _is_believable
 
 SIDE = 512
@@ -63,3 +65,14 @@ def test_a_close_shot_does_not_cut_what_matters_at_its_edge(tmp_path, size, fram
         for middle in ((130 / 400, 120 / 400), (290 / 400, 250 / 400)):
             off = np.abs(np.array(middle) - (x, y))
             assert (off < half - 0.05).all() or (off > half + 0.05).any()
+
+
+def test_flat_colours_get_little_haze():
+    grain = np.random.default_rng(0).normal(0, 4, (720, 720, 3))
+    flat = np.full((720, 720, 3), (240, 226, 60), float)
+    flat[480:] = (214, 40, 70)
+    black, light = np.zeros((90, 160, 3), np.uint8), []
+    for picture in (flat, cover(720).astype(float)):
+        air = Air(np.clip(picture + grain, 0, 255).astype(np.uint8), 160, 90, np.random.default_rng(3))
+        light.append(air.lay_over(black, None, Pose(), 1.0, 1.0).mean())
+    assert 0 < light[0] < 0.5 * light[1]
