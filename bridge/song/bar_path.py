@@ -7,6 +7,7 @@ its beats match the meter's template, and only the bar line may change tempo and
 found together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numba
@@ -28,12 +29,29 @@ _BEAM = 20.0
 Array = npt.NDArray[np.float64]
 
 
-PLACES = ("downbeat", "middle", "other", "between", "quarter")
+PLACES = ("downbeat", "middle", "other", "between", "quarter", "against")
 """where a cue can fall: on beat 1, on beat 3 of 4, on any other beat, half-way (or at the thirds) between two beats, at
-the first and third quarter"""
+the first and third quarter, where a beat of the other kind would be parted: at the thirds of a simple one, half-way in
+a compound one. Without the last a slow compound bar explains any fast simple one: it never hears the beats that it
+leaves out."""
 
-_INNER = {3: (3, 3), 4: (4, 3, 4)}
-"""the places inside a beat, by its parts"""
+_INSIDE = {
+    3: {"between": (1 / 3, 2 / 3), "against": (1 / 2,)},
+    4: {"between": (1 / 2,), "quarter": (1 / 4, 3 / 4), "against": (1 / 3, 2 / 3)},
+}
+"""where the places inside a beat are, by its parts"""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment of a bar at which cues count."""
+
+    at: float
+    """in beats from the bar's start"""
+    place: int
+    """its index in `PLACES`"""
+    share: float
+    """of its place's weight: those met twice in a beat share it"""
 
 
 @dataclass(frozen=True)
@@ -45,16 +63,19 @@ class Meter:
     """of a beat: 4 is simple (4/4), 3 compound or swung (6/8, shuffle)"""
 
     @property
-    def places(self) -> tuple[int, ...]:
-        """For each part of the bar, its index in `PLACES`."""
+    def marks(self) -> tuple[Mark, ...]:
+        """Where cues count, beat by beat."""
         on_beat = {4: (0, 2, 1, 2), 3: (0, 2, 2), 2: (0, 2)}[self.beats]
-        return tuple(place for beat in on_beat for place in (beat, *_INNER[self.parts]))
-
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """For each part of the bar, its share of its place's weight: places met twice in a beat share it."""
-        inner = _INNER[self.parts]
-        return (1.0, *(1 / inner.count(place) for place in inner)) * self.beats
+        inside = [
+            (offset, PLACES.index(place), 1 / len(offsets))
+            for place, offsets in _INSIDE[self.parts].items()
+            for offset in offsets
+        ]
+        return tuple(
+            Mark(beat + offset, place, share)
+            for beat, first in enumerate(on_beat)
+            for offset, place, share in ((0.0, first, 1.0), *inside)
+        )
 
 
 METERS = (Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(4, 3), Meter(2, 3))
@@ -116,9 +137,10 @@ def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None
     beat_fit, scores = _tempo_scores(evidence, periods, model)
     rows = _decode(
         np.ascontiguousarray(worth, dtype=np.float32),
-        _by_part([meter.places for meter in METERS]).astype(np.int64),
-        _by_part([meter.shares for meter in METERS]).astype(np.float32),
-        np.array([meter.parts for meter in METERS]),
+        _rows([[mark.place for mark in meter.marks] for meter in METERS]).astype(np.int64),
+        _rows([[mark.share for mark in meter.marks] for meter in METERS]).astype(np.float32),
+        _rows([[mark.at for mark in meter.marks] for meter in METERS]).astype(np.float32),
+        np.array([len(meter.marks) for meter in METERS]),
         beats,
         periods,
         (model.beat * beats + np.array(model.bar)).astype(np.float32),
@@ -140,7 +162,7 @@ def _worth(evidence: Evidence, model: BarModel) -> Array:
     return np.array([model.cues[name] for name in CUES]).T @ evidence.cues.T
 
 
-def _by_part(rows: list[tuple[float, ...]]) -> Array:
+def _rows(rows: Sequence[Sequence[float]]) -> Array:
     """A row per meter, filled up with zeros to the longest."""
     longest = max(len(row) for row in rows)
     return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
@@ -162,11 +184,11 @@ def _tempo_scores(evidence: Evidence, periods: Array, model: BarModel) -> tuple[
 
 
 @numba.njit(cache=True, fastmath=True)
-def _bar_score(worth, places, shares, start, step, count):
+def _bar_score(worth, places, shares, offsets, start, period):
     score = np.float32(0.0)
-    for part in range(count):
-        at = min(int(start + part * step + 0.5), worth.shape[1] - 1)
-        score += shares[part] * worth[places[part], at]
+    for mark in range(len(places)):
+        at = min(int(start + offsets[mark] * period + 0.5), worth.shape[1] - 1)
+        score += shares[mark] * worth[places[mark], at]
     return score
 
 
@@ -203,7 +225,9 @@ def _prune(starts):
 
 
 @numba.njit(cache=True, fastmath=True)
-def _decode(worth, places, shares, parts, beats, periods, constant, tempo, jump, arcs, switch, skip, first, last):
+def _decode(
+    worth, places, shares, offsets, marks, beats, periods, constant, tempo, jump, arcs, switch, skip, first, last
+):
     """Viterbi over bars; `starts` and `ends` are rings over time, as long as the longest bar."""
     n, k_count, m_count = worth.shape[1], len(periods), len(beats)
     ring = int(beats.max() * periods[-1]) + 2
@@ -222,8 +246,8 @@ def _decode(worth, places, shares, parts, beats, periods, constant, tempo, jump,
                     continue
                 second = min(s // CUE_RATE_HZ, len(tempo) - 1)
                 ends[m, k] = starts[s % ring, m, k] + constant[m] + tempo[second, m, k] * length
-                step, count = periods[k] / parts[m], parts[m] * beats[m]
-                ends[m, k] += _bar_score(worth, places[m], shares[m], s, step, count)
+                c = marks[m]
+                ends[m, k] += _bar_score(worth, places[m, :c], shares[m, :c], offsets[m, :c], s, periods[k])
         if t >= last - 4 * periods[-1]:
             value = ends.max() - 0.5 * skip * abs(last - t)
             if value > final:

@@ -13,7 +13,7 @@ from bridge.song.rival import Reading, agreement
 
 _AROUND_BARS = 8
 
-_BASE, _LOCAL_AGREEMENT, _SONG_AGREEMENT, _MARGIN, _CONTRAST = -1.75, 1.78, 0.63, 0.135, 3.25
+_BASE, _LOCAL_AGREEMENT, _SONG_AGREEMENT, _MARGIN, _CONTRAST = -1.77, 1.6, 0.51, 0.101, 3.6
 """chance of a right downbeat: the logistic function of these times what `signs` gives, fitted to songs that the model
 had not seen (docs/accuracy.md)"""
 

@@ -10,7 +10,7 @@ import scipy.ndimage
 from bridge.song.hearing import HARMONY_RATE_HZ, RATE_HZ, Hearing, Series
 
 CUE_RATE_HZ = 50
-CUES = ("onset", "kick", "snare", "air", "chord", "bass", "novelty")
+CUES = ("onset", "kick", "snare", "air", "accent", "chord", "bass", "novelty")
 
 _BAND_WEIGHTS = np.array([1.2, 0.7, 0.9, 1.0, 0.7], np.float32)
 
@@ -20,7 +20,7 @@ class Evidence:
     """n moments of 20 ms."""
 
     cues: Series
-    """(n, len(CUES)): the first three 0 to about 1, the changes in standard deviations"""
+    """(n, len(CUES)): onsets 0 to about 1, accents 0 to 2, the changes in standard deviations"""
     beat_fit: Series
     """(seconds, beat lags): how well a beat period fits around that second, 0-1"""
     beat_lags_s: Series
@@ -40,7 +40,7 @@ def gather(hearing: Hearing) -> Evidence:
     chord, bass = harmonic_change(hearing, count)
     novelty = _section_novelty(hearing, chord, count)
     air = _relative(_smooth(hearing.onsets[:, 4]), 97)
-    struck = [_halve(series) for series in (activation, kick, snare, air)]
+    struck = [_halve(series) for series in (activation, kick, snare, air, _accent(hearing))]
     cues = np.stack([*struck, _standard(chord), _standard(bass), novelty], axis=1)
     beat_lags = np.arange(int(RATE_HZ * 60 / 220), int(RATE_HZ * 60 / 48) + 1)
     bar_lags = np.arange(int(RATE_HZ * 0.5), int(RATE_HZ * 5.0))
@@ -82,6 +82,18 @@ def _activation(onsets: Series) -> Series:
     level = np.sqrt(np.maximum(square, 0)) + 0.15 * np.sqrt(np.mean(onsets**2, axis=0)) + 1e-6
     strength = _smooth(np.minimum(onsets / level, 4) @ _BAND_WEIGHTS)
     return _relative(strength, 92, 3.0, 1.3) / 1.3
+
+
+def _accent(hearing: Hearing) -> Series:
+    """How much louder it gets at once, in amplitude summed over all bands.
+
+    The other onsets are rises of log energy, levelled and capped: to them a soft note out of silence is as good as a
+    drum. This one tells the strong from the weak (the dynamic accent of Lerdahl and Jackendoff, 1983).
+    """
+    amplitude = _smooth(np.expm1(hearing.envelope).sum(axis=1))
+    rise = np.zeros_like(amplitude)
+    rise[3:] = np.maximum(0, amplitude[3:] - amplitude[:-3])
+    return _relative(_smooth(rise), 95, highest=2.0)
 
 
 def _halve(series: Series) -> Series:

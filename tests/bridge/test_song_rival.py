@@ -1,17 +1,54 @@
 """What decides on beats and bars, and how a reading is put to the test."""
 
 import numpy as np
+import pytest
 
-from bridge.song.bar_path import PLACES, best_path
+from bridge.song.audio import Audio
+from bridge.song.bar_path import PLACES, BarModel, Meter, best_path
 from bridge.song.bar_weights import WEIGHTS
-from bridge.song.evidence import CUE_RATE_HZ, gather
-from bridge.song.hearing import listen
+from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence, gather
+from bridge.song.hearing import SAMPLE_RATE_HZ, listen
 from bridge.song.rival import Reading, agreement, handicap
-from tests.bridge.song_synth import pop_song
+from tests.bridge.song_synth import noise, pop_song
 
 
 def grid(period_s: float = 0.5, start_s: float = 1.0, first: int = 0, count: int = 64) -> Reading:
     return Reading(start_s + period_s * np.arange(count), (np.arange(count) + first) % 4 + 1)
+
+
+def test_accents_tell_the_strong_from_the_weak():
+    rng = np.random.default_rng(3)
+    sound = np.zeros(20 * SAMPLE_RATE_HZ, np.float32)
+    for n, start in enumerate(range(0, len(sound), SAMPLE_RATE_HZ // 2)):
+        burst = noise(rng, 0.1, 0.02)
+        sound[start : start + len(burst)] += (0.5 if n % 2 == 0 else 0.1) * burst
+    evidence = gather(listen(Audio(sound[:, None], SAMPLE_RATE_HZ)))
+    strong, weak = (evidence.cues[start:-CUE_RATE_HZ:CUE_RATE_HZ].mean(axis=0) for start in (50, 25))
+    onset, accent = CUES.index("onset"), CUES.index("accent")
+    assert strong[accent] > 3 * weak[accent] > 0
+    assert strong[onset] < 1.5 * weak[onset]
+
+
+@pytest.mark.parametrize(("against", "meter"), [(-0.5, Meter(4, 4)), (0.0, Meter(4, 3))])
+def test_a_slow_compound_bar_hears_the_beats_that_it_leaves_out(against, meter):
+    cues = np.zeros((1500, len(CUES)))
+    for width in (-1, 0, 1):
+        cues[15 + width :: 15, CUES.index("onset")] = 1.0  # 200 a minute, all alike
+    flat = np.ones((30, 2))
+    evidence = Evidence(cues, flat, np.array([0.2, 1.5]), flat, np.array([0.5, 5.0]), 0.0, 30.0)
+    model = BarModel(
+        cues=dict.fromkeys(CUES, (0.0,) * len(PLACES)) | {"onset": (1.0, 1.0, 1.0, 0.2, 0.0, against)},
+        beat=-0.5,
+        bar=(0.0, -9.0, -9.0, 0.0, -9.0),
+        tempo=0.0,
+        bar_length=0.0,
+        tempo_prior=-6.0,
+        usual_bpm=150.0,
+        tempo_change=100.0,
+        tempo_jump=20.0,
+        meter_change=10.0,
+    )
+    assert {bar.meter for bar in best_path(evidence, model)} == {meter}
 
 
 def test_agreement_asks_for_the_same_beat_at_the_same_position():
