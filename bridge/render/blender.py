@@ -77,6 +77,9 @@ class Blender:
         else:
             self._process.kill()
         self._process.wait()
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):  # of a job that it did not take any more
+            self._process.stdin.close()
 
     def _answers(self) -> Iterator[dict[str, Any]]:
         assert self._process.stdout
