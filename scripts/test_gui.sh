@@ -14,6 +14,7 @@ sid=${BEATBOARD_SID:-/opt/blender-sid} display=${BLENDER_DISPLAY:-:78} out=${BEA
 for tool in Xvfb:xvfb xdotool:xdotool import:imagemagick openbox:openbox tesseract:tesseract-ocr; do
   command -v "${tool%%:*}" >/dev/null || install_debian_packages "${tool##*:}"
 done
+/usr/bin/python3 -c 'import Xlib' 2>/dev/null || install_debian_packages python3-xlib
 
 mirror() { awk '/^URIs:/ {print $2; exit} /^deb / && $3 !~ /security/ {print $2; exit}' /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null; }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Eyes and hands before a screen: reads its words (tesseract), moves the mouse and presses keys (xdotool)."""
+"""Eyes and hands before a screen: reads its words (tesseract), moves the mouse, presses keys (xdotool), drops files."""
 
 import csv
 import difflib
@@ -136,6 +136,11 @@ class Screen:
         time.sleep(0.5)
         self.key("Return")
         time.sleep(1.0)
+
+    def drop(self, path: Path, x: int, y: int) -> None:
+        """Drops a file onto what is there, as from a file manager."""
+        script = Path(__file__).with_name("drop.py")
+        subprocess.run(["/usr/bin/python3", str(script), str(path), str(x), str(y)], check=True)
 
     def scroll(self, x: int, y: int, steps: int) -> None:
         """Turns the mouse's wheel there, down if the steps are more than 0."""

@@ -23,6 +23,9 @@ TABS = Box(1896, 40, 1920, 500)
 FIELD_X, FOLDER_X = 1780, 1871
 """of the sidebar's fields, and of the folder icons at their right"""
 TIMELINE, RULER = (900, 800), (300, 470)
+VIEW = (900, 500)
+"""in the middle of the window"""
+STATUS_BAR = Box(0, 1050, 960, 1080)
 WORK_LIMIT_S = 600.0
 
 
@@ -38,15 +41,17 @@ class Editor:
         self.screen.key("Escape")
 
     def install(self, archive: Path, python: Path) -> None:
-        """Preferences, Add-ons, Install from Disk; then says where the bridge's Python is."""
+        """Drops the zip onto the window; then says in the preferences where the bridge's Python is."""
         screen = self.screen
+        screen.drop(archive, *VIEW)
+        screen.wait_for("Enable Add-on")
+        screen.keep("01-dropped")
+        screen.key("Return")
+        screen.wait_for("Installed", STATUS_BAR)
         screen.click("Edit", MENU_BAR)
         screen.click("Preferences...", MENUS)
         window = self.window("Preferences")
         screen.click("Add-ons", window)
-        screen.click("Enabled Only", window, right=window.right - 20)  # the arrow at the end of that line
-        screen.click("Install from Disk...")
-        self.choose(archive)
         screen.click("Beatboard", window, right=window.left + 188)  # the arrow before the name
         screen.click("Other Interpreter", window)
         screen.click("Python", window, right=window.left + 600)
@@ -119,15 +124,27 @@ class Editor:
         screen.wait_for("every shot is up to date", SIDEBAR, limit_s=WORK_LIMIT_S)
         screen.keep("09-generated-again")
 
+    def write_title(self) -> None:
+        """A title over the opening."""
+        screen = self.screen
+        screen.click("Title", self.scrolled_to("Title"))
+        box = self.scrolled_to("Place Title")
+        screen.click("Artist", box, right=FIELD_X - 60)
+        screen.type("The Keepers")
+        screen.click("Place Title", box)
+        screen.wait_for("Place Title Again", SIDEBAR)
+        screen.point(*TIMELINE)
+        screen.keep("10-titled")
+
     def deliver(self) -> None:
         """Renders and measures."""
         screen = self.screen
         screen.click("Render Video", self.scrolled_to("Check Video"))
-        screen.keep("10-rendering")
+        screen.keep("11-rendering")
         self.wait_below("Render Video")
         screen.click("Check Video", self.scrolled_to("Check Video"))
         self.wait_below("measures hold")
-        screen.keep("11-checked")
+        screen.keep("12-checked")
         screen.key("ctrl+s")
 
     def quit(self) -> None:
@@ -205,6 +222,7 @@ def main() -> None:
         editor.prepare(given.song, given.cover)
         editor.make()
         editor.edit()
+        editor.write_title()
         editor.deliver()
         editor.quit()
     except Exception:
