@@ -204,7 +204,7 @@ def _has_letters(path: Path, text: str) -> bool:
 
     try:
         known = FT2Font(str(path)).get_charmap()
-    except RuntimeError:
+    except (RuntimeError, OSError):  # no font, or one that was removed since fonts were looked for
         return False
     return all(ord(letter) in known for letter in text if not letter.isspace())
 

@@ -116,6 +116,15 @@ def test_a_font_has_all_letters():
         title.check_font(FONT, "東京")
 
 
+def test_a_font_that_was_removed_since_is_passed_over(tmp_path, monkeypatch):
+    from matplotlib import font_manager
+
+    gone = replace(font_manager.fontManager.ttflist[0], fname=str(tmp_path / "gone.ttf"), style="normal", weight=400)
+    there = next(entry for entry in font_manager.fontManager.ttflist if entry.fname == str(FONT))
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [replace(gone, name="DejaVu Sans"), there])
+    assert title.font_for("A", PALETTE) == FONT
+
+
 def test_what_is_no_font_is_refused(tmp_path):
     (tmp_path / "font.ttf").write_bytes(b"no font")
     with pytest.raises(BadInput, match="can't be read as a font"):
