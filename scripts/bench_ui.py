@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long Blender's main thread keeps a 60 Hz timer waiting while clips stream in, against the same Blender idle.
 
+And against the same Blender while a strip's colour is changed: what one redraw of the sequencer takes here.
+
     .venv/bin/python scripts/bench_ui.py [--quick]
 
 Opens a real Blender in a window on a virtual display, as scripts/test_gui.sh does (see there for how it is found or
@@ -28,7 +30,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="beatboard-bench-") as folder:
         states = measure(Path(folder), idle_s=5.0 if options.quick else 20.0)
-    for state, prefix in (("idle", "ui_idle_gap"), ("streaming", "ui_gap")):
+    for state, prefix in (("idle", "ui_idle_gap"), ("edited", "ui_edit_gap"), ("streaming", "ui_gap")):
         gaps, longest = states[state]["gaps"], states[state]["longest"]
         print(f"{state}: {len(gaps)} ticks; the longest gaps, and what began when in them (and took how long), in ms:")
         for gap_ms, ran in longest:
@@ -39,7 +41,7 @@ def main() -> int:
 
 
 def measure(folder: Path, idle_s: float) -> dict[str, Any]:
-    """Of "idle" and "streaming": `gaps` between ticks in milliseconds, and the `longest` with what ran in them."""
+    """Of "idle", "edited", "streaming": `gaps` between ticks in milliseconds, the `longest` with what ran in them."""
     environment = os.environ | {
         "BEATBOARD_GUI_DRIVER": str(ROOT / "scripts" / "gui" / "bench_driver.py"),
         "BEATBOARD_GUI_LENGTH": str(idle_s),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside a Blender with a window: measures how long the main thread leaves a 60 Hz timer waiting.
 
-`scripts/bench_ui.py` starts it. First idle, then while the clips of eight shots stream in, in the same Blender. The
-gaps go to the file `gaps.json`, in milliseconds, and what ran in the longest ones.
+`scripts/bench_ui.py` starts it. First idle, then while a strip's colour is changed again and again, which redraws the
+sequencer as any edit does, then while the clips of eight shots stream in, in the same Blender. The gaps go to the file
+`gaps.json`, in milliseconds, and what ran in the longest ones.
 """
 
 import functools
@@ -134,8 +135,16 @@ def lay_out() -> None:
     song.lay_out(scene, protocol.EditPlan("0" * 64, cover, excerpt, FPS, 640, 360, planned), wav)
 
 
+def edit() -> Iterator[Wait]:
+    """As many small edits as there are shots."""
+    strip = part("timeline").shot_strips(bpy.context.scene)[0]
+    for number in range(SHOTS):
+        strip.color_tag = f"COLOR_0{1 + number % 2}"
+        yield 1.0
+
+
 def work() -> Iterator[Wait]:
-    """Idle, then streaming."""
+    """Idle, then edited, then streaming."""
     yield 3.0
     yield from set_stage()
     bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "edit.blend"))
@@ -149,12 +158,16 @@ def work() -> Iterator[Wait]:
     trace, ticks = Trace(), Ticks()
     yield LENGTH_S
     idle = ticks.take(trace)
+    yield from edit()
+    edited = ticks.take(trace)
     scene = bpy.context.scene
     generate.generate(scene, [row.name for row in session().shots])
     yield all_are("done")
     yield 2.0
     streaming = ticks.take(trace)
-    (FOLDER / "gaps.json").write_text(json.dumps({"idle": idle, "streaming": streaming}), encoding="utf-8")
+    (FOLDER / "gaps.json").write_text(
+        json.dumps({"idle": idle, "edited": edited, "streaming": streaming}), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":
