@@ -16,6 +16,7 @@ gpu_cold_first_clip_s and gpu_cold_six_shots_s, against gpu_six_shots_s.
 import argparse
 import json
 import logging
+import os
 import string
 import subprocess
 import sys
@@ -338,6 +339,7 @@ def main() -> None:
     parser.add_argument("--cold", action="store_true", help="only the part in a new process")
     arguments = parser.parse_args()
     steps = (2, 2) if arguments.quick else (50, 25)
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # as the workers have it
     logging.basicConfig(level=logging.INFO)
     report: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
     figures = cold_figures(steps, report) if arguments.cold else warm_figures(steps, report, arguments.profile)

@@ -12,22 +12,25 @@ Five changes, each exact up to rounding:
 - Group normalisation is written with channels last too, in operations that the compiler fuses with its neighbours.
 - The feed-forwards' gates are applied inside the matrix product, see `gated_linear`.
 
-What remains is left to `torch.compile`, on a twin that shares the network's weights.
+What remains is left to PyTorch's compiler, ahead of time. The compiled code takes the weights as arguments, from a twin
+of the network that shares them.
 """
 
 import copy
 import importlib.util
-import os
+import logging
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from diffusers.models.activations import GEGLU
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from bridge.engines import devices
-from bridge.engines.rehearse import Rehearsal, cache_folder
+from bridge.engines.rehearse import Rehearsal, weights_of
+
+log = logging.getLogger(__name__)
 
 FEW_TOKENS = 64
 """up to here the memory-efficient attention kernel is the faster one: 1.5 times, measured at 25 tokens on an H100"""
@@ -51,10 +54,22 @@ class ShortProcessor:
         """For a single token: shape (batch, 1, channels), which the residual's addition spreads over all queries."""
         if encoder_hidden_states is not None and encoder_hidden_states.shape[1] == 1:
             return attn.to_out[0](attn.to_v(encoder_hidden_states))
-        if encoder_hidden_states is None and hidden_states.shape[1] <= FEW_TOKENS and hidden_states.is_cuda:
-            with sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
-                return self.usual(attn, hidden_states, encoder_hidden_states, **options)
+        is_short = hidden_states.ndim == 3 and hidden_states.shape[1] <= FEW_TOKENS
+        if encoder_hidden_states is None and is_short and hidden_states.is_cuda:
+            return _short_attention(attn, hidden_states)
         return self.usual(attn, hidden_states, encoder_hidden_states, **options)
+
+
+def _short_attention(attn: Attention, x: torch.Tensor) -> torch.Tensor:
+    """Self-attention of a transformer's block, shape (batch, tokens, channels); it has no mask and no norm of its own.
+
+    The kernel is called by its name: a choice of kernels in force while a network is exported is not exported with it.
+    """
+    queries, keys, values = (
+        layer(x).unflatten(-1, (attn.heads, -1)).transpose(1, 2) for layer in (attn.to_q, attn.to_k, attn.to_v)
+    )
+    mixed = torch.ops.aten._scaled_dot_product_efficient_attention(queries, keys, values, None, False)[0]
+    return attn.to_out[0](mixed.transpose(1, 2).flatten(-2))
 
 
 class GatedLinear(nn.Module):
@@ -109,8 +124,8 @@ class Understudy:
     """Takes a network's place once its compiled code lies on disk; until then the network itself runs.
 
     Compiling takes minutes and all of Python's attention, so another process does it, once for a machine: see
-    `rehearse`. What that process leaves on disk is loaded here in about half a minute. A network that can't be compiled
-    runs as it came.
+    `rehearse`. What that process leaves on disk is loaded here in a few seconds. A network that can't be compiled runs
+    as it came.
 
     Args:
         model: a diffusers model; it is made to run as said.
@@ -124,8 +139,9 @@ class Understudy:
         self._plain = network.forward
         twin = sharing_weights(network)
         streamline(twin)
-        self._compiled = torch.compile(twin, dynamic=False)
+        self._weights = weights_of(twin)
         self._rehearsals: dict[Any, Rehearsal] = {}
+        self._compiled: dict[Any, Callable[..., Any] | None] = {}
         network.forward = self
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -134,9 +150,11 @@ class Understudy:
         if shapes not in self._rehearsals:
             self._rehearsals[shapes] = Rehearsal.of(self._model, self._part, args, options)
         rehearsal = self._rehearsals[shapes]
-        if rehearsal.is_done:
-            return self._compiled(*args, **options)
-        if devices.free_gib(devices.best_device()) >= self._room_gib:
+        if rehearsal.is_done and shapes not in self._compiled:
+            self._compiled[shapes] = _loaded(rehearsal)
+        if compiled := self._compiled.get(shapes):
+            return compiled(self._weights, args, options)
+        if not rehearsal.is_done and devices.free_gib(devices.best_device()) >= self._room_gib:
             rehearsal.begin()
         return self._plain(*args, **options)
 
@@ -145,6 +163,16 @@ class Understudy:
         for rehearsal in self._rehearsals.values():
             rehearsal.wait()
         return all(rehearsal.is_done for rehearsal in self._rehearsals.values())
+
+
+def _loaded(rehearsal: Rehearsal) -> Callable[..., Any] | None:
+    """The compiled code; none if it is damaged or not for this machine: then it is removed, and made anew next time."""
+    try:
+        return rehearsal.load()
+    except Exception as error:  # noqa: BLE001 - the compiler raises whatever it likes; the plain network still runs
+        log.warning("compiled code in %s could not be loaded (%s); the plain network runs", rehearsal.folder, error)
+        rehearsal.package.unlink(missing_ok=True)
+        return None
 
 
 def prepare_video(pipeline: Any) -> tuple[Understudy, ...]:
@@ -158,7 +186,6 @@ def prepare_video(pipeline: Any) -> tuple[Understudy, ...]:
         # diffusers would cast the whole of it to single precision and back for each clip
         pipeline.vae.encoder.float()
         pipeline.vae.quant_conv.float()
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder()))
     return Understudy(pipeline.unet, "", UNET_ROOM_GIB), Understudy(pipeline.vae, "decoder", DECODER_ROOM_GIB)
 
 

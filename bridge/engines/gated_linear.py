@@ -9,13 +9,17 @@ itself; cuBLASLt's epilogues know GELU, but not the gate (Shazeer 2020, GLU vari
 import torch
 import triton
 import triton.language as tl
+from torch.library import triton_op, wrap_triton
 
 ROWS, COLUMNS, DEPTH = 128, 128, 64
 """one program's tile of the output, and how much of the inner dimension it reads at a time"""
 GROUP = 8
 """rows of tiles that share their weights in the cache"""
+WARPS, STAGES = 8, 3
+"""of a program, and of its pipeline of loads"""
 
 
+@triton_op("beatboard::gated_linear", mutates_args=())
 def gated_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
     """A gated linear layer, in half precision with single-precision sums.
 
@@ -32,9 +36,7 @@ def gated_linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> t
     out = torch.empty((rows.shape[0], width), device=x.device, dtype=x.dtype)
     tiles = triton.cdiv(rows.shape[0], ROWS) * triton.cdiv(width, COLUMNS)
     sizes = (rows.shape[0], width, rows.shape[1], ROWS, COLUMNS, DEPTH, GROUP)
-    _gated_linear[(tiles,)](  # pyright: ignore[reportIndexIssue] - Triton kernels are launched so
-        rows, weight, bias, out, *sizes, num_warps=8, num_stages=3
-    )
+    wrap_triton(_gated_linear)[(tiles,)](rows, weight, bias, out, *sizes, num_warps=WARPS, num_stages=STAGES)
     return out.view(*x.shape[:-1], width)
 
 
