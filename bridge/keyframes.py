@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keyframes as a stage of their own: a video's stills are painted together, compared, and kept.
 
-The first shot of a video that needs its keyframe paints those of its siblings too, in batches; whoever comes while
-that goes on waits. Each still is kept by what it was asked for, so a cancel, a crash or another animator loses none.
-When all are there they are compared, and outliers are painted again from other seeds; what was chosen stays chosen.
+The first shot of a video that needs its keyframe paints those of its siblings too, in batches: one lot for each device
+of the machine, so that several paint side by side; whoever comes while that goes on waits. Each still is kept by what
+it was asked for, so a cancel, a crash or another animator loses none. When all are there they are compared, and
+outliers are painted again from other seeds; what was chosen stays chosen.
 """
 
 import hashlib
@@ -53,10 +54,11 @@ class Studio:
         """
         if found := self.chosen(request):
             return found
-        with files.locked(self.store.root / "painting.lock", self._wait, WAIT_S):
-            if found := self.chosen(request):  # someone painted it meanwhile
-                return found
-            return self._choose(request)
+        started_s = time.perf_counter()
+        judge = self._judge(request)
+        self._paint_lots(request)
+        with files.locked(self.store.root / "choosing.lock", self._wait, WAIT_S):
+            return self.chosen(request) or self._choose(request, judge, started_s)
 
     def still(self, keyframe: Keyframe) -> Still:
         """Its picture."""
@@ -66,12 +68,25 @@ class Studio:
         """The keyframe that was decided on, if it is there."""
         return self.store.keyframe_for(self._chosen_key(request))
 
-    def _choose(self, request: ClipRequest) -> Keyframe:
-        started_s = time.perf_counter()
-        judge = self._judge(request)
+    def _paint_lots(self, request: ClipRequest) -> None:
+        """Paints what isn't there of the whole video, beginning with the request's own lot.
+
+        Every worker divides the video into the same lots, and neighbours are in different ones: those who begin with
+        the first shots begin with different lots.
+        """
+        shots = sorted((request, *self.work.siblings), key=lambda shot: shot.shot_id)
+        count = self.work.painters
+        for i in range(count):
+            number = (shots.index(request) + i) % count
+            lot = shots[number::count]
+            if all(map(self._painted, lot)):
+                continue
+            with files.locked(self.store.root / f"painting-{number}.lock", self._wait, WAIT_S):
+                self._paint(sorted(lot, key=lambda shot: shot != request), asked=request)
+
+    def _choose(self, request: ClipRequest, judge: "Judge | None", started_s: float) -> Keyframe:
         others = [keyframe for shot in self.work.siblings if (keyframe := self.chosen(shot))]
         wanted = [request, *(shot for shot in self.work.siblings if not self.chosen(shot))]
-        self._paint(wanted)
         found = {shot: keyframe for shot in wanted if (keyframe := self._painted(shot))}
         if judge:
             found = self._compared(found, others, judge)
@@ -98,16 +113,16 @@ class Studio:
             ) from error
         return judge
 
-    def _paint(self, requests: Sequence[ClipRequest]) -> None:
-        """Paints what isn't there, the first request's first. Others' failures are left to their own jobs."""
-        missing = [shot for shot in requests if not self._painted(shot)]
+    def _paint(self, shots: Sequence[ClipRequest], asked: ClipRequest) -> None:
+        """Paints what isn't there. Failures of shots that weren't asked for are left to their own jobs."""
+        missing = [shot for shot in shots if not self._painted(shot)]
         if not missing:
             return
         try:
             self._paint_together(missing)
         except GenerationFailed:
             for shot in missing:
-                self._paint_alone(shot, is_asked=shot == requests[0])
+                self._paint_alone(shot, is_asked=shot == asked)
 
     def _paint_alone(self, request: ClipRequest, *, is_asked: bool) -> None:
         try:
@@ -137,7 +152,7 @@ class Studio:
             shot = replace(shots[index], seed=(shots[index].seed + 7919 * attempt) % 2**31)
             self.work.report(0.9, f"{shot.shot_id}: keyframe unlike the others, painted again")
             try:
-                self._paint([shot])
+                self._paint([shot], asked=shot)
             except GenerationFailed:
                 return pictures[index]
             keyframe = self._painted(shot)

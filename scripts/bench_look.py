@@ -138,6 +138,7 @@ class Desk:
 
     memory_level = 0
     siblings = ()
+    painters = 1
 
     def __init__(self, folder: Path, picture: Frame) -> None:
         self.folder = folder

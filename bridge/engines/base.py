@@ -35,6 +35,11 @@ class Work(Protocol):
         """The other shots of the same video, in order: their keyframes are painted along with this one's."""
         ...
 
+    @property
+    def painters(self) -> int:
+        """How many devices of this machine may paint the video's keyframes side by side, this one included."""
+        ...
+
     def device(self) -> AbstractContextManager[None]:
         """Held while the device computes, and let go for what the processor does alone: another may have its turn.
 

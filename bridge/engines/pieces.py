@@ -35,6 +35,10 @@ class PartWork:
     def siblings(self) -> Sequence[ClipRequest]:
         return self.whole.siblings
 
+    @property
+    def painters(self) -> int:
+        return self.whole.painters
+
     def device(self) -> AbstractContextManager[None]:
         """See `Work`."""
         return self.whole.device()

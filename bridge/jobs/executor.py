@@ -43,7 +43,8 @@ class Task:
     request: ClipRequest
     memory_level: int = 0
     siblings: tuple[ClipRequest, ...] = ()
-    """see `bridge.engines.base.Work` for both"""
+    painters: int = 1
+    """see `bridge.engines.base.Work` for these; the executor knows the last"""
 
 
 class EventKind(StrEnum):

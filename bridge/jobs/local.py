@@ -82,8 +82,9 @@ class LocalExecutor:
 
     def start(self, task: Task, kind: DeviceKind) -> None:
         """Gives the task to a free worker, one that is already up if possible."""
-        free = [lane for lane in self._lanes if lane.device.kind is kind and lane.is_free]
-        max(free, key=lambda lane: lane.is_up).start(task)
+        lanes = [lane for lane in self._lanes if lane.device.kind is kind]
+        task = dataclasses.replace(task, painters=len({lane.device.index for lane in lanes}))
+        max((lane for lane in lanes if lane.is_free), key=lambda lane: lane.is_up).start(task)
 
     def cancel(self, job_id: str) -> None:
         """Asks the worker to stop; `tend` kills it if it doesn't."""
@@ -264,6 +265,8 @@ def _environment(device: Device, cpu_count: int) -> dict[str, str]:
     environment = settings.child_environment(PYTHONUNBUFFERED="1")
     if device.kind is DeviceKind.GPU:
         environment["CUDA_VISIBLE_DEVICES"] = str(device.index)
+        # pieces of freed memory join, so that what one step needs isn't lost between what others left
+        environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     else:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // cpu_count)))

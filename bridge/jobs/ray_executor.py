@@ -126,6 +126,7 @@ class RayExecutor:
         self._files: dict[str, Any] = {}
         self._mailbox = self._ray.remote(num_cpus=0)(Mailbox).remote()
         self._seats: list[Seat] = []
+        self._painters = 1
         self._counted_at_s = 0.0
         self._lost = ""
         self._closed = threading.Event()
@@ -147,8 +148,8 @@ class RayExecutor:
         with self._lock:
             free = [seat for seat in self._seats if seat.task is None]
             seat = next((seat for seat in free if seat.kind is kind), free[0])
-            seat.task, seat.cancelled_at_s = task, None
-            seat.result = seat.actor.make.remote(codec.dumps(task), self._references(task))
+            seat.task, seat.cancelled_at_s = dataclasses.replace(task, painters=self._painters), None
+            seat.result = seat.actor.make.remote(codec.dumps(seat.task), self._references(task))
 
     def cancel(self, job_id: str) -> None:
         """Asks the actor to stop; `tend` restarts it if it doesn't."""
@@ -189,6 +190,7 @@ class RayExecutor:
         self._counted_at_s = time.monotonic()
         resources = self._ray.cluster_resources()
         gpu_count = int(resources.get("GPU", 0))
+        self._painters = max([1, *(int(node["Resources"].get("GPU", 0)) for node in self._ray.nodes())])
         wanted = {DeviceKind.GPU: gpu_count, DeviceKind.CPU: max(1, int(resources.get("CPU", 1)) - gpu_count)}
         for kind, count in wanted.items():
             have = sum(seat.kind is kind for seat in self._seats)

@@ -56,6 +56,7 @@ class TaskWork:
         self._turn = turn
         self.memory_level = task.memory_level
         self.siblings = task.siblings
+        self.painters = task.painters
         self.cancelled = threading.Event()
         self._job_id = task.job_id
         self._store = store

@@ -40,6 +40,7 @@ class Desk:
 
     memory_level = 0
     siblings = ()
+    painters = 1
 
     def device(self):
         return contextlib.nullcontext()

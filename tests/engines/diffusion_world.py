@@ -17,6 +17,7 @@ class FakeWork:
 
     memory_level = 0
     siblings: tuple[ClipRequest, ...] = ()
+    painters = 1
 
     def __init__(self, folder: Path, files: dict[str, Path], cancel_after: int | None = None) -> None:
         self.folder = folder

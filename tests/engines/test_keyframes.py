@@ -192,7 +192,7 @@ def test_who_comes_while_another_paints_waits_for_it(by_colour, desk, store, mon
         holder.close()
         Studio(brush, store, desk_of(FakeWork(desk.folder, {}), requests, 1)).keyframe(requests[1])
 
-    holder = (store.root / "painting.lock").open("a+")
+    holder = (store.root / "painting-0.lock").open("a+")
     assert files.try_lock(holder)
     monkeypatch.setattr(keyframes.time, "sleep", finishes)
     Studio(brush, store, desk_of(desk, requests, 0)).keyframe(requests[0])
@@ -207,3 +207,25 @@ def test_a_keyframe_is_compared_with_the_sheet(sdxl, clip, desk, store):
     sheet = SdxlPainter().sheet(request, desk)
     assert sheet is not None
     assert found.likeness < 1
+
+
+def test_two_devices_paint_a_half_each(by_colour, desk, store, tmp_path):
+    """While the first paints its lot, the second comes: it paints the other, and then both are compared."""
+    video = shots(6)
+    other = Brush(red)
+
+    class Interrupted(Brush):
+        def paint(self, requests, work):
+            for still in super().paint(requests, work):
+                if len(self.painted) == 1:
+                    arrived = desk_of(FakeWork(tmp_path, {}, cancel_after=3), video, 1)
+                    arrived.painters = 2
+                    with pytest.raises(Cancelled):  # the fourth report: it waits for the first one's lot
+                        Studio(other, store, arrived).keyframe(video[1])
+                yield still
+
+    first = Interrupted(red)
+    desk.painters = 2
+    Studio(first, store, desk_of(desk, video, 0)).keyframe(video[0])
+    assert (first.painted, other.painted) == ([10, 12, 14], [11, 13, 15])
+    assert all(Studio(first, store, desk).chosen(request) for request in video)
