@@ -7,6 +7,7 @@ place of the small ones. Few steps, since time grows in proportion to them: mult
 
     python scripts/bench_engines.py                        # on a GPU: all of them, four steps each
     python scripts/bench_engines.py --engines ltx,svd --steps 8
+    python scripts/bench_engines.py --engines svd --memory 3   # under another memory policy
     python scripts/bench_engines.py --tiny                 # on the CPU with tiny networks: does it run?
     python scripts/bench_engines.py --count                # parameters only: what the memory table should say
 
@@ -16,6 +17,7 @@ Figures for each: engine_NAME_first_shot_s (with building both models, and all s
 
 import argparse
 import contextlib
+import os
 import sys
 import tempfile
 import time
@@ -183,7 +185,7 @@ SUBJECTS = {
             "vae": ("AutoencoderKLHunyuanVideo", {}),
             "text_encoder": (
                 "LlavaForConditionalGeneration",
-                {"image_token_index": 30,  # of the tests' tokenizer
+                {"image_token_index": 30, "pad_token_id": 0,  # of the tests' tokenizer
                  "text_config": {"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
                                  "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
                                  "vocab_size": 128320},
@@ -335,44 +337,61 @@ def storyboard(engine: str, options: Mapping[str, str], cover_sha256: str) -> li
     ]
 
 
-def measure(name: str, subject: Subject, world: World, steps: int) -> dict[str, float]:
-    """Six clips, from request to file; figures by name."""
+def measure(name: str, subject: Subject, world: World, options: Mapping[str, str], count: int) -> dict[str, float]:
+    """So many clips of the six, from request to file; figures by name."""
     import torch
 
-    from bridge import clips
     from bridge.engines.shelf import SHELF
     from bridge.store import Store
 
     store = Store(world.folder / f"store-{name}")
     cover = store.put(ROOT / "examples" / "cover.jpg")
-    options = world.options(subject) | {"steps": str(steps), "painter_steps": str(steps)}
+    options = world.options(subject) | dict(options)
     if world.is_tiny:
         options |= {"scale": "0.1", "painter_scale": "0.1"}
-    shots = storyboard(subject.engine, options, cover)
+    shots = storyboard(subject.engine, options, cover)[-count:]
     if world.is_tiny:
         shots = [replace(shot, width_px=128, height_px=72, frame_count=20) for shot in shots]
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     seconds = []
+    (folder := world.folder / "work").mkdir(exist_ok=True)
+    work: Any = SimpleNamespace(
+        folder=folder,
+        memory_level=0,
+        siblings=(),
+        painters=1,
+        file=store.path,
+        report=lambda *_: None,
+        device=contextlib.nullcontext,
+    )
     for shot in shots:
-        (folder := world.folder / "work").mkdir(exist_ok=True)
-        work: Any = SimpleNamespace(
-            folder=folder,
-            memory_level=0,
-            siblings=[other for other in shots if other != shot],
-            file=store.path,
-            report=lambda *_: None,
-            device=contextlib.nullcontext,
-        )
+        work.siblings = [other for other in shots if other != shot]
         started_s = time.perf_counter()
-        clip = clips.make_clip(shot, store, work)
+        clip = made(shot, store, work)
         seconds.append(time.perf_counter() - started_s)
         print(f"{name}: {shot.shot_id} {clip.frame_count} frames in {seconds[-1]:.1f} s", flush=True)
     peak_gib = torch.cuda.max_memory_allocated() / 2**30 if on_gpu else 0.0
     SHELF.clear()
     store.close()
-    return {"first_shot_s": seconds[0], "shot_s": median(seconds[1:]), "peak_gib": peak_gib}
+    return {"first_shot_s": seconds[0], "shot_s": median(seconds[1:] or seconds), "peak_gib": peak_gib}
+
+
+def made(shot: Any, store: Any, work: Any) -> Any:
+    """The clip; like a worker, with the next memory policy where memory ran out."""
+    import torch
+
+    from bridge import clips
+    from bridge.engines.shelf import SHELF
+
+    while True:
+        try:
+            return clips.make_clip(shot, store, work)
+        except torch.OutOfMemoryError as error:
+            work.memory_level += 1
+            print(f"{shot.shot_id}: out of memory, level {work.memory_level} next ({str(error)[:80]})", flush=True)
+        SHELF.clear()  # outside of the handler, where the error still holds the network's frames
 
 
 def count(name: str, subject: Subject) -> dict[str, float]:
@@ -398,16 +417,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", default=",".join(SUBJECTS), help="which, with commas between")
     parser.add_argument("--steps", type=int, default=4, help="of painter and animator")
+    parser.add_argument("--shots", type=int, default=SHOTS, help="so many of them")
+    parser.add_argument("--memory", help="the memory policy, 0 to 4, in place of the one that fits")
     parser.add_argument("--tiny", action="store_true", help="tiny networks, on whatever there is")
     parser.add_argument("--count", action="store_true", help="only the networks' sizes")
     arguments = parser.parse_args()
+    options = {"steps": str(arguments.steps), "painter_steps": str(arguments.steps)}
+    if arguments.memory:
+        options["memory"] = arguments.memory
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # as the workers have it
     quiet()
     with tempfile.TemporaryDirectory() as folder:
         world = World(Path(folder), arguments.tiny)
         for name in arguments.engines.split(","):
             with world.taking_over():
                 subject = SUBJECTS[name]
-                found = count(name, subject) if arguments.count else measure(name, subject, world, arguments.steps)
+                found = (
+                    count(name, subject) if arguments.count else measure(name, subject, world, options, arguments.shots)
+                )
             for figure, value in found.items():
                 print(f"figure engine_{name}_{figure} {value:.4g} {figure.rsplit('_')[-1]}", flush=True)
 

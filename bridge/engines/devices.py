@@ -67,11 +67,20 @@ def place(pipeline: Any, device: "torch.device", policy: MemoryPolicy) -> None:
     elif policy <= MemoryPolicy.EIGHT_BIT:
         pipeline.enable_model_cpu_offload(device=device)
     elif device.type == "cuda":
-        pipeline.enable_group_offload(device, offload_type="leaf_level", use_stream=True)
+        offload_layers(pipeline, device)
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
     if policy > MemoryPolicy.RESIDENT and hasattr(pipeline.vae, "use_tiling"):
         pipeline.vae.enable_tiling()
+
+
+def offload_layers(pipeline: Any, device: "torch.device") -> None:
+    """Keeps only the layers at work on the device, and the image decoder.
+
+    The decoder is small, and pipelines widen it for a while; layers that come and go keep the precision they came with.
+    """
+    streams = device.type == "cuda"
+    pipeline.enable_group_offload(device, offload_type="leaf_level", use_stream=streams, exclude_modules="vae")
 
 
 def keep_in_eight_bits(pipeline: Any) -> None:

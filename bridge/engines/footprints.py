@@ -99,7 +99,7 @@ LTX_13B = Footprint("LTX-Video 13B", 34.5, 24.3, 8.9, 10.0, 5.0)
 LTX2 = Footprint("LTX-2", 62.0, 38.0, 23.0, 14.0, 8.0)
 COGVIDEOX = Footprint("CogVideoX 5B", 20.0, 10.5, 8.9, 20.0, 6.0)
 HUNYUAN = Footprint("HunyuanVideo", 40.0, 24.0, 15.0, 30.0, 12.0)
-HUNYUAN15 = Footprint("HunyuanVideo 1.5", 33.0, 15.6, 13.2, 24.0, 10.0)
+HUNYUAN15 = Footprint("HunyuanVideo 1.5", 33.0, 15.6, 13.2, 60.0, 10.0)
 
 VIDEO_MODELS = {
     "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers": WAN,

@@ -84,6 +84,7 @@ class Shelf:
     def clear(self) -> None:
         """Forgets all of them."""
         self._kept.clear()
+        gc.collect()
         devices.free_cached()
 
     def _make_room(self, device: Any, need: Footprint) -> None:

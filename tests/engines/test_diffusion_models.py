@@ -125,3 +125,19 @@ def test_a_hub_out_of_reach_is_told(monkeypatch):
     with pytest.raises(BadInput, match="owner/name could not be had \\(Name or service not known\\)"):
         models.load(Kind, models.Model("owner/name"))
     assert not models.is_unloadable(type("OutOfMemoryError", (RuntimeError,), {})())
+
+
+def test_a_decoder_that_must_be_widened_works_layer_by_layer_too(svd):
+    """Stable Video Diffusion's is half precision, and overflows in it: the pipeline widens it to encode."""
+    import diffusers
+    import torch
+    from PIL import Image
+
+    from bridge.engines import devices
+
+    pipeline = diffusers.StableVideoDiffusionPipeline.from_pretrained(str(svd), dtype=torch.float16)
+    pipeline.vae.register_to_config(force_upcast=True)
+    devices.offload_layers(pipeline, torch.device("cpu"))
+    options = {"width": 128, "height": 64, "num_inference_steps": 1, "num_frames": pipeline.unet.config.num_frames}
+    frames = pipeline(Image.new("RGB", (128, 64), "teal"), **options, output_type="np").frames
+    assert frames.shape[2:] == (64, 128, 3)
