@@ -22,7 +22,7 @@ from bridge.errors import GenerationFailed
 from bridge.files import written_beside
 from bridge.flow import FlowMeter
 
-VERSION = "1"
+VERSION = "2"
 """changes whenever equal footage would give another file"""
 
 _CRF = "14"
@@ -48,12 +48,11 @@ def finish(footage: Footage, request: ClipRequest, path: Path, work: Work, handl
         GenerationFailed: the footage isn't what it says it is.
         BadInput: the file cannot be written.
     """
-    frames = _checked(footage)
-    frames = _fitted(frames, request.width_px, request.height_px)
-    if footage.holds:
-        frames = _retimed(frames, footage.frame_count, request.frame_count)
-    else:
-        frames = _retimed(frames, footage.frame_count, request.frame_count - request.hold_frames)
+    size = request.width_px, request.height_px
+    count = request.frame_count - (0 if footage.holds else request.hold_frames)
+    frames = _reduced(_cropped(_checked(footage), *size), *size)
+    frames = _enlarged(_retimed(frames, footage.frame_count, count), *size)  # so that few pixels are retimed
+    if not footage.holds:
         frames = bookends.held(frames, request, work)
     meter = FlowMeter(request.fps)
     with written_beside(path) as beside:
@@ -77,19 +76,32 @@ def _checked(footage: Footage) -> Iterator[Frame]:
         )
 
 
-def _fitted(frames: Iterator[Frame], width_px: int, height_px: int) -> Iterator[Frame]:
-    """Cropped to the frame's shape around the centre, and scaled to its size."""
+def _cropped(frames: Iterator[Frame], width_px: int, height_px: int) -> Iterator[Frame]:
+    """To the shape of a frame of this size, around the centre."""
     for frame in frames:
         height, width = frame.shape[:2]
-        if (width, height) == (width_px, height_px):
-            yield frame
-            continue
         scale = max(width_px / width, height_px / height)
         crop_w, crop_h = round(width_px / scale), round(height_px / scale)
         left, top = (width - crop_w) // 2, (height - crop_h) // 2
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
-        part = frame[top : top + crop_h, left : left + crop_w]
-        yield cast(Frame, cv2.resize(part, (width_px, height_px), interpolation=method))
+        yield frame[top : top + crop_h, left : left + crop_w]
+
+
+def _reduced(frames: Iterator[Frame], width_px: int, height_px: int) -> Iterator[Frame]:
+    """To this size, if they are larger."""
+    for frame in frames:
+        is_larger = frame.shape[1] > width_px
+        yield _resized(frame, (width_px, height_px), cv2.INTER_AREA) if is_larger else frame
+
+
+def _enlarged(frames: Iterator[Frame], width_px: int, height_px: int) -> Iterator[Frame]:
+    """To this size, if they aren't of it already."""
+    for frame in frames:
+        is_right = frame.shape[:2] == (height_px, width_px)
+        yield frame if is_right else _resized(frame, (width_px, height_px), cv2.INTER_LANCZOS4)
+
+
+def _resized(frame: Frame, size: tuple[int, int], method: int) -> Frame:
+    return cast(Frame, cv2.resize(frame, size, interpolation=method))
 
 
 def _retimed(frames: Iterator[Frame], count: int, wanted: int) -> Iterator[Frame]:
@@ -123,7 +135,7 @@ def _watched(frames: Iterator[Frame], request: ClipRequest, meter: FlowMeter, wo
 
 def _preview(frame: Frame) -> Frame:
     height_px = max(1, round(frame.shape[0] * _PREVIEW_WIDTH_PX / frame.shape[1]))
-    return cast(Frame, cv2.resize(frame, (_PREVIEW_WIDTH_PX, height_px), interpolation=cv2.INTER_AREA))
+    return _resized(frame, (_PREVIEW_WIDTH_PX, height_px), cv2.INTER_AREA)
 
 
 def _encode(frames: Iterator[Frame], request: ClipRequest, path: Path, handle_frames: int) -> None:

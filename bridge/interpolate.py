@@ -67,7 +67,8 @@ def _moved(end: _End, time: float) -> tuple[Map, Map]:
     scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
     large = cast(Flow, cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)) * scale
     weight = cast(Map, cv2.resize(weight, (width, height), interpolation=cv2.INTER_LINEAR))
-    return _sample(end.frame, -time * large).astype(np.float32), weight
+    # cubic: what is made must be as sharp as its neighbours
+    return _sample(end.frame, -time * large, cv2.INTER_CUBIC).astype(np.float32), weight
 
 
 def _splat(flow: Flow, weight: Map, time: float) -> tuple[Flow, Map]:
@@ -114,10 +115,10 @@ def _small_grey(frame: Frame) -> Any:
     return cv2.cvtColor(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
 
 
-def _sample(picture: Any, flow: Flow) -> Any:
+def _sample(picture: Any, flow: Flow, method: int = cv2.INTER_LINEAR) -> Any:
     """The picture looked up at each point's place plus its flow."""
     x, y = _grid(flow.shape[1], flow.shape[0])
-    return cv2.remap(picture, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, x + flow[..., 0], y + flow[..., 1], method, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _grid(width: int, height: int) -> tuple[Map, Map]:
