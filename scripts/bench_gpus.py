@@ -1,87 +1,170 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shots per minute on all GPUs of this machine over one GPU's, through the queue and its workers.
+"""Shots per minute on all GPUs of this machine over one GPU's, from request to finished clip, through the queue.
 
-    python scripts/bench_gpus.py
+Stable Diffusion XL's keyframes brought to life by Stable Video Diffusion, at full size with random weights, by the very
+workers that a user's shots go through. They load their models on shots of their own first, which don't count; compiled
+code is used if `bench_gpu.py` or an earlier session left it on disk.
 
-The shots are a stand-in for a diffusion model: matrix products on the GPU in steps, a picture to the CPU at each step,
-a clip's worth of bytes into the store. So it measures what the queue and the workers cost, not a model. Figure
-`gpus_speedup`, and per GPU. Both runs alternate. Loading is left out: the clock starts at each worker's first clip.
+    python scripts/bench_gpus.py                  # workers of this machine
+    python scripts/bench_gpus.py --ray            # the same through a Ray cluster of this machine
+    python scripts/bench_gpus.py --tiny           # on the CPU with tiny networks: does it run?
+
+Figures: gpu_shots_per_minute_one and _all, gpu_two_over_one (their ratio, whatever the number of GPUs), and
+gpu_idle_share_one and _all: of the GPUs while shots were being made, by the driver's own count.
 """
 
 import argparse
+import contextlib
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
+import threading
 import time
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from blender_addon.protocol import Clip, ClipRequest, Framing, Job, JobState, ShotKind
+from blender_addon.protocol import Clip, ClipRequest, JobState
 from bridge.engines.base import Work
-from bridge.jobs import devices, run_batch
+from bridge.jobs import devices
+from bridge.jobs.dispatcher import Dispatcher
+from bridge.jobs.executor import Device, DeviceKind
+from bridge.jobs.local import LocalExecutor
+from bridge.jobs.queue import JobQueue, Submission
+from bridge.jobs.speeds import Speeds
 from bridge.store import Store
+from scripts import bench_engines
 
-STEPS = 25
-SIDE = 8192
-PRODUCTS_PER_STEP = 60
-CLIP_BYTES = 8_000_000
+ENGINE = "svd"
+MODELS = "BEATBOARD_BENCH_MODELS"
+"""tells the workers where the tiny models' folders are"""
+WARMING_STEPS = "1"
 
 
 def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
-    """About as long as a short clip takes. Runs in the workers."""
-    import torch
+    """`bridge.clips.make_clip` with large networks in place of the tiny ones. Runs in the workers."""
+    from bridge import clips
 
-    generator = torch.Generator("cuda").manual_seed(request.seed)
-    factor = torch.randn(SIDE, SIDE, device="cuda", dtype=torch.bfloat16, generator=generator) / SIDE**0.5
-    latent = factor
-    for step in range(STEPS):
-        for _ in range(PRODUCTS_PER_STEP):
-            latent = factor @ latent
-        picture = (latent[:576, :1024, None].float().sigmoid() * 255).byte().expand(-1, -1, 3).cpu().numpy()
-        work.report(step / STEPS, "animating", picture)
-    data = request.shot_id.encode() + latent.view(torch.uint8).flatten()[:CLIP_BYTES].cpu().numpy().tobytes()
-    return Clip(store.put_bytes(data), request, 48, request.fps, 1024, 576, 1.0, 0.0)
+    bench_engines.quiet()
+    folder, _, tiny = os.environ[MODELS].partition("|")
+    world = bench_engines.World(Path(folder), is_tiny=bool(tiny))
+    world.options(bench_engines.SUBJECTS[ENGINE])
+    with world.taking_over():
+        return clips.make_clip(request, store, work)
 
 
-def shots_per_minute(workers: int, shots: int) -> float:
-    """The rate from the first clip of the slowest worker to the last clip."""
-    requests = [
-        ClipRequest(
-            *("stand-in", f"s{i}", ShotKind.MOTION, Framing.WIDE, "", "", i, 80, 48, 0, Fraction(24), 1024, 576),
-            cover_sha256="c" * 64,
-        )
-        for i in range(shots)
-    ]
-    ends: list[float] = []
+class Studio:
+    """A queue and its workers, which stay between batches."""
 
-    def note(job: Job) -> None:
-        if job.state is JobState.DONE:
-            ends.append(time.perf_counter())
+    def __init__(self, root: Path, workers: Sequence[Device], through_ray: bool) -> None:
+        self.store = Store(root)
+        self.workers = workers
+        self._jobs = JobQueue(None)
+        self._dispatcher = Dispatcher(self._jobs, Speeds(root / "speeds.db"))
+        name = "scripts.bench_gpus:make_clip"
+        if through_ray:
+            from bridge.jobs.ray_executor import RayExecutor
 
+            self._executor: Any = RayExecutor(self.store, "local", self._dispatcher.on_event, make_clip=name)
+        else:
+            self._executor = LocalExecutor(root, workers, self._dispatcher.on_event, make_clip=name)
+
+    def seconds(self, requests: Sequence[ClipRequest]) -> float:
+        """How long these take."""
+        submissions = [Submission.new(request, self.workers[0].kind) for request in requests]
+        started_s = time.perf_counter()
+        self._jobs.submit(submissions)
+        self._dispatcher.run(self._executor, until_idle=True)
+        took_s = time.perf_counter() - started_s
+        jobs = [self._jobs.get(submission.id) for submission in submissions]
+        assert all(job.state is JobState.DONE for job in jobs), jobs
+        return took_s
+
+    def close(self) -> None:
+        """Ends the workers."""
+        self._executor.close()
+        self._jobs.close()
+        self.store.close()
+
+
+@contextlib.contextmanager
+def idleness(gpus: set[int], seen: list[float]) -> Iterator[None]:
+    """Appends how idle each of these GPUs was, 0-1, several times a second, while the block runs."""
+    which = ",".join(map(str, sorted(gpus)))
+    command = ["nvidia-smi", f"--id={which}", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    command += ["-lms", "200"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
+        reader = threading.Thread(target=lambda: seen.extend(1 - float(line) / 100 for line in lines))
+        reader.start()
+        try:
+            yield
+        finally:
+            process.terminate()
+            reader.join()
+
+
+def shots_per_minute(
+    workers: Sequence[Device], requests: Sequence[ClipRequest], through_ray: bool, report: Callable[[str], None]
+) -> tuple[float, float]:
+    """The rate, and the GPUs' idle share from the first film to the last."""
     with tempfile.TemporaryDirectory() as folder:
-        jobs = run_batch(
-            requests, Store(Path(folder)), workers=workers, on_update=note, make_clip="scripts.bench_gpus:make_clip"
-        )
-    assert all(job.state is JobState.DONE for job in jobs), jobs
-    return 60 * (shots - workers) / (ends[-1] - ends[workers - 1])
+        studio = Studio(Path(folder), workers, through_ray)
+        try:
+            cover = studio.store.put(bench_engines.ROOT / "examples" / "cover.jpg")
+            requests = [replace(request, cover_sha256=cover) for request in requests]
+            settings = dict(requests[0].settings) | {"steps": WARMING_STEPS, "painter_steps": WARMING_STEPS}
+            warming = [replace(r, settings=tuple(sorted(settings.items()))) for r in requests[: len(workers)]]
+            report(f"{len(workers)} workers loaded in {studio.seconds(warming):.0f} s")
+            idle: list[float] = []
+            gpus = {worker.index for worker in workers if worker.kind is DeviceKind.GPU}
+            with idleness(gpus, idle) if gpus else contextlib.nullcontext():
+                took_s = studio.seconds(requests)
+            report(f"{len(requests)} shots in {took_s:.1f} s")
+            return 60 * len(requests) / took_s, statistics.mean(idle) if idle else 0.0
+        finally:
+            studio.close()
+
+
+def storyboard(count: int, options: dict[str, str]) -> list[ClipRequest]:
+    """So many shots of two seconds."""
+    six = bench_engines.storyboard(bench_engines.SUBJECTS[ENGINE].engine, options, "")
+    return [replace(six[1], shot_id=f"s{i + 1:02d}", seed=i, prompt=f"{six[1].prompt} {i}") for i in range(count)]
 
 
 def main() -> None:
     """Prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shots", type=int, default=24, help="per GPU")
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--shots", type=int, default=8, help="per GPU")
+    parser.add_argument("--steps", type=int, default=25, help="of the animator; the painter takes twice as many")
+    parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
-    count = len(devices.gpus())
-    devices.wants_gpu = lambda engine: True  # the stand-in is in no table  # noqa: ARG005
-    rates = [
-        (shots_per_minute(1, given.shots), shots_per_minute(count, given.shots * count)) for _ in range(given.rounds)
-    ]
-    for one, every in rates:
-        print(f"{one:.1f} shots a minute on one {devices.gpus()[0].model}, {every:.1f} on {count}")
-    print(f"figure gpus_speedup {statistics.median(every / one for one, every in rates):.3f} ratio")
+    report: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
+    bench_engines.quiet()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[MODELS] = folder + ("|tiny" if given.tiny else "")
+        world = bench_engines.World(Path(folder), given.tiny)
+        options = world.options(bench_engines.SUBJECTS[ENGINE])
+        options |= {"compile": "yes", "steps": str(given.steps), "painter_steps": str(2 * given.steps)}
+        if given.tiny:
+            options |= {"scale": "0.1", "painter_scale": "0.1"}
+        every = devices.cpus(2) if given.tiny else list(devices.gpu_workers())
+        one = [worker for worker in every if worker.index == every[0].index]
+        count = len({worker.index for worker in every})
+        rates = {}
+        for name, workers in (("one", one), ("all", every)):
+            shots = storyboard(given.shots * len({worker.index for worker in workers}), options)
+            rates[name], idle = shots_per_minute(workers, shots, given.ray and name == "all", report)
+            print(f"figure gpu_shots_per_minute_{name} {rates[name]:.4g} 1/min", flush=True)
+            print(f"figure gpu_idle_share_{name} {idle:.3g} ratio", flush=True)
+    print(f"figure gpu_two_over_one {rates['all'] / rates['one']:.3f} ratio")
     print(f"figure gpus_used {count} GPUs")
 
 
