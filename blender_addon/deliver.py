@@ -2,6 +2,7 @@
 """Render settings, and the render itself."""
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,12 @@ import bpy
 
 from . import mp4, passthrough, timeline
 from .strip_layout import DRAFT_LONG_SIDE_PX, draft_size
+
+MIX_LIMIT_S = 30.0
+"""without a byte more, the sound will not come"""
+MIX_SETTLED_S = 0.3
+SAMPLE_BYTES = 8
+"""two channels, 32 bits each"""
 
 
 class RenderError(RuntimeError):
@@ -126,8 +133,21 @@ def mix(scene: Any, path: Path) -> None:
             )  # fmt: skip
     except RuntimeError as error:
         raise RenderError(f"Blender could not mix the sound into {path}: {_reason(error)}") from error
-    if not path.is_file():
-        raise RenderError(f"Blender wrote no sound to {path}; is the disk full?")
+    frames = scene.frame_end - scene.frame_start + 1
+    seconds = frames / timeline.scene_fps(scene)
+    _wait_for_sound(path, int(seconds * scene.render.ffmpeg.audio_mixrate) * SAMPLE_BYTES)
+
+
+def _wait_for_sound(path: Path, least_bytes: int) -> None:
+    """Blender 5.2's program mixes in a job of its own and returns before the file is there."""
+    size, changed_s = -1, time.monotonic()
+    while time.monotonic() - changed_s < (MIX_LIMIT_S if size < least_bytes else MIX_SETTLED_S):
+        now = path.stat().st_size if path.is_file() else -1
+        if now != size:
+            size, changed_s = now, time.monotonic()
+        time.sleep(0.05)
+    if size < least_bytes:
+        raise RenderError(f"Blender wrote no sound, or not all, to {path}; is the disk full?")
 
 
 @contextmanager
