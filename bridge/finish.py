@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From an engine's footage to the clip's file: exact frame count, size and rate, H.264, visually lossless."""
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -110,17 +113,29 @@ def _retimed(frames: Iterator[Frame], count: int, wanted: int) -> Iterator[Frame
         yield from frames
         return
     positions = [Fraction(i * (count - 1), max(1, wanted - 1)) for i in range(wanted)]
-    before = next(frames)
-    for index in range(count):
-        inside = [float(at - index) for at in positions if index < at < index + 1]
-        if index in positions:
-            yield before
-        if index + 1 < count:
-            after = next(frames)
-            yield from interpolate.between(before, after, inside)
-            before = after
-    for _ in frames:  # the check of the count is at their end
-        pass
+    cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
+        waiting: deque[Future[list[Frame]]] = deque()
+        for span in _spans(frames, positions):
+            waiting.append(pool.submit(_filled, *span))
+            if len(waiting) > cores:  # not all of them: frames are large
+                yield from waiting.popleft().result()
+        for part in waiting:
+            yield from part.result()
+
+
+def _spans(frames: Iterator[Frame], positions: Sequence[Fraction]) -> Iterator[tuple[Frame, Frame, list[float]]]:
+    """Neighbouring frames and the moments from the first (0) to the second (1), which has its own in the next span."""
+    index, before = 0, next(frames)
+    for index, after in enumerate(frames, start=1):
+        yield before, after, [float(at - index + 1) for at in positions if index - 1 <= at < index]
+        before = after
+    yield before, before, [0.0 for at in positions if at >= index]
+
+
+def _filled(before: Frame, after: Frame, times: Sequence[float]) -> list[Frame]:
+    between = iter(interpolate.between(before, after, [time for time in times if time]))
+    return [next(between) if time else before for time in times]
 
 
 def _watched(frames: Iterator[Frame], request: ClipRequest, meter: FlowMeter, work: Work) -> Iterator[Frame]:
