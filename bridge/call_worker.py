@@ -35,7 +35,7 @@ def wav(given: messages.DecodeSong, store: Store, report: Report) -> Any:
     report(0.1, "decoding")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "song.wav"
-        audio.write_wav(audio.decode(store.path(given.song_sha256)), path)
+        audio.write_song(store.path(given.song_sha256), path)
         return messages.StoredFile(store.put(path), path.stat().st_size)
 
 

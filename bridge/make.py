@@ -182,7 +182,7 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
     edit = dataclasses.replace(material.edit, width_px=width_px, height_px=height_px)
     mark = f" {shape}" if len(options.formats) > 1 else ""
     project = Project.beside(output)
-    audio.write_wav(audio.decode(options.song), project.song)
+    audio.write_song(options.song, project.song)
     with display.stage("Shots" + mark) as report:
         clips = make_clips(material, edit, report)
     paths = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}

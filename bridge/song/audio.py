@@ -78,12 +78,24 @@ def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> A
 
 def write_wav(audio: Audio, path: str | os.PathLike[str]) -> None:
     """Writes 16-bit PCM; samples beyond full scale are clipped. The file appears whole or not at all."""
-    pcm = np.round(np.clip(audio.samples, -1.0, 1.0) * 32767).astype("<i2")
+    pcm = np.clip(np.round(audio.samples * 32768), -32768, 32767).astype("<i2")  # what was 16 bits stays as it was
     with written_beside(Path(path)) as beside, wave.open(str(beside), "wb") as file:
         file.setnchannels(pcm.shape[1])
         file.setsampwidth(2)
         file.setframerate(audio.sample_rate_hz)
         file.writeframes(pcm.tobytes())
+
+
+def write_song(song: Path, path: Path) -> None:
+    """The song as the WAV file that Blender plays: two channels at least, since Blender plays a single one 3 dB lower.
+
+    Raises:
+        BadInput: it can't be decoded, see `decode`.
+    """
+    audio = decode(song)
+    if audio.samples.shape[1] == 1:
+        audio = Audio(np.repeat(audio.samples, 2, axis=1), audio.sample_rate_hz)
+    write_wav(audio, path)
 
 
 def must_be_readable(song: Path) -> None:

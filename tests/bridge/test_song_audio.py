@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import BadInput
 from bridge.song import audio
-from bridge.song.audio import Audio, decode, write_wav
+from bridge.song.audio import Audio, decode, write_song, write_wav
 
 
 def bursts(rate_hz: int = 44_100, channels: int = 2) -> Audio:
@@ -93,6 +93,15 @@ def test_wav_round_trip(tmp_path):
     heard = decode(tmp_path / "x.wav")
     assert np.abs(heard.samples - sound.samples).max() < 1.1 / 32_768
     assert [p.name for p in tmp_path.iterdir()] == ["x.wav"]
+
+
+def test_blender_gets_two_channels_of_a_song_that_has_one(tmp_path):
+    """It plays a single one 3 dB lower."""
+    write_wav(bursts(channels=1), tmp_path / "one.wav")
+    write_song(tmp_path / "one.wav", tmp_path / "two.wav")
+    one, two = decode(tmp_path / "one.wav"), decode(tmp_path / "two.wav")
+    assert two.samples.shape == (one.samples.shape[0], 2)
+    assert np.array_equal(two.samples, np.repeat(one.samples, 2, axis=1))
 
 
 def test_wav_that_cannot_be_written_leaves_nothing(tmp_path):
