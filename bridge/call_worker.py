@@ -97,7 +97,7 @@ def title(given: messages.PlaceTitle, store: Store, report: Report) -> Any:
     written = "".join(texts)
     if not written:
         return messages.PlacedTitle((), "", "")
-    font = store.path(given.font_sha256) if given.font_sha256 else None
+    font = store.path(given.font_sha256) if given.font_sha256 else board.font
     if font:
         titles.check_font(font, written)
     font = font or titles.font_for(written, given.look.palette)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from .. import codec
+from .. import codec, storyboard_files
 from ..protocol import ClipRequest, CoverLook, EditPlan, Grade, Job, JobState, SongAnalysis
 from .messages import (
     CALLS,
@@ -171,6 +171,23 @@ class Client:
         except OSError as error:
             raise LinkError(f"Cannot read {path}: {error.strerror}.") from None
         return sha256
+
+    def upload_storyboard(self, path: Path) -> str:
+        """The same for a storyboard, which names files by their places beside it.
+
+        Raises:
+            LinkError: it cannot be read.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return self.upload(path)  # the bridge says what is wrong with it
+        except OSError as error:
+            raise LinkError(f"Cannot read {path}: {error.strerror}.") from None
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            copy.write_text(storyboard_files.written_out(text, path.absolute().parent), encoding="utf-8")
+            return self.upload(copy)
 
     def has_file(self, sha256: str) -> bool:
         """Whether the bridge has it."""

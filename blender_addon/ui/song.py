@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from .. import codec, deliver, strip_layout, timeline
+from .. import codec, deliver, storyboard_files, strip_layout, timeline
 from ..link.client import Client
 from ..link.messages import PlanEdit
 from ..protocol import CoverLook, EditPlan, SongAnalysis
@@ -205,29 +205,33 @@ def plan(scene: Any) -> None:
     )
     wav, opened, folder = properties.path_of(settings.wav), bridge.opener(), files.project_folder()
 
-    def work(task: Task) -> tuple[Client, EditPlan, Path]:
+    def work(task: Task) -> tuple[Client, EditPlan, Path, Path | None]:
         client = opened(task)
-        arguments = wanted
+        arguments, hero = wanted, None
         if storyboard:
-            arguments = replace(wanted, storyboard_sha256=client.upload(storyboard))
+            arguments = replace(wanted, storyboard_sha256=client.upload_storyboard(storyboard))
+            hero = storyboard_files.character(storyboard.read_text("utf-8", "replace"), storyboard.parent)
         edit = client.plan(arguments, lambda progress, stage: task.tell(progress, stage or "planning"))
         if wav and wav.is_file():
-            return client, edit, wav
+            return client, edit, wav, hero
         if song is None or not song.is_file():
             raise Problem(f"The song {song} is not there: choose it again.")
         target = folder / f"song-{analysis.song_sha256[:12]}.wav"
         client.write_wav(song, target, task.tell)
-        return client, edit, target
+        return client, edit, target, hero
 
     tasks.start("plan", "Planning the shots", work, lambda result: _planned(uid, *result))
 
 
-def _planned(uid: int, client: Client, edit: EditPlan, wav: Path) -> None:
+def _planned(uid: int, client: Client, edit: EditPlan, wav: Path, hero: Path | None) -> None:
     bridge.follow(client)
     scene = properties.find_scene(uid)
     if scene is None:
         return
-    properties.of(scene).wav = files.shown(wav)
+    settings = properties.of(scene)
+    settings.wav = files.shown(wav)
+    if hero and not settings.character:
+        settings.character = files.shown(hero)
     lay_out(scene, edit, wav)
     _after(scene, "Plan Shots")
 

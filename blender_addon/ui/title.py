@@ -48,8 +48,9 @@ def place(scene: Any) -> None:
         client = opened(task)
         if client.upload(cover) != wanted.cover_sha256:
             raise Problem("The album cover is not the one that was analyzed: analyze again.")
-        sources = {"clip_sha256": clip, "storyboard_sha256": storyboard, "font_sha256": font}
-        sent = {name: client.upload(path) for name, path in sources.items() if path}
+        sent = {name: client.upload(path) for name, path in {"clip_sha256": clip, "font_sha256": font}.items() if path}
+        if storyboard:
+            sent["storyboard_sha256"] = client.upload_storyboard(storyboard)
         placed = client.place_title(replace(wanted, **sent), task.tell)
         if not placed.lines:
             raise Problem("There is nothing to write, or the first shot is too short for it.")

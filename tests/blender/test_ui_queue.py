@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -525,6 +526,21 @@ def test_a_storyboard_says_the_title_where_the_fields_are_empty(scene, tmp_path)
     with pytest.raises(RuntimeError, match="nothing to write"):
         press("place_title")
     assert titles.strips(scene), "what was written stays"
+
+
+def test_files_beside_a_storyboard_are_found_by_the_bridge(scene, tmp_path):
+    """It gets the text alone."""
+    import matplotlib
+
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    (tmp_path / "board").mkdir()
+    face = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSerif.ttf"
+    shutil.copy(face, tmp_path / "board" / "Poster.ttf")
+    (tmp_path / "board" / "board.toml").write_text('title = "Night Bus"\nfont = "Poster.ttf"\n')
+    properties.of(scene).storyboard = str(tmp_path / "board" / "board.toml")
+    press("place_title")
+    assert timeline.absolute(titles.strips(scene)[0].font.filepath).read_bytes() == face.read_bytes()
 
 
 def test_a_frame_rate_that_changed_is_seen_and_restored(edit):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -59,8 +60,12 @@ def test_from_song_to_graded_clips(stored, tmp_path):
     settings, examples = properties.of(scene), ui_world.ROOT / "examples"
     settings.song, settings.cover = str(examples / "song.opus"), str(examples / "cover.jpg")
     settings.height, settings.length_s = "360", 6.0
+    shutil.copy(examples / "cover.jpg", tmp_path / "hero.jpg")
+    (tmp_path / "board.toml").write_text('subject = "a keeper"\ncharacter = "hero.jpg"\n')
+    settings.storyboard = str(tmp_path / "board.toml")
     press("analyze")
     press("plan")
+    assert timeline.absolute(settings.character) == tmp_path / "hero.jpg", "the storyboard's, found beside it"
     first = properties.session().shots[0].name
     seen = codec.loads(CoverLook, settings.look).grade
     press("generate", which="ACTIVE")

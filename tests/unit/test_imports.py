@@ -11,7 +11,10 @@ STDLIB = set(sys.stdlib_module_names)
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"}
 BPY = {"bpy", "bpy_extras", "gpu", "blf", "bl_math", "mathutils", "addon_utils", "bl_ui", "_bpy"}
 BPY_ROOMS = ("timeline.py", "grade.py", "style.py", "titles.py", "deliver.py", "ui/")
-PURE = ("protocol.py", "codec.py", "timing.py", "strip_layout.py", "rules.py", "regrid.py", "link/")
+PURE = (
+    *("protocol.py", "codec.py", "timing.py", "strip_layout.py", "rules.py", "regrid.py", "storyboard_files.py"),
+    "link/",
+)
 
 
 def imported(path: Path, *, top_level_only: bool = False) -> set[str]:
