@@ -160,7 +160,7 @@ def test_a_blender_that_dies_is_started_again(material):
                 killed.append(process.pid)
 
     assert render(**material, report=report).segments_rendered == 3
-    assert len(killed) >= 2
+    assert killed
     assert len(planes(material["out_path"])) == 42
 
 

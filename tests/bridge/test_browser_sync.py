@@ -214,13 +214,16 @@ def write_flashes(path: Path, late_s: float = 0.0, events: int = EVENTS, lead_fr
 def offsets_ms(
     clicks_ms: list[float], flashes: list[tuple[float, float]], lead_frames: int = LEAD_FRAMES
 ) -> np.ndarray:
-    """How much later than its flash each click comes; flashes that the browser skipped are left out."""
+    """How much later than its flash each click comes.
+
+    Where the browser skipped a flash's first frame, the one it showed says when the first one was due.
+    """
     clicks = np.array(clicks_ms)
     found = []
     for shown_ms, media_s in flashes:
-        late = ((media_s * float(FPS)) - lead_frames) % EVERY_FRAMES
-        if round(late) == 0:  # the flash's first frame itself was shown
-            found.append(clicks[np.argmin(np.abs(clicks - shown_ms))] - shown_ms)
+        late_frames = round((media_s * float(FPS)) - lead_frames) % EVERY_FRAMES
+        due_ms = shown_ms - late_frames * 1000 / float(FPS)
+        found.append(clicks[np.argmin(np.abs(clicks - due_ms))] - due_ms)
     return np.array(found)
 
 

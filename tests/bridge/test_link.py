@@ -202,9 +202,13 @@ def test_a_call_is_cancelled_by_an_error_of_who_waits(client, tmp_path):
 def test_this_machines_bridge_is_listed_and_watched(bridge, client, cover, monkeypatch, tmp_path):
     monkeypatch.setenv("BEATBOARD_HOME", str(bridge.home))
     mine = jobs_client.connect()
+    client.pause(True)  # so that it can't be over before anyone watches
     (job,) = client.submit([new(cover, "w1")])
-    seen = [one.state for one in jobs_client.watch(mine) if one.id == job.id]
-    assert seen[-1] is JobState.DONE
+    seen = []
+    for one in jobs_client.watch(mine):
+        client.pause(False)
+        seen += [one.state] if one.id == job.id else []
+    assert (seen[0], seen[-1]) == (JobState.QUEUED, JobState.DONE)
     assert job.id in {one.id for one in jobs_client.all_jobs(mine)}
     monkeypatch.setenv("BEATBOARD_HOME", str(tmp_path))
     (tmp_path / "bridge.json").write_text('{"url": "http://127.0.0.1:1", "token": "t", "pid": 1, "fingerprint": ""}')
