@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From an engine's footage to the clip's file: exact frame count, size and rate, H.264, visually lossless."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from bridge.engines.base import Footage, Frame, Work
 from bridge.errors import GenerationFailed
 from bridge.files import written_beside
 from bridge.flow import FlowMeter
+from bridge.jobs import devices
 
 VERSION = "2"
 """changes whenever equal footage would give another file"""
@@ -113,7 +113,7 @@ def _retimed(frames: Iterator[Frame], count: int, wanted: int) -> Iterator[Frame
         yield from frames
         return
     positions = [Fraction(i * (count - 1), max(1, wanted - 1)) for i in range(wanted)]
-    cores = os.cpu_count() or 1
+    cores = devices.cores()
     with ThreadPoolExecutor(cores) as pool:
         waiting: deque[Future[list[Frame]]] = deque()
         for span in _spans(frames, positions):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from blender_addon import codec
 from bridge import settings
+from bridge.jobs.devices import cores
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Event, EventKind, Task
 from bridge.jobs.worker import Command
 
@@ -268,8 +269,7 @@ def _environment(device: Device, cpu_count: int) -> dict[str, str]:
         # pieces of freed memory join, so that what one step needs isn't lost between what others left
         environment.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
     else:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // cpu_count)))
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, cores() // cpu_count)))
     return environment
 
 
