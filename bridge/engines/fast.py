@@ -76,14 +76,17 @@ class GatedLinear(nn.Module):
     """A feed-forward's first layer with its gate, in one kernel."""
 
     def __init__(self, layer: GEGLU) -> None:
+        from bridge.engines.gated_linear import interleaved
+
         super().__init__()
-        self.proj = layer.proj
+        self.weight = nn.Parameter(interleaved(layer.proj.weight.data))
+        self.bias = nn.Parameter(interleaved(layer.proj.bias.data))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Shape (..., channels) to (..., width)."""
         from bridge.engines.gated_linear import gated_linear
 
-        return gated_linear(x, self.proj.weight, self.proj.bias)
+        return gated_linear(x, self.weight, self.bias)
 
 
 class FrameConv(nn.Module):
@@ -208,8 +211,16 @@ def streamline(network: nn.Module) -> None:
     _replace(network, nn.Conv3d, lambda conv: FrameConv(conv) if tuple(conv.kernel_size[1:]) == (1, 1) else conv)
     _replace(network, nn.Conv2d, _channels_last)
     _replace(network, nn.GroupNorm, LastGroupNorm)
-    if next(network.parameters()).is_cuda:
+    if _gates_in_products(next(network.parameters()).device):
         _replace(network, GEGLU, GatedLinear)
+
+
+def _gates_in_products(device: torch.device) -> bool:
+    if device.type != "cuda" or not can_compile():
+        return False
+    from bridge.engines import gated_linear
+
+    return gated_linear.runs_on(device)
 
 
 def _channels_last(conv: nn.Conv2d) -> nn.Conv2d:

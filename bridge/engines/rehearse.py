@@ -21,7 +21,7 @@ from typing import Any
 from bridge import files, settings
 from bridge.engines import devices
 
-VERSION = 2
+VERSION = 3
 """changes whenever `fast` changes what is compiled"""
 REQUEST, PACKAGE, OUTPUTS, LOG, LOCK = "request.json", "network.bin", "outputs.json", "log.txt", "lock"
 TRIES, PAUSE_S = 20, 15.0
