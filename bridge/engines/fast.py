@@ -7,8 +7,7 @@ Five changes, each exact up to rounding:
   for every query: queries, keys and the attention itself need not be computed.
 - Attention over time has as many tokens as frames. The kernel for long sequences pads them to its tiles, the
   memory-efficient one doesn't.
-- Convolutions over time alone are convolutions of the picture whose rows are frames and whose columns are pixels.
-  Written so, they run with channels last, as everything around them does, and no layout is ever copied.
+- Convolutions run with channels last, over the picture and over time, so that no layout is ever copied between them.
 - Group normalisation is written with channels last too, in operations that the compiler fuses with its neighbours.
 - The feed-forwards' gates are applied inside the matrix product, see `gated_linear`.
 
@@ -87,23 +86,6 @@ class GatedLinear(nn.Module):
         from bridge.engines.gated_linear import gated_linear
 
         return gated_linear(x, self.weight, self.bias)
-
-
-class FrameConv(nn.Module):
-    """A 3D convolution whose kernel spans frames only, as a 2D one over (frames, pixels) with channels last."""
-
-    def __init__(self, conv: nn.Conv3d) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(conv.weight.data[..., 0].contiguous(memory_format=torch.channels_last))
-        self.bias = conv.bias
-        self.reach = self.weight.shape[2] // 2
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Shape (batch, channels, frames, height, width), in and out."""
-        batch, _, frames, height, width = x.shape
-        pixels = x.permute(0, 2, 3, 4, 1).reshape(batch, frames, height * width, -1).permute(0, 3, 1, 2)
-        y = nn.functional.conv2d(pixels, self.weight, self.bias, padding=(self.reach, 0))
-        return y.permute(0, 2, 3, 1).reshape(batch, frames, height, width, -1).permute(0, 4, 1, 2, 3)
 
 
 class LastGroupNorm(nn.Module):
@@ -208,8 +190,8 @@ def streamline(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, Attention):
             module.set_processor(ShortProcessor())
-    _replace(network, nn.Conv3d, lambda conv: FrameConv(conv) if tuple(conv.kernel_size[1:]) == (1, 1) else conv)
     _replace(network, nn.Conv2d, _channels_last)
+    _replace(network, nn.Conv3d, _channels_last)
     _replace(network, nn.GroupNorm, LastGroupNorm)
     if _gates_in_products(next(network.parameters()).device):
         _replace(network, GEGLU, GatedLinear)
@@ -223,8 +205,9 @@ def _gates_in_products(device: torch.device) -> bool:
     return gated_linear.runs_on(device)
 
 
-def _channels_last(conv: nn.Conv2d) -> nn.Conv2d:
-    conv.weight = nn.Parameter(conv.weight.data.contiguous(memory_format=torch.channels_last))
+def _channels_last(conv: Any) -> Any:
+    layout = torch.channels_last if conv.weight.ndim == 4 else torch.channels_last_3d
+    conv.weight = nn.Parameter(conv.weight.data.contiguous(memory_format=layout))
     return conv
 
 

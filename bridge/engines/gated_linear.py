@@ -98,7 +98,7 @@ def _gelu(x):
     """GELU as x times a logistic function, whose exponent is a polynomial: off by 2.5e-5 at most.
 
     The polynomial in x squared was fitted to the logarithm of the odds of the normal distribution (minimax, up to 5);
-    the error function's own series takes four times as long here.
+    with the error function's own series the widest layer takes a third longer.
     """
     square = tl.minimum(x * x, 25.0)
     bits = x * (2.3011205 + square * (0.10677673 + square * -0.0010144816))

@@ -52,10 +52,16 @@ def test_no_queries_are_made_for_a_single_token(network):
     assert asked
 
 
-def test_no_convolution_over_frames_is_left_three_dimensional(network):
-    assert any(isinstance(module, torch.nn.Conv3d) for module in network.modules())
-    fast.streamline(network)
-    assert not any(isinstance(module, torch.nn.Conv3d) for module in network.modules())
+def test_convolutions_have_channels_last_in_the_twin_alone(network):
+    twin = fast.sharing_weights(network)
+    fast.streamline(twin)
+    layouts = {torch.nn.Conv2d: torch.channels_last, torch.nn.Conv3d: torch.channels_last_3d}
+    for kind, layout in layouts.items():
+        theirs = [[m.weight for m in net.modules() if isinstance(m, kind)] for net in (network, twin)]
+        wide = [(old, new) for old, new in zip(*theirs, strict=True) if old[0, 0].numel() > 1]
+        assert wide
+        assert not any(old.is_contiguous(memory_format=layout) for old, _ in wide)
+        assert all(new.is_contiguous(memory_format=layout) for _, new in wide)
 
 
 def test_the_decoder_gives_the_same_pictures():
