@@ -5,7 +5,7 @@ What belongs to the scene moves with it, or is alike all over; a mark's edges st
 contrast, in every frame. (The idea: Dekel et al., "On the effectiveness of visible watermarks", CVPR 2017.)
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -104,8 +104,10 @@ def _lasting_edges(grey: npt.NDArray[np.float32]) -> Mask:
     return steady
 
 
-def removed(frames: Sequence[Frame], request: ClipRequest, work: Work, usual: str) -> list[Frame]:
-    """A clip without its marks, as the option `watermark` says: inpaint, crop, or keep. What was found is reported.
+def remover(request: ClipRequest, work: Work, usual: str) -> Callable[[Sequence[Frame]], Iterator[Frame]]:
+    """What gives a clip's frames without its marks, as the option `watermark` says: inpaint, crop, or keep.
+
+    It looks for them when the first frame is asked for: the device is free for others then. What it found is reported.
 
     Args:
         usual: for engines whose models are known to leave marks or not.
@@ -116,12 +118,17 @@ def removed(frames: Sequence[Frame], request: ClipRequest, work: Work, usual: st
     how = dict(request.settings).get("watermark", usual)
     if how not in ("inpaint", "crop", "keep"):
         raise BadInput(f"The option watermark is inpaint, crop or keep, not {how!r}.")
-    marks = find(frames) if how != "keep" else []
-    if not marks:
-        return list(frames)
-    done = "painted out" if how == "inpaint" else "cropped away"
-    work.report(0.9, f"{done} {' and '.join(map(str, marks))}")
-    return list(painted_out(iter(frames), marks) if how == "inpaint" else cropped(iter(frames), marks))
+
+    def removed(frames: Sequence[Frame]) -> Iterator[Frame]:
+        marks = find(frames) if how != "keep" else []
+        if not marks:
+            yield from frames
+            return
+        done = "painted out" if how == "inpaint" else "cropped away"
+        work.report(0.9, f"{done} {' and '.join(map(str, marks))}")
+        yield from painted_out(iter(frames), marks) if how == "inpaint" else cropped(iter(frames), marks)
+
+    return removed
 
 
 def painted_out(frames: Iterator[Frame], marks: Sequence[Mark]) -> Iterator[Frame]:

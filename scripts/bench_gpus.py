@@ -10,7 +10,7 @@ code is used if `bench_gpu.py` or an earlier session left it on disk.
     python scripts/bench_gpus.py --tiny           # on the CPU with tiny networks: does it run?
 
 Figures: gpu_shots_per_minute_one and _all, gpu_two_over_one (their ratio, whatever the number of GPUs), and
-gpu_idle_share_one and _all: of the GPUs while shots were being made, by the driver's own count.
+gpu_idle_share_one and _all: of each GPU between the first moment it computes and the last, by the driver's own count.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -93,15 +93,19 @@ class Studio:
 
 
 @contextlib.contextmanager
-def idleness(gpus: set[int], seen: list[float]) -> Iterator[None]:
-    """Appends how idle each of these GPUs was, 0-1, several times a second, while the block runs."""
+def watched(gpus: set[int], seen: dict[int, list[float]]) -> Iterator[None]:
+    """Appends how busy each of these GPUs is, 0-1, ten times a second, while the block runs."""
     which = ",".join(map(str, sorted(gpus)))
-    command = ["nvidia-smi", f"--id={which}", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
-    command += ["-lms", "200"]
+    command = ["nvidia-smi", f"--id={which}", "--query-gpu=index,utilization.gpu", "--format=csv,noheader,nounits"]
+    command += ["-lms", "100"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        lines = iter(process.stdout.readline, "")
-        reader = threading.Thread(target=lambda: seen.extend(1 - float(line) / 100 for line in lines))
+        lines = iter(cast("IO[str]", process.stdout).readline, "")
+
+        def read() -> None:
+            for index, percent in map(str.split, (line.replace(",", " ") for line in lines)):
+                seen.setdefault(int(index), []).append(float(percent) / 100)
+
+        reader = threading.Thread(target=read)
         reader.start()
         try:
             yield
@@ -110,10 +114,16 @@ def idleness(gpus: set[int], seen: list[float]) -> Iterator[None]:
             reader.join()
 
 
+def idle_share(busy: Sequence[float]) -> float:
+    """Of the time between the first busy moment and the last: before and after there is no shot to go on with."""
+    at_work = [i for i, share in enumerate(busy) if share > 0]
+    return 1 - statistics.mean(busy[at_work[0] : at_work[-1] + 1]) if at_work else 0.0
+
+
 def shots_per_minute(
     workers: Sequence[Device], requests: Sequence[ClipRequest], through_ray: bool, report: Callable[[str], None]
 ) -> tuple[float, float]:
-    """The rate, and the GPUs' idle share from the first film to the last."""
+    """The rate, and the GPUs' mean idle share."""
     with tempfile.TemporaryDirectory() as folder:
         studio = Studio(Path(folder), workers, through_ray)
         try:
@@ -122,12 +132,12 @@ def shots_per_minute(
             settings = dict(requests[0].settings) | {"steps": WARMING_STEPS, "painter_steps": WARMING_STEPS}
             warming = [replace(r, settings=tuple(sorted(settings.items()))) for r in requests[: len(workers)]]
             report(f"{len(workers)} workers loaded in {studio.seconds(warming):.0f} s")
-            idle: list[float] = []
+            busy: dict[int, list[float]] = {}
             gpus = {worker.index for worker in workers if worker.kind is DeviceKind.GPU}
-            with idleness(gpus, idle) if gpus else contextlib.nullcontext():
+            with watched(gpus, busy) if gpus else contextlib.nullcontext():
                 took_s = studio.seconds(requests)
             report(f"{len(requests)} shots in {took_s:.1f} s")
-            return 60 * len(requests) / took_s, statistics.mean(idle) if idle else 0.0
+            return 60 * len(requests) / took_s, statistics.mean(map(idle_share, busy.values())) if busy else 0.0
         finally:
             studio.close()
 
@@ -159,12 +169,13 @@ def main() -> None:
         one = [worker for worker in every if worker.index == every[0].index]
         count = len({worker.index for worker in every})
         rates = {}
-        for name, workers in (("one", one), ("all", every)):
+        for name, workers in {"one": one, **({"all": every} if count > 1 else {})}.items():
             shots = storyboard(given.shots * len({worker.index for worker in workers}), options)
             rates[name], idle = shots_per_minute(workers, shots, given.ray and name == "all", report)
             print(f"figure gpu_shots_per_minute_{name} {rates[name]:.4g} 1/min", flush=True)
             print(f"figure gpu_idle_share_{name} {idle:.3g} ratio", flush=True)
-    print(f"figure gpu_two_over_one {rates['all'] / rates['one']:.3f} ratio")
+    if "all" in rates:
+        print(f"figure gpu_two_over_one {rates['all'] / rates['one']:.3f} ratio")
     print(f"figure gpus_used {count} GPUs")
 
 

@@ -205,6 +205,7 @@ class ImageToVideoAnimator:
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """As many frames as the shot's moving part lasts at the model's own rate, within what the model can do."""
         model = model_for(request)
+        without_marks = watermark.remover(request, work, "keep")
         work.report(0.0, f"loading {model.source}")
         pipeline, family = load(model, devices.policy_setting(request), work.memory_level)
         # a clip may be slowed down by half before another piece is worth its time
@@ -212,9 +213,8 @@ class ImageToVideoAnimator:
         frames = pieces.made_in_pieces(
             request, still, work, count, lambda part, start, part_work: run(pipeline, family, part, start, part_work)
         )
-        frames = watermark.removed(frames, request, work, "keep")
         fps = Fraction(len(frames)) * request.fps / pieces.moving_frames(request)
-        return Footage(iter(frames), len(frames), fps, holds=False)
+        return Footage(without_marks(frames), len(frames), fps, holds=False)
 
 
 def model_for(request: ClipRequest) -> models.Model:

@@ -31,6 +31,7 @@ class SvdAnimator:
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Clips of as many frames as the model was trained for, spread over the shot's moving part."""
         model = models.Model.named(dict(request.settings).get("model"), XT)
+        without_marks = watermark.remover(request, work, "inpaint")
         work.report(0.0, "loading stable-video-diffusion")
         compiled = diffusion.yes_setting(request, "compile", default="yes")
         loaded = load(model, devices.policy_setting(request), work.memory_level, compiled)
@@ -42,9 +43,8 @@ class SvdAnimator:
 
         count = pieces.piece_count(request, Fraction(frame_count, LEAST_FPS))
         frames = pieces.made_in_pieces(request, still, work, count, piece)
-        frames = watermark.removed(frames, request, work, "inpaint")
         fps = Fraction(len(frames)) * request.fps / pieces.moving_frames(request)
-        return Footage(iter(frames), len(frames), fps, holds=False)
+        return Footage(without_marks(frames), len(frames), fps, holds=False)
 
 
 def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int, compiled: bool = False) -> Kept:
