@@ -257,6 +257,8 @@ class World:
     is_tiny: bool
     large: dict[str, Mapping[str, Part]] = field(default_factory=dict)
     """by folder"""
+    sizes_gib: dict[str, float] = field(default_factory=dict)
+    """of the large networks, by folder; counting them takes half a second, which real files don't"""
 
     def save(self, name: str, parts: Mapping[str, Part]) -> str:
         """A tiny model's folder, whose networks are to be replaced by these."""
@@ -287,9 +289,10 @@ class World:
             return load(kind, model, **{**options, **networks})
 
         models.load = large
-        models.size_gib = lambda model: (
-            sum(weights_gib(self.large[model.source]).values()) if model.source in self.large else size_gib(model)
-        )
+        for folder, parts in self.large.items():
+            if folder not in self.sizes_gib:
+                self.sizes_gib[folder] = sum(weights_gib(parts).values())
+        models.size_gib = lambda model: self.sizes_gib.get(model.source) or size_gib(model)
         try:
             yield
         finally:

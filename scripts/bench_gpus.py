@@ -15,6 +15,7 @@ gpu_idle_share_one and _all: of each GPU between the first moment it computes an
 
 import argparse
 import contextlib
+import functools
 import os
 import statistics
 import subprocess
@@ -50,12 +51,18 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     """`bridge.clips.make_clip` with large networks in place of the tiny ones. Runs in the workers."""
     from bridge import clips
 
+    with world().taking_over():
+        return clips.make_clip(request, store, work)
+
+
+@functools.cache
+def world() -> bench_engines.World:
+    """A worker's."""
     bench_engines.quiet()
     folder, _, tiny = os.environ[MODELS].partition("|")
-    world = bench_engines.World(Path(folder), is_tiny=bool(tiny))
-    world.options(bench_engines.SUBJECTS[ENGINE])
-    with world.taking_over():
-        return clips.make_clip(request, store, work)
+    made = bench_engines.World(Path(folder), is_tiny=bool(tiny))
+    made.options(bench_engines.SUBJECTS[ENGINE])
+    return made
 
 
 class Studio:
@@ -160,8 +167,7 @@ def main() -> None:
     bench_engines.quiet()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[MODELS] = folder + ("|tiny" if given.tiny else "")
-        world = bench_engines.World(Path(folder), given.tiny)
-        options = world.options(bench_engines.SUBJECTS[ENGINE])
+        options = world().options(bench_engines.SUBJECTS[ENGINE])
         options |= {"compile": "yes", "steps": str(given.steps), "painter_steps": str(2 * given.steps)}
         if given.tiny:
             options |= {"scale": "0.1", "painter_scale": "0.1"}
