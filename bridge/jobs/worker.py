@@ -78,7 +78,7 @@ class TaskWork:
             try:
                 yield
             finally:
-                leave_room()
+                free_device_memory()
 
     def file(self, sha256: str) -> Path:
         """Where the file with this content is."""
@@ -226,13 +226,10 @@ def peak_memory_bytes() -> int:
     return int(getattr(info, "peak_wset", info.rss))
 
 
-def leave_room() -> None:
-    """Gives back what torch keeps of the device's memory for later, unless another as large finds room anyway."""
+def free_device_memory() -> None:
+    """Gives back what torch keeps of the device's memory for later."""
     torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return
-    free_bytes, _ = torch.cuda.mem_get_info()
-    if free_bytes < torch.cuda.memory_reserved():  # to take it anew costs time at each turn
+    if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
