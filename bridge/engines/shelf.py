@@ -92,8 +92,14 @@ class Shelf:
         if device.type == "cpu":
             return
         wanted = need.weights_gib + need.working_gib
+
+        def fits() -> bool:
+            return devices.free_gib(device) * SHARE_OF_FREE >= wanted
+
+        if not fits():
+            devices.free_cached()  # what the last shot has left unused is room too
         for kept in self._kept.values():
-            if devices.free_gib(device) * SHARE_OF_FREE >= wanted:
+            if fits():
                 return
             if kept.holds_memory:
                 kept.pipeline.to("cpu")

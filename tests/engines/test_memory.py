@@ -52,11 +52,19 @@ class Card:
 
     def __init__(self, gib: float, monkeypatch) -> None:
         self.free = gib
+        self.unused = 0.0
         device = SimpleNamespace(type="cuda")
         monkeypatch.setattr(devices, "best_device", lambda: device)
         monkeypatch.setattr(devices, "free_gib", lambda _: self.free)
-        monkeypatch.setattr(devices, "free_cached", lambda: None)
+        monkeypatch.setattr(devices, "free_cached", self.free_cached)
         monkeypatch.setattr(devices, "place", lambda pipeline, _, policy: policy <= TILED and pipeline.to("cuda"))
+
+    def free_cached(self):
+        self.free, self.unused = self.free + self.unused, 0.0
+
+    def leave_unused(self, gib: float):
+        """What a run took and no longer uses stays with the process."""
+        self.free, self.unused = self.free - gib, gib
 
     def pipeline(self, gib: float):
         card = self
@@ -101,6 +109,15 @@ def test_a_large_card_holds_both(monkeypatch):
     card = Card(80, monkeypatch)
     kept = shelf.Shelf()
     painter = kept.take("painter", footprints.SDXL, None, 0, lambda: card.pipeline(7))
+    kept.take("animator", footprints.SVD, None, 0, lambda: card.pipeline(4))
+    assert painter.pipeline.where == "cuda"
+
+
+def test_what_a_run_left_unused_is_room_and_nothing_is_parked_for_it(monkeypatch):
+    card = Card(80, monkeypatch)
+    kept = shelf.Shelf()
+    painter = kept.take("painter", footprints.SDXL, None, 0, lambda: card.pipeline(7))
+    card.leave_unused(60)
     kept.take("animator", footprints.SVD, None, 0, lambda: card.pipeline(4))
     assert painter.pipeline.where == "cuda"
 
