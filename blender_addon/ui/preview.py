@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A preview that plays: half-size proxies of large clips, made in the background, and the grade on them.
+"""A preview that plays: small proxies of large clips, made in the background, and the grade on them.
 
 Blender makes the proxies in a job of its own and shows its progress; a strip's modifiers, the grade among them, work
 on the proxy's pixels. A final render never uses them, and a segment's name doesn't know of them.
 """
 # pyright: reportInvalidTypeForm=false
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from .. import timeline
 from .panels import Tab
 from .properties import scene_of
 
-LONG_SIDE_PX = 1024
-"""what is not larger plays without a proxy"""
+CORES_FOR_HALF = 6
+"""below this, half-size frames are graded more slowly than 24 a second: a core grades 5 of them, or 19 of a quarter"""
+LONG_SIDE_PX = {50: 1024, 25: 512}
+"""what is not larger plays without a proxy of so many percent"""
 QUALITY = 80
 """of the proxies' JPEG frames, 0-100"""
-PERCENT = 50
 BUILD = "INVOKE_DEFAULT"
 """in a job in the background"""
 LOOK_EVERY_S = 2.0
@@ -28,12 +30,17 @@ _asked: set[Path] = set()
 """proxies that are being made, or could not be made: they are not asked for again"""
 
 
+def percent() -> int:
+    """How large proxies are that this computer grades at the full rate."""
+    return 50 if (os.cpu_count() or 1) >= CORES_FOR_HALF else 25
+
+
 def show(scene: Any, *, proxies: bool) -> None:
     """Switches the preview of every sequencer between proxies and full size; what is not there yet gets made."""
     for _, area in _sequencers():
         space = area.spaces.active
         space.use_proxies = True
-        space.proxy_render_size = f"PROXY_{PERCENT}" if proxies else "SCENE"
+        space.proxy_render_size = f"PROXY_{percent()}" if proxies else "SCENE"
     if proxies:
         _asked.clear()
         make(scene)
@@ -70,22 +77,21 @@ def _set_up(strip: Any) -> None:
     strip.use_proxy = True
     strip.proxy.use_overwrite = False
     strip.proxy.quality = QUALITY
-    for percent in (25, 50, 75, 100):
-        setattr(strip.proxy, f"build_{percent}", percent == PERCENT)
+    for size in (25, 50, 75, 100):
+        setattr(strip.proxy, f"build_{size}", size == percent())
 
 
 def proxy_of(strip: Any) -> Path:
     """Where Blender keeps the proxy of a movie."""
     movie = timeline.absolute(strip.filepath)
-    return movie.parent / "BL_proxy" / movie.name / f"proxy_{PERCENT}.avi"
+    return movie.parent / "BL_proxy" / movie.name / f"proxy_{percent()}.avi"
 
 
 def _large(scene: Any) -> list[Any]:
     """Our movies that are too large to play."""
     movies = [strip for strip in timeline.shot_strips(scene) if strip.type == "MOVIE" and strip.elements]
-    return [
-        strip for strip in movies if max(strip.elements[0].orig_width, strip.elements[0].orig_height) > LONG_SIDE_PX
-    ]
+    limit_px = LONG_SIDE_PX[percent()]
+    return [strip for strip in movies if max(strip.elements[0].orig_width, strip.elements[0].orig_height) > limit_px]
 
 
 def _sequencers() -> Any:
@@ -123,7 +129,7 @@ class BEATBOARD_PT_preview(Tab, bpy.types.Panel):
 def register() -> None:
     bpy.types.Scene.beatboard_proxies = BoolProperty(
         name="Proxies",
-        description="Play half-size copies of large clips, made in the background; the render never uses them",
+        description="Play small copies of large clips, made in the background; the render never uses them",
         update=_changed,
     )
     bpy.utils.register_class(BEATBOARD_PT_preview)

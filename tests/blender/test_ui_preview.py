@@ -16,13 +16,14 @@ def edit(tmp_path, monkeypatch):
     ui_world.switch_on()
     scene = ui_world.open_empty()
     ui_world.lay_out(scene, tmp_path / "work", (12, 12))
-    for shot_id, width in (("s01", 1280), ("s02", 320)):
+    for shot_id, width in (("s01", 1280), ("s02", 640)):
         clip = world.make_clip(tmp_path / f"{shot_id}.mp4", 12, 1, width_px=width, height_px=width * 9 // 16)
         timeline.place_clip(scene, shot_id, clip)
     deliver.settings(scene)
     area = bpy.context.window_manager.windows[0].screen.areas[0]
     area.type = "SEQUENCE_EDITOR"
     monkeypatch.setattr(preview, "BUILD", "EXEC_DEFAULT")
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
     yield scene
     ui_world.switch_off()
 
@@ -67,3 +68,13 @@ def test_a_new_take_gets_its_proxy_while_they_are_on(edit, tmp_path):
     preview._tick()
     assert preview.proxy_of(strip).exists()
     assert str(take.parent) in str(preview.proxy_of(strip))
+
+
+def test_few_cores_get_smaller_proxies_of_more_clips(edit, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    edit.beatboard_proxies = True
+    assert space().proxy_render_size == "PROXY_25"
+    for strip in timeline.shot_strips(edit):
+        assert strip.use_proxy
+        assert preview.proxy_of(strip).name == "proxy_25.avi"
+        assert preview.proxy_of(strip).exists()
