@@ -21,6 +21,12 @@ SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "render.py"
 MARK = "@beatboard "
 FACTORY = ("-b", "--factory-startup", "-P")
 """the same for everyone: without the user's add-ons and settings"""
+HEAP = ":".join(
+    f"glibc.malloc.{name}={size}"
+    for name, size in {"mmap_threshold": 2**25, "trim_threshold": 2**29, "top_pad": 2**26}.items()
+)
+"""keeps pictures of 1920x1080 in floats, 33 MB, in the process' own memory: else the system clears new pages for each
+of them, half its share of the CPU time. Only the GNU C library reads it."""
 _LOG_LINES = 30
 
 
@@ -42,6 +48,7 @@ class Blender:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                env={"GLIBC_TUNABLES": HEAP, **os.environ},
                 start_new_session=True,  # Ctrl-C is for us; we tell our children
             )
         except OSError as error:
