@@ -74,17 +74,22 @@ def frame_count(path: Path) -> int:
     Raises:
         ValueError: it is no whole MP4 file, or has no video.
     """
-    with path.open("rb") as file:
-        index = _the_index(_top_boxes(file), path)
-        file.seek(index.start)
-        moov = bytearray(file.read(index.size))
-    is_video = False
-    for box in _boxes_within(moov):
-        if box.kind == b"hdlr":
-            is_video = moov[box.body + 8 : box.body + 12] == b"vide"
-        elif box.kind == b"stsz" and is_video:
-            return struct.unpack_from(">I", moov, box.body + 8)[0]
-    raise ValueError(f"{path} has no video")
+    moov = _read_index(path)
+    return struct.unpack_from(">I", moov, _of_video(moov, path)[b"stsz"].body + 8)[0]
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of the first video track in pixels, as it is to be shown: a phone's film may lie on its side.
+
+    Raises:
+        ValueError: it is no whole MP4 file, or has no video.
+    """
+    moov = _read_index(path)
+    boxes = _of_video(moov, path)
+    width_px, height_px = struct.unpack_from(">HH", moov, boxes[b"stsd"].body + 40)
+    track = boxes[b"tkhd"].body
+    (along,) = struct.unpack_from(">i", moov, track + (52 if moov[track] else 40))  # 0 in the matrix of a quarter turn
+    return (width_px, height_px) if along else (height_px, width_px)
 
 
 def handle_frames(path: Path) -> int:
@@ -95,15 +100,31 @@ def handle_frames(path: Path) -> int:
     Raises:
         ValueError: it is no whole MP4 file.
     """
-    with path.open("rb") as file:
-        index = _the_index(_top_boxes(file), path)
-        file.seek(index.start)
-        moov = file.read(index.size)
-    _, _, text = moov.partition(b"\xa9cmt")
+    _, _, text = _read_index(path).partition(b"\xa9cmt")
     size = struct.unpack_from(">I", text)[0] if len(text) >= 16 else 0
     comment = text[16:size].decode(errors="replace") if text[4:8] == b"data" else ""
     count = comment.removeprefix(HANDLES_COMMENT)
     return int(count) if comment.startswith(HANDLES_COMMENT) and count.isdecimal() else 0
+
+
+def _read_index(path: Path) -> bytearray:
+    with path.open("rb") as file:
+        index = _the_index(_top_boxes(file), path)
+        file.seek(index.start)
+        return bytearray(file.read(index.size))
+
+
+def _of_video(moov: bytearray, path: Path) -> dict[bytes, Box]:
+    """The first video track's boxes, by type."""
+    track: dict[bytes, Box] = {}
+    for box in _boxes_within(moov):
+        if box.kind == b"trak":
+            track = {}
+        track[box.kind] = box
+        is_video = b"hdlr" in track and moov[track[b"hdlr"].body + 8 : track[b"hdlr"].body + 12] == b"vide"
+        if is_video and {b"tkhd", b"stsd", b"stsz"} <= set(track):
+            return track
+    raise ValueError(f"{path} has no video")
 
 
 def _the_index(boxes: list[Box], path: Path) -> Box:

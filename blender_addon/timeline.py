@@ -6,6 +6,7 @@ strip `SONG_KEY`. Markers cannot carry any, so the scene lists ours by name and 
 stays. Building twice is building once.
 """
 
+import functools
 import json
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
@@ -26,6 +27,8 @@ TITLE_KEY = "beatboard_title"
 """a title strip's custom property: the number of its line"""
 HANDLE_KEY = "handle_frames"
 """a movie strip's custom property: how many frames its file has before what the shot shows, and after it"""
+FILL_KEY = "fill"
+"""a movie strip's custom property: the scale at which its picture filled the frame when it was laid"""
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
 PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
@@ -102,7 +105,7 @@ def place_clip(scene: Any, shot_id: str, clip: Path, shown: str = "") -> Any:
     """Puts a movie where the shot's strip is, on the same frames, and gives the movie's strip.
 
     The movie's first frame behind its handle is the strip's. A placeholder is replaced; a movie gets the new file and
-    keeps its transform, modifiers and animation.
+    keeps its transform, modifiers and animation; a picture of another size is shown as large as the last one was.
 
     Args:
         shown: the path as it is to be saved, such as one that is relative to the .blend. Given here since Blender
@@ -347,9 +350,12 @@ def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
     if strip.type == "MOVIE":
         if absolute(strip.filepath) != clip.resolve():
             left, right, channel = *_span(strip), strip.channel
+            fill_before = strip.get(FILL_KEY) or _fill(scene, strip)
             strip.channel = MAX_CHANNEL  # alone, as in `_laid`
             strip.filepath = shown or str(clip)
-            strip[HANDLE_KEY] = _handle_frames(clip)
+            strip[HANDLE_KEY], strip[FILL_KEY] = _handle_frames(clip), _fill(scene, strip)
+            strip.transform.scale_x *= strip[FILL_KEY] / fill_before
+            strip.transform.scale_y *= strip[FILL_KEY] / fill_before
             _laid(strip, left, right)
             strip.channel = channel
         return strip
@@ -359,10 +365,35 @@ def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
         name, shown or str(clip), MAX_CHANNEL, left, fit_method="FILL"
     )  # alone: it may be too long
     _take_over(scene, movie, strip)
-    movie[HANDLE_KEY] = _handle_frames(clip)
+    movie[HANDLE_KEY], movie[FILL_KEY] = _handle_frames(clip), _fill(scene, movie)
     _laid(movie, left, right)
     movie.channel = channel
     return movie
+
+
+def picture_size(strip: Any) -> tuple[int, int]:
+    """A movie's width and height in pixels.
+
+    The file is asked: until it has drawn a movie's new file, Blender tells the last one's size.
+    """
+    path = absolute(strip.filepath)
+    try:
+        return _size_of(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError):  # gone, or in another format
+        return strip.elements[0].orig_width, strip.elements[0].orig_height
+
+
+@functools.lru_cache(1024)
+def _size_of(path: Path, _changed_ns: int) -> tuple[int, int]:
+    return mp4.picture_size(path)
+
+
+def _fill(scene: Any, strip: Any) -> float:
+    """The scale at which a movie fills the frame; 1 if its size isn't known."""
+    width_px, height_px = picture_size(strip)
+    if not (width_px and height_px):
+        return 1.0
+    return max(scene.render.resolution_x / width_px, scene.render.resolution_y / height_px)
 
 
 def _handle_frames(clip: Path) -> int:

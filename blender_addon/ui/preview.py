@@ -90,8 +90,7 @@ def proxy_of(strip: Any) -> Path:
 def _large(scene: Any) -> list[Any]:
     """Our movies that are too large to play."""
     movies = [strip for strip in timeline.shot_strips(scene) if strip.type == "MOVIE" and strip.elements]
-    limit_px = LONG_SIDE_PX[percent()]
-    return [strip for strip in movies if max(strip.elements[0].orig_width, strip.elements[0].orig_height) > limit_px]
+    return [strip for strip in movies if max(timeline.picture_size(strip)) > LONG_SIDE_PX[percent()]]
 
 
 def _sequencers() -> Any:

@@ -136,6 +136,28 @@ def test_a_clip_takes_its_placeholders_place(scene, song, tmp_path):
         timeline.place_clip(scene, "s09", clip)
 
 
+def test_a_take_of_another_size_fills_the_frame_as_the_last_one_did(scene, song, tmp_path):
+    build(scene, song)
+    width_px = scene.render.resolution_x
+    takes = [world.make_clip(tmp_path / f"{i}.mp4", 12, i, width_px=160 * i, height_px=90 * i) for i in (1, 4, 2)]
+    strip = timeline.place_clip(scene, "s01", takes[0])
+    assert strip.transform.scale_x == pytest.approx(width_px / 160)
+    strip.transform.scale_x *= 1.5
+    for take, size_px in ((takes[1], 640), (takes[2], 320)):  # Blender goes on telling the first one's size
+        timeline.place_clip(scene, "s01", take)
+        assert strip.transform.scale_x == pytest.approx(1.5 * width_px / size_px)
+        assert strip.transform.scale_y == pytest.approx(width_px / size_px)
+
+
+def test_a_take_for_a_frame_of_another_shape_fills_it(scene, song, tmp_path):
+    build(scene, song)
+    wide = world.make_clip(tmp_path / "wide.mp4", 12, 1, width_px=160, height_px=90)
+    strip = timeline.place_clip(scene, "s01", wide)
+    scene.render.resolution_x, scene.render.resolution_y = 90, 160
+    timeline.place_clip(scene, "s01", world.make_clip(tmp_path / "tall.mp4", 12, 2, width_px=90, height_px=160))
+    assert strip.transform.scale_x == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("start_s", "fps"), [(1.2345, Fraction(24)), (2.0, Fraction(30000, 1001)), (0.0, Fraction(25))]
 )

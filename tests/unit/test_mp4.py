@@ -1,3 +1,5 @@
+import struct
+
 import av
 import numpy as np
 import pytest
@@ -81,3 +83,20 @@ def test_what_is_not_whole_is_refused(video, tmp_path):
     (tmp_path / "empty.mp4").touch()
     with pytest.raises(ValueError, match="not a whole MP4"):
         mp4.frame_count(tmp_path / "empty.mp4")
+
+
+def test_the_picture_size_is_the_shown_one(tmp_path):
+    for turned, size in ((0, (48, 32)), (90, (32, 48))):
+        path = tmp_path / f"{turned}.mp4"
+        with av.open(str(path), "w") as out:
+            picture = out.add_stream("libx264", rate=24)
+            picture.width, picture.height, picture.pix_fmt = 48, 32, "yuv420p"
+            frame = av.VideoFrame.from_ndarray(np.zeros((32, 48, 3), np.uint8), format="rgb24")
+            out.mux(picture.encode(frame))
+            out.mux(picture.encode(None))
+        if turned:
+            data = path.read_bytes()
+            matrix = data.index(b"tkhd") + 44
+            quarter = struct.pack(">5i", 0, 1 << 16, 0, -(1 << 16), 0)
+            path.write_bytes(data[:matrix] + quarter + data[matrix + len(quarter) :])
+        assert mp4.picture_size(path) == size
