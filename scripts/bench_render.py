@@ -11,6 +11,7 @@ grade.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import resource
 import shutil
@@ -182,7 +183,7 @@ def measured(run: Callable[[], None]) -> Cost:
     def watch() -> None:
         own = psutil.Process()
         while not stop.wait(0.2):
-            peak[0] = max(peak[0], sum(resident(process) for process in [own, *own.children(recursive=True)]))
+            peak[0] = max(peak[0], resident(own))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -195,12 +196,15 @@ def measured(run: Callable[[], None]) -> Cost:
     return Cost(time.monotonic() - wall_s, cpu_seconds() - cpu_s, peak[0])
 
 
-def resident(process: psutil.Process) -> int:
-    """Bytes of memory; none for a process that has just ended."""
-    try:
-        return process.memory_info().rss
-    except psutil.NoSuchProcess:
-        return 0
+def resident(own: psutil.Process) -> int:
+    """Bytes of memory of this process and its children; what the children share, such as Blender's code, once."""
+    private, shared = own.memory_info().rss, [0]
+    for child in own.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            memory = child.memory_info()
+            shared.append(getattr(memory, "shared", 0))
+            private += memory.rss - shared[-1]
+    return private + max(shared)
 
 
 def cpu_seconds() -> float:
