@@ -149,15 +149,17 @@ def _frames(container: InputContainer, track: AudioStream) -> Iterator[AudioFram
     while True:
         try:
             packet = next(packets)
-            for frame in packet.decode():
-                if isinstance(frame, AudioFrame):
-                    yield frame
-        except StopIteration:
+        except (StopIteration, EndOfFile):
             return
         except InvalidDataError:
-            continue  # a damaged packet: players go on with the next one, so that the song stays playable
+            continue
+        try:
+            frames = packet.decode()
         except EndOfFile:
             return
+        except FFmpegError:
+            continue  # a damaged packet, by whatever name: players go on with the next, so the song stays playable
+        yield from (frame for frame in frames if isinstance(frame, AudioFrame))
 
 
 class _Resampler:
@@ -179,7 +181,11 @@ class _Resampler:
             chunks = self.flush()
             self._source = source
         frame.pts = None  # gaps in the time stamps are no silence to fill in
-        return chunks + self._arrays(self._inner.resample(frame))
+        try:
+            return chunks + self._arrays(self._inner.resample(frame))
+        except FFmpegError:  # a damaged packet can decode to a frame in a layout that does not exist: left out too
+            self._source, self._inner = None, self._new()
+            return chunks
 
     def flush(self) -> list[Series]:
         """What is left inside; afterwards another source format may follow."""

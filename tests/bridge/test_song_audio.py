@@ -153,6 +153,17 @@ def test_truncated_song_is_heard_as_far_as_it_goes(tmp_path):
     assert 1.5 < decode(tmp_path / "a.mp3").duration_s < 2.5
 
 
+@pytest.mark.parametrize("seed", [68, 83, 292])
+def test_a_damaged_stretch_is_left_out_whatever_the_decoder_calls_it(tmp_path, seed):
+    noise = np.random.default_rng(0).standard_normal((4 * 44_100, 2)).astype(np.float32) * 0.2
+    encode(tmp_path / "a.m4a", "aac", Audio(noise, 44_100))
+    data = bytearray((tmp_path / "a.m4a").read_bytes())
+    half, most = len(data) // 2, len(data) * 3 // 4
+    data[half:most] = np.random.default_rng(seed).bytes(most - half)
+    (tmp_path / "a.m4a").write_bytes(data)
+    assert 1.9 < decode(tmp_path / "a.m4a").duration_s < 4.2  # the half before it at least
+
+
 def test_header_that_claims_ten_hours_is_not_believed(tmp_path):
     write_wav(bursts(), tmp_path / "x.wav")
     data = bytearray((tmp_path / "x.wav").read_bytes())
