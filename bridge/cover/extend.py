@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The whole cover in a frame of another shape: extended beyond its edges, without bars."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +10,18 @@ from scipy.fft import dct, idct
 
 from bridge.cover.box import Box
 from bridge.cover.grain import continued_grain
-from bridge.cover.oklab import Floats, from_srgb
-from bridge.cover.quilting import quilt
-from bridge.cover.subject import faces, subject_mask
+from bridge.cover.oklab import Floats
+from bridge.cover.shiftmap import ABOVE_OR_BELOW, BESIDE, LENGTH, Side, continued
+from bridge.cover.subject import faces, saliency, subject_mask
 from bridge.engines.base import Frame
+
+VERSION = "2"
+"""of what `recompose` makes: a video that ended on an earlier one no longer ends on its cover"""
+
+_FIGURE_COST, _FACE_COST = 0.6, 3.0
+"""of showing the subject, or a face, again beside the cover, as `shiftmap` counts"""
+_NARROW = 0.4
+"""sides in this proportion leave no room for pieces to be taken from"""
 
 
 def recomposed_box(cover_size_px: tuple[int, int], width_px: int, height_px: int) -> Box:
@@ -29,9 +39,10 @@ def recomposed_box(cover_size_px: tuple[int, int], width_px: int, height_px: int
 def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
     """The whole cover, undistorted and uncropped, extended on two sides to fill a frame of any shape.
 
-    Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, an all-over pattern goes
-    on as it is; other pictures dissolve: the colours of their edge flow outward, and their texture with them, of
-    which the coarse forms fade first. Flat colours go on straight, with their borders. Deterministic.
+    Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, flat colours go on straight,
+    with their borders; other pictures go on with copies of their own parts (`shiftmap`), which show no face and, where
+    that can be helped, no figure again. A cover too narrow for that dissolves: the colours of its edge flow outward,
+    and their grain with them. Deterministic.
 
     Returns:
         uint8, shape (height_px, width_px, 3).
@@ -51,55 +62,74 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
         (rows, slice(box.right_px, width_px)),
         (slice(box.bottom_px, height_px), columns),
     )
-    avoid, evenness = _avoided(fitted), pattern_evenness(fitted)
+    known = _Known.of(cover)
     for turns, (depth_px, place) in enumerate(zip(depths_px, places, strict=True)):
         if depth_px:  # a quarter turn brings the next edge to the left
             turned = np.ascontiguousarray(np.rot90(fitted, turns), np.float32)
-            strip = _left_extension(turned, np.ascontiguousarray(np.rot90(avoid, turns)), evenness, depth_px)
+            side = ABOVE_OR_BELOW if turns % 2 else BESIDE
+            strip = _left_extension(turned, known.turned(turns), depth_px, side)
             frame[place] = np.rot90(np.clip(np.round(strip), 0, 255).astype(np.uint8), -turns)
     return frame
 
 
-def pattern_evenness(cover: Frame) -> float:
-    """1 for an all-over pattern (gravel, stars, a collage), 0 for a picture of something: is it alike everywhere?
+@dataclass(frozen=True)
+class _Known:
+    """The cover as it is, whatever the frame's size, so that frames of all sizes are extended alike."""
 
-    Compares nine fields' mean colour and detail. A long thin cover has no room for pieces to be taken from: 0.
-    """
-    if min(cover.shape[:2]) < 0.4 * max(cover.shape[:2]):
-        return 0.0
-    lab = from_srgb(np.asarray(cv2.resize(cover, (192, 192), interpolation=cv2.INTER_AREA), np.uint8))
-    detail = ((lab - cv2.GaussianBlur(lab, (0, 0), 8)) ** 2).sum(axis=-1)
-    means = np.asarray(cv2.resize(lab, (3, 3), interpolation=cv2.INTER_AREA)).reshape(9, 3)
-    energies = np.asarray(cv2.resize(detail, (3, 3), interpolation=cv2.INTER_AREA))
-    color_spread = float(np.sqrt(((means - means.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    detail_spread = float(np.log(energies + 1e-6).std())
-    return float(np.clip((0.12 - color_spread) / 0.03, 0, 1) * np.clip((0.4 - detail_spread) / 0.1, 0, 1))
+    cover: Floats
+    figure: Floats
+    """where it has something that should not be seen twice, 0-1, shape (height, width)"""
+    people: Floats
+    """1 where there are faces, with some room around"""
+
+    @classmethod
+    def of(cls, cover: Frame) -> "_Known":
+        people = np.zeros(cover.shape[:2], np.float32)
+        for face in faces(cover):
+            room = face.height_px // 2
+            top, left = max(0, face.top_px - room), max(0, face.left_px - room)
+            people[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
+        figure = np.maximum(subject_mask(cover), saliency(cover) / 3)
+        return cls(cover.astype(np.float32), figure, people)
+
+    def turned(self, turns: int) -> "_Known":
+        parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.figure, self.people))
+        return _Known(*parts)
+
+    def small(self, picture: Floats) -> Floats:
+        """One of its pictures, as high as `shiftmap` wants it."""
+        size = (max(1, round(LENGTH * self.cover.shape[1] / self.cover.shape[0])), LENGTH)
+        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+
+    def avoid(self) -> Floats:
+        """What it costs to show each place again beyond the left edge.
+
+        A figure that the edge cuts is ground there, as mountains are, and may go on.
+        """
+        figure, people = self.small(self.figure), self.small(self.people)
+        at_edge = cv2.GaussianBlur(figure[:, : LENGTH // 40].mean(axis=1, keepdims=True), (1, 0), 0.1, sigmaY=4)
+        apart = 1 - np.clip(1.5 * at_edge, 0, 1)
+        return np.maximum(_FIGURE_COST * figure * apart.reshape(-1, 1), _FACE_COST * people)
 
 
-def _avoided(fitted: Frame) -> Floats:
-    """Where nothing may be copied from: the subject and faces, with some room around."""
-    avoid = subject_mask(fitted)
-    for face in faces(fitted):
-        room = face.height_px // 2
-        top, left = max(0, face.top_px - room), max(0, face.left_px - room)
-        avoid[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
-    return avoid
-
-
-def _left_extension(cover: Floats, avoid: Floats, evenness: float, depth_px: int) -> Floats:
+def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
     length = len(cover)
     flatness = _flatness(cover)
-    softening = _softening(length, depth_px) * (1 - flatness)
-    base = np.ascontiguousarray(harmonic(cover[:, :3].mean(axis=1), softening)[:, ::-1])
-    texture = (1 - evenness) * (1 - flatness) * continued_grain(cover, depth_px)
-    if evenness > 0:
-        pieces, _ = quilt(cover, base, avoid * (1 - 0.8 * evenness))
-        texture += evenness * _detail(pieces, cover, length / 6)
-    grown = base + texture
+    if flatness > 0.8 or min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
+        grown, reach = _dissolved(cover, depth_px, flatness), 0.02
+    else:
+        grown, reach = continued(cover, known.small(known.cover), known.avoid(), depth_px, side), 0.006
     step = cover[:, 0] - grown[:, -1]
     distances = np.arange(1, depth_px + 1, dtype=np.float32)
-    return grown + (harmonic(step, distances) * np.exp(-distances / (0.02 * length))[None, :, None])[:, ::-1]
+    return grown + (harmonic(step, distances) * np.exp(-distances / (reach * length))[None, :, None])[:, ::-1]
+
+
+def _dissolved(cover: Floats, depth_px: int, flatness: float) -> Floats:
+    """The colours of the edge, flowing outward with their grain; straight and without it where they are flat."""
+    softening = _softening(len(cover), depth_px) * (1 - flatness)
+    base = np.ascontiguousarray(harmonic(cover[:, :3].mean(axis=1), softening)[:, ::-1])
+    return base + (1 - flatness) * continued_grain(cover, depth_px)
 
 
 def _flatness(cover: Floats) -> float:
@@ -112,18 +142,6 @@ def _softening(length: int, depth_px: int) -> Floats:
     """How far the edge's colours have blended at each distance: at once so far that no streaks show, then slowly."""
     distance = np.arange(1, depth_px + 1, dtype=np.float32)
     return 0.025 * length * (1 - np.exp(-distance / (0.025 * length))) + 0.07 * distance
-
-
-def _detail(pieces: Floats, cover: Floats, reach_px: float) -> Floats:
-    """What is finer than some size."""
-    beside = np.concatenate([pieces, cover[:, : round(2 * reach_px)]], axis=1)
-    step = max(1.0, reach_px / 8)  # so wide a blur is the same, and far quicker, on a small version
-    small_size = (max(1, round(beside.shape[1] / step)), max(1, round(beside.shape[0] / step)))
-    small = cv2.resize(beside, small_size, interpolation=cv2.INTER_AREA)
-    coarse = cv2.resize(
-        cv2.GaussianBlur(small, (0, 0), reach_px / step), beside.shape[1::-1], interpolation=cv2.INTER_LINEAR
-    )
-    return pieces - np.asarray(coarse, np.float32)[:, : pieces.shape[1]]
 
 
 def harmonic(edge: Floats, distances_px: npt.NDArray[np.floating]) -> Floats:

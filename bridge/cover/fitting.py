@@ -37,15 +37,20 @@ _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 """brightness as OpenCV makes it of sRGB-encoded colours, in which gradients are compared"""
 _EDGES = 3000
 """pairs of neighbouring pixels that stand for the footage's structure"""
-_CORRELATION, _CORRELATION_AIM, _EDGES_STAY = 0.978, 0.983, 60.0
+_CORRELATION, _CORRELATION_AIM, _EDGES_STAY = 0.981, 0.985, 60.0
 """the least correlation of gradients before and after; what the fit aims at, and what it costs to miss that"""
 _WHITE, _CLIPPED_STAY = 0.985, 2000.0
 """where burning begins (crushing as far from black), and what it costs"""
 _TURN_STAYS = 40.0
 """what it costs to turn skin too far"""
 _CARES = (1.0, 3.0, 8.0, 20.0)
-_TURN_DEG, _TURN_WITHOUT_PEOPLE_DEG = 25.0, 70.0
-"""how far the hue of skin may turn where the footage shows faces, and where it shows none"""
+_TURN_DEG, _TURN_DRAWN_DEG, _TURN_WITHOUT_PEOPLE_DEG = 25.0, 35.0, 70.0
+"""how far the hue of skin may turn where the footage shows faces, where it shows no face but skin's colours (a drawn or
+turned face, hands), and where it shows neither"""
+_SKIN_HUE_DEG, _SKIN_CHROMA, _SKIN_LIGHTNESS = (28.0, 75.0), (0.03, 0.14), (0.3, 0.93)
+"""the part of Oklab that holds `SKIN`, with some room for light"""
+_SKIN_SHARE = (0.03, 0.5)
+"""of the footage: less is nobody, more is sand or wood"""
 _OFF_DIAGONAL = ((0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1))
 
 SKIN = np.array(
@@ -332,8 +337,11 @@ class _Watched:
     @classmethod
     def of(cls, frames: list[Frame]) -> "_Watched":
         small = [_reduced(frame) for frame in frames[:: max(1, len(frames) // 12)]]
-        people = any(faces(frame) for frame in small)
-        return cls(small, _TURN_DEG if people else _TURN_WITHOUT_PEOPLE_DEG)
+        if any(faces(frame) for frame in small):
+            return cls(small, _TURN_DEG)
+        least, most = _SKIN_SHARE
+        drawn = least <= np.mean([skin_share(frame) for frame in small]) <= most
+        return cls(small, _TURN_DRAWN_DEG if drawn else _TURN_WITHOUT_PEOPLE_DEG)
 
     def harmless_share(self, grade_at: Callable[[float], Grade]) -> float:
         """How much of the way from neutral (0) to a full grade (1) can be gone."""
@@ -368,6 +376,15 @@ def gradient_correlation(before: Frame, after: Frame) -> float:
         vectors.append(np.stack([cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)]).ravel())
     lengths = np.linalg.norm(vectors, axis=1)
     return float(vectors[0] @ vectors[1] / lengths.prod()) if lengths.min() > 1e-3 else 1.0
+
+
+def skin_share(frame: Frame) -> float:
+    """How much of a frame has a colour that skin may have, 0-1."""
+    lightness, a, b = np.moveaxis(from_srgb(frame), -1, 0)
+    values = (np.degrees(np.arctan2(b, a)), np.hypot(a, b), lightness)
+    ranges = (_SKIN_HUE_DEG, _SKIN_CHROMA, _SKIN_LIGHTNESS)
+    inside = [(low <= value) & (value <= high) for value, (low, high) in zip(values, ranges, strict=True)]
+    return float(np.logical_and.reduce(inside).mean())
 
 
 def skin_turn_deg(grade: Grade) -> float:

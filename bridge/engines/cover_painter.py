@@ -42,7 +42,7 @@ class CoverPainter:
     """Frames the cover."""
 
     name = "cover"
-    version = "4"
+    version = "5"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""

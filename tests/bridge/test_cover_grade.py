@@ -6,7 +6,7 @@ import pytest
 
 from blender_addon.protocol import NEUTRAL_GRADE, Grade
 from bridge import cover
-from bridge.cover.fitting import SKIN, gradient_correlation, skin_turn_deg
+from bridge.cover.fitting import SKIN, gradient_correlation, skin_share, skin_turn_deg
 from bridge.cover.grading import transform
 
 
@@ -100,6 +100,28 @@ def test_skin_stays_skin_where_there_are_people(monkeypatch):
     monkeypatch.setattr("bridge.cover.fitting.faces", lambda frame: [cover.Box(0, 0, 10, 10)])
     for name in ("teal night", "rose"):
         assert skin_turn_deg(cover.fit_grade(clip_frames(), COVERS[name])) <= 25
+
+
+def with_patches(colors, share):
+    """The footage of daylight, with a patch of one of these colours in each frame."""
+    frames = clip_frames()
+    for index, frame in enumerate(frames):
+        frame[:, : round(share * frame.shape[1])] = colors[index % len(colors)]
+    return frames
+
+
+def test_skin_colours_are_known_by_their_colour():
+    assert all(skin_share(np.full((4, 4, 3), color, np.uint8)) == 1 for color in SKIN)
+    for color in ((90, 130, 200), (60, 120, 50), (130, 130, 130), (230, 60, 40), (250, 240, 70)):
+        assert skin_share(np.full((4, 4, 3), color, np.uint8)) == 0
+
+
+def test_the_skin_of_a_drawn_figure_stays_skin_though_it_has_no_photographic_face():
+    """A cover whose yellow draws skin toward green; the same footage without skin may follow it farther."""
+    green = tinted_cover((10, 40, 16), (200, 230, 60))
+    drawn, sand = with_patches(SKIN[1:5], 0.2), with_patches(SKIN[1:5], 0.9)
+    assert skin_turn_deg(cover.fit_grade(drawn, green)) <= 35
+    assert skin_turn_deg(cover.fit_grade(sand, green)) > 35
 
 
 def test_skin_turn_is_measured():
