@@ -119,7 +119,7 @@ def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> 
     if flatness > 0.8 or min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
         grown, reach = _dissolved(cover, depth_px, flatness), 0.02
     else:
-        grown, reach = continued(cover, known.small(known.cover), known.avoid(), depth_px, side), 0.006
+        grown, reach = continued(cover, known.small(known.cover), known.avoid(), depth_px, side), 0.08
     step = cover[:, 0] - grown[:, -1]
     distances = np.arange(1, depth_px + 1, dtype=np.float32)
     return grown + (harmonic(step, distances) * np.exp(-distances / (reach * length))[None, :, None])[:, ::-1]
