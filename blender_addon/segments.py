@@ -132,10 +132,9 @@ def _sole_movie(scene: Any, start: int, end: int) -> Movie | None:
 
 def _is_untouched(scene: Any, strip: Any) -> bool:
     """Whether the movie fills the frame as `timeline` laid it, and nothing else is done to it."""
-    (width_px, height_px), place, crop = timeline.picture_size(strip), strip.transform, strip.crop
-    if not (width_px and height_px) or abs(strip.fps - float(timeline.scene_fps(scene))) > 0.01:
+    fill, place, crop = timeline.fill_scale(scene, strip), strip.transform, strip.crop
+    if not fill or abs(strip.fps - float(timeline.scene_fps(scene))) > 0.01:
         return False
-    fill = max(scene.render.resolution_x / width_px, scene.render.resolution_y / height_px)
     moved = [place.offset_x, place.offset_y, place.rotation, place.scale_x - fill, place.scale_y - fill]
     colored = [strip.blend_alpha - 1, strip.color_multiply - 1, strip.color_saturation - 1]
     if any(abs(value) > 1e-4 for value in moved + colored) or any((crop.min_x, crop.max_x, crop.min_y, crop.max_y)):

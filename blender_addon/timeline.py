@@ -28,7 +28,7 @@ TITLE_KEY = "beatboard_title"
 HANDLE_KEY = "handle_frames"
 """a movie strip's custom property: how many frames its file has before what the shot shows, and after it"""
 FILL_KEY = "fill"
-"""a movie strip's custom property: the scale at which its picture filled the frame when it was laid"""
+"""a movie strip's custom property: the scale at which its picture filled the frame when it was laid, 0 if unknown"""
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
 PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
@@ -350,12 +350,13 @@ def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
     if strip.type == "MOVIE":
         if absolute(strip.filepath) != clip.resolve():
             left, right, channel = *_span(strip), strip.channel
-            fill_before = strip.get(FILL_KEY) or _fill(scene, strip)
+            fill_before = strip.get(FILL_KEY) or fill_scale(scene, strip)
             strip.channel = MAX_CHANNEL  # alone, as in `_laid`
             strip.filepath = shown or str(clip)
-            strip[HANDLE_KEY], strip[FILL_KEY] = _handle_frames(clip), _fill(scene, strip)
-            strip.transform.scale_x *= strip[FILL_KEY] / fill_before
-            strip.transform.scale_y *= strip[FILL_KEY] / fill_before
+            strip[HANDLE_KEY], strip[FILL_KEY] = _handle_frames(clip), fill_scale(scene, strip)
+            larger = strip[FILL_KEY] / fill_before if strip[FILL_KEY] and fill_before else 1.0
+            strip.transform.scale_x *= larger
+            strip.transform.scale_y *= larger
             _laid(strip, left, right)
             strip.channel = channel
         return strip
@@ -365,7 +366,7 @@ def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
         name, shown or str(clip), MAX_CHANNEL, left, fit_method="FILL"
     )  # alone: it may be too long
     _take_over(scene, movie, strip)
-    movie[HANDLE_KEY], movie[FILL_KEY] = _handle_frames(clip), _fill(scene, movie)
+    movie[HANDLE_KEY], movie[FILL_KEY] = _handle_frames(clip), fill_scale(scene, movie)
     _laid(movie, left, right)
     movie.channel = channel
     return movie
@@ -388,11 +389,11 @@ def _size_of(path: Path, _changed_ns: int) -> tuple[int, int]:
     return mp4.picture_size(path)
 
 
-def _fill(scene: Any, strip: Any) -> float:
-    """The scale at which a movie fills the frame; 1 if its size isn't known."""
+def fill_scale(scene: Any, strip: Any) -> float:
+    """The scale at which a movie fills the frame; 0 if its size isn't known."""
     width_px, height_px = picture_size(strip)
     if not (width_px and height_px):
-        return 1.0
+        return 0.0
     return max(scene.render.resolution_x / width_px, scene.render.resolution_y / height_px)
 
 

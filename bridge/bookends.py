@@ -11,6 +11,9 @@ from blender_addon.strip_layout import cover_turn
 from bridge import cover
 from bridge.engines.base import Frame, Work
 
+COVER_VERSION = "2"
+"""changes whenever `cover.recompose` gives another picture: a clip that ends on the one before no longer ends right"""
+
 
 def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[Frame]:
     """The moving part with its rest.

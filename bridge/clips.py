@@ -8,8 +8,7 @@ from pathlib import Path
 
 from blender_addon import codec
 from blender_addon.protocol import Clip, ClipRequest, ShotKind
-from bridge import finish, handles
-from bridge.cover import extend
+from bridge import bookends, finish, handles
 from bridge.engines import registry
 from bridge.engines.base import Footage, KeyframePainter, Still, Work
 from bridge.errors import BadInput
@@ -154,6 +153,6 @@ def clip_key(request: ClipRequest, engine: registry.Engine, after: ClipRequest |
         f"finish-{finish.VERSION}",
         f"handles-{handles.frames_of(request)}",
         codec.dumps(after) if after else "",
-        *([f"cover-{extend.VERSION}"] if request.kind is ShotKind.COVER_END else []),
+        *([f"cover-{bookends.COVER_VERSION}"] if request.kind is ShotKind.COVER_END else []),
     )
     return hashlib.sha256("\n".join((codec.dumps(request), *makers)).encode()).hexdigest()

@@ -289,14 +289,17 @@ class World:
             return load(kind, model, **{**options, **networks})
 
         models.load = large
-        for folder, parts in self.large.items():
-            if folder not in self.sizes_gib:
-                self.sizes_gib[folder] = sum(weights_gib(parts).values())
-        models.size_gib = lambda model: self.sizes_gib.get(model.source) or size_gib(model)
+        models.size_gib = lambda model: self.large_gib(model.source) if model.source in self.large else size_gib(model)
         try:
             yield
         finally:
             models.load, models.size_gib = load, size_gib
+
+    def large_gib(self, folder: str) -> float:
+        """What the large networks in a folder's place take; counted once."""
+        if folder not in self.sizes_gib:
+            self.sizes_gib[folder] = sum(weights_gib(self.large[folder]).values())
+        return self.sizes_gib[folder]
 
     def options(self, subject: Subject) -> dict[str, str]:
         """The engine's options that name the models."""

@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -106,7 +106,8 @@ def watched(gpus: set[int], seen: dict[int, list[float]]) -> Iterator[None]:
     command = ["nvidia-smi", f"--id={which}", "--query-gpu=index,utilization.gpu", "--format=csv,noheader,nounits"]
     command += ["-lms", "100"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = iter(cast("IO[str]", process.stdout).readline, "")
+        assert process.stdout
+        lines = iter(process.stdout.readline, "")
 
         def read() -> None:
             for index, percent in map(str.split, (line.replace(",", " ") for line in lines)):

@@ -15,9 +15,6 @@ from bridge.cover.shiftmap import ABOVE_OR_BELOW, BESIDE, LENGTH, Side, continue
 from bridge.cover.subject import faces, saliency, subject_mask
 from bridge.engines.base import Frame
 
-VERSION = "2"
-"""of what `recompose` makes: a video that ended on an earlier one no longer ends on its cover"""
-
 _FIGURE_COST, _FACE_COST = 0.6, 3.0
 """of showing the subject, or a face, again beside the cover, as `shiftmap` counts"""
 _NARROW = 0.4
