@@ -38,6 +38,11 @@ def written_beside(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
+def for_ffmpeg(path: Path) -> str:
+    """The path, absolute: of a relative one, FFmpeg takes what stands before a colon for a protocol."""
+    return str(path.absolute())
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file whole or not at all."""
     with written_beside(path) as beside:

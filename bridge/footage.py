@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from blender_addon.protocol import Grade
+from bridge.files import for_ffmpeg
 
 SAMPLE_WIDTH_PX = 320
 
@@ -39,7 +40,7 @@ def fit_grade(videos: Sequence[Path], cover: Path) -> Grade:
 
 
 def _sample_one(video: Path, count: int, width_px: int | None) -> list[npt.NDArray[np.uint8]]:
-    with av.open(str(video)) as container:
+    with av.open(for_ffmpeg(video)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         last = max(0, stream.frames - 1)

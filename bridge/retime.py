@@ -30,6 +30,7 @@ from bridge.check.watching import decoded, small, upright
 from bridge.console import Report
 from bridge.engines.base import Frame
 from bridge.errors import BadInput
+from bridge.files import for_ffmpeg
 from bridge.render.join import excerpt_samples, join
 
 DROP_COST = 2.0
@@ -233,7 +234,7 @@ class _Reel:
 def _encode(frames: Iterator[Frame], fps: Fraction, path: Path, tell: Callable[[float], None]) -> None:
     """H.264 High, BT.709, without sound."""
     stream: VideoStream | None = None
-    with av.open(str(path), "w") as container:
+    with av.open(for_ffmpeg(path), "w") as container:
         for i, rgb in enumerate(frames):
             even = rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2]
             if stream is None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from av.stream import Disposition
 
 from bridge.errors import BadInput
+from bridge.files import for_ffmpeg
 
 _MP4_NAMES = {"mov", "mp4"}
 _COVER_ART = Disposition.attached_pic
@@ -104,7 +105,7 @@ def probe(video: Path) -> Container:
     if not video.is_file():
         raise BadInput(f"There is no video at {video}; check the path.")
     try:
-        with av.open(str(video)) as container:
+        with av.open(for_ffmpeg(video)) as container:
             return _read(container, video)
     except (av.error.FFmpegError, UnicodeError) as error:
         raise BadInput(

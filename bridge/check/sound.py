@@ -14,6 +14,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from scipy import signal
 
+from bridge.files import for_ffmpeg
+
 RATE_HZ = 12_000
 """enough for a tenth of a millisecond, by interpolation"""
 LONGEST_S = 600
@@ -55,7 +57,7 @@ class Placement:
 
 def read(video: Path) -> Sound | None:
     """Decodes a video's sound as players do; damaged packets are left out. None if there is none."""
-    with av.open(str(video), metadata_errors="ignore") as container:
+    with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
         if not any(track.codec_context is not None for track in container.streams.audio):
             return None
         resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)

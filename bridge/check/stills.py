@@ -16,6 +16,7 @@ from PIL import Image
 from bridge.check.container import pictures_of
 from bridge.engines.base import Frame
 from bridge.errors import BadInput
+from bridge.files import for_ffmpeg
 
 
 def stills(video: Path, times_s: Sequence[float], width_px: int) -> list[Frame]:
@@ -26,7 +27,7 @@ def stills(video: Path, times_s: Sequence[float], width_px: int) -> list[Frame]:
     """
     if not video.is_file():
         raise BadInput(f"The video {video} is gone; check it again where it is now.")
-    with av.open(str(video), metadata_errors="ignore") as container:
+    with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
         stream = pictures_of(container)
         if stream is None or stream.time_base is None:
             return []

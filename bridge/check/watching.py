@@ -15,6 +15,7 @@ from bridge.check.container import VideoTrack, pictures_of
 from bridge.check.cuts import CutFinder
 from bridge.engines.base import Frame
 from bridge.errors import BadInput
+from bridge.files import for_ffmpeg
 from bridge.flow import FlowMeter
 
 LONG_SIDE_PX = 480
@@ -97,7 +98,7 @@ def watch(video: Path, track: VideoTrack, report: Callable[[float], None]) -> Wa
 
 def decoded(video: Path, damage: list[str] | None = None) -> Iterator[av.VideoFrame]:
     """Every picture that can be decoded; what is wrong with the others goes to `damage`."""
-    with av.open(str(video), metadata_errors="ignore") as container:
+    with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
         stream = pictures_of(container)
         if stream is None:
             return

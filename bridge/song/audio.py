@@ -18,7 +18,7 @@ from av.error import EOFError as EndOfFile
 from av.error import FFmpegError, InvalidDataError
 
 from bridge.errors import BadInput
-from bridge.files import written_beside
+from bridge.files import for_ffmpeg, written_beside
 
 MAX_DURATION_S = 30 * 60
 MAX_SAMPLE_RATE_HZ = 48_000
@@ -64,7 +64,9 @@ def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> A
     song = Path(path)
     must_be_readable(song)
     try:
-        with av.open(str(song), options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore") as container:
+        with av.open(
+            for_ffmpeg(song), options={"format_whitelist": _CONTAINERS}, metadata_errors="ignore"
+        ) as container:
             track = _track(container)
             if track is None:
                 raise BadInput(f"{song.name} has no audio track; give a song as mp3, wav, flac, ogg, opus or m4a.")

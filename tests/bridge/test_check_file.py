@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from blender_addon.timing import FRAME_RATES
+from bridge.check import sound, watching
 from bridge.check.container import Container, probe
 from bridge.check.file_measures import file_measures, full_size
 from bridge.check.report import Verdict
+from bridge.check.stills import stills
 
 from . import made_video
 from .made_video import Made
@@ -34,6 +36,16 @@ def test_a_good_file_holds(tmp_path: Path):
     assert container.video.duration_s == pytest.approx(2.0)
     assert container.sound is not None
     assert container.sound.bit_rate == pytest.approx(192_000, rel=0.05)
+
+
+def test_a_name_with_a_colon_is_no_protocol(tmp_path: Path, monkeypatch):
+    probed(tmp_path, SHORT, "Artist: Title.mp4")
+    monkeypatch.chdir(tmp_path)
+    video = Path("Artist: Title.mp4")
+    assert probe(video).video.frame_count == SHORT.frame_count
+    assert sum(1 for _ in watching.decoded(video)) == SHORT.frame_count
+    assert sound.read(video) is not None
+    assert len(stills(video, [0.5], 64)) == 1
 
 
 @pytest.mark.parametrize(

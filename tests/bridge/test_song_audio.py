@@ -1,18 +1,14 @@
-import io
 import wave
-from typing import cast
 
-import av
 import numpy as np
 import pytest
-from av.audio.stream import AudioStream
-from av.video.stream import VideoStream
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bridge.errors import BadInput
 from bridge.song import audio
 from bridge.song.audio import Audio, decode, write_song, write_wav
+from tests.bridge.song_files import encode, encoded, film_without_sound
 
 
 def bursts(rate_hz: int = 44_100, channels: int = 2) -> Audio:
@@ -23,20 +19,6 @@ def bursts(rate_hz: int = 44_100, channels: int = 2) -> Audio:
         start, length = int(at_s * rate_hz), rate_hz // 20
         sound[start : start + length] += 0.3 * rng.standard_normal(length) * np.exp(-np.arange(length) / 400)
     return Audio(np.repeat(sound[:, None], channels, axis=1), rate_hz)
-
-
-def encode(path, codec: str, sound: Audio, layout: str | None = None) -> None:
-    channels = sound.samples.shape[1]
-    with av.open(str(path), "w") as container:
-        options = {"strict": "experimental"} if codec == "vorbis" else {}
-        stream = cast(AudioStream, container.add_stream(codec, rate=sound.sample_rate_hz, options=options))
-        stream.layout = layout or {1: "mono", 2: "stereo"}[channels]
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(sound.samples.reshape(1, -1)), format="flt", layout=stream.layout.name
-        )
-        frame.sample_rate, frame.pts = sound.sample_rate_hz, 0
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
 
 
 def lag(sound: np.ndarray, reference: np.ndarray) -> int:
@@ -81,7 +63,7 @@ def test_resampling_keeps_the_place(tmp_path):
 
 def test_more_than_two_channels_become_stereo(tmp_path):
     sound = bursts(44_100, 6)
-    encode(tmp_path / "six.flac", "flac", sound, "5.1")
+    encode(tmp_path / "six.flac", "flac", sound, layout="5.1")
     heard = decode(tmp_path / "six.flac")
     assert heard.samples.shape == (4 * 44_100, 2)
     assert np.abs(heard.samples).max() > 0.1
@@ -135,13 +117,14 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path):
         assert name in str(caught.value)
 
 
+def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
+    encode(tmp_path / "Artist: Title.mp3", "libmp3lame", bursts())
+    monkeypatch.chdir(tmp_path)
+    assert decode("Artist: Title.mp3").duration_s == pytest.approx(4.0, abs=0.05)
+
+
 def test_a_picture_has_no_audio_track(tmp_path):
-    with av.open(str(tmp_path / "film.mp4"), "w") as container:
-        stream = cast(VideoStream, container.add_stream("mpeg4", rate=25))
-        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
-        frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+    film_without_sound(tmp_path / "film.mp4")
     with pytest.raises(BadInput, match="no audio track"):
         decode(tmp_path / "film.mp4")
 
@@ -179,22 +162,11 @@ def test_too_long_is_refused_before_it_is_all_read(tmp_path, monkeypatch):
         decode(tmp_path / "a.flac")
 
 
-def _seeds() -> list[bytes]:
-    seeds = []
-    for form, codec in (("mp3", "libmp3lame"), ("wav", "pcm_s16le"), ("flac", "flac"), ("ogg", "libopus")):
-        memory = io.BytesIO()
-        with av.open(memory, "w", format=form) as container:
-            stream = cast(AudioStream, container.add_stream(codec, rate=48_000))
-            stream.layout = "stereo"
-            frame = av.AudioFrame.from_ndarray(bursts(48_000).samples[:24_000].reshape(1, -1), "flt", "stereo")
-            frame.sample_rate = 48_000
-            for packet in [*stream.encode(frame), *stream.encode(None)]:
-                container.mux(packet)
-        seeds.append(memory.getvalue())
-    return seeds
-
-
-SEEDS = _seeds()
+HALF_A_SECOND = Audio(bursts(48_000).samples[:24_000], 48_000)
+SEEDS = [
+    encoded(form, codec, HALF_A_SECOND)
+    for form, codec in (("mp3", "libmp3lame"), ("wav", "pcm_s16le"), ("flac", "flac"), ("ogg", "libopus"))
+]
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
