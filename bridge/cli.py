@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BeatboardError as error:
-        print(f"beatboard: {error}", file=sys.stderr)
+        print("beatboard:", " ".join(str(error).splitlines()), file=sys.stderr)  # a file's name may hold a line's end
         return 2 if isinstance(error, BadInput) else 1
 
 

@@ -68,6 +68,11 @@ def test_bad_files_are_refused_in_one_sentence(command, kind, tmp_path, capsys):
     assert path.name in refused(capsys, command, str(path))
 
 
+def test_a_name_of_two_lines_is_told_in_one(tmp_path, capsys):
+    (tmp_path / "two\nlines.mp3").write_text("no song")
+    assert "two lines.mp3" in refused(capsys, "analyze", str(tmp_path / "two\nlines.mp3"))
+
+
 def test_a_plan_of_another_make_is_refused(cover, tmp_path, capsys):
     plan = tmp_path / "plan.json"
     plan.write_text('{"shots": []}')
