@@ -9,7 +9,7 @@ from bridge import settings
 from bridge.errors import BadInput
 from bridge.files import write_text
 
-_SUMMARY_VERSION = 3
+_SUMMARY_VERSION = 4
 """changes whenever the same grid would give other sections, gaps, energy or drop"""
 
 

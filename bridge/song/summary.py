@@ -20,7 +20,7 @@ _USUAL_BPM = 115.0
 
 def summarize(audio: Audio, hearing: Hearing, grid: Grid, song_sha256: str, tracker: str) -> SongAnalysis:
     """Everything that is known of a song. A silent one has no beats and one section."""
-    duration_s = audio.duration_s
+    duration_s = round(audio.duration_s, 6)
     silent = hearing.power.max(initial=0.0) < _SILENT_POWER
     beats = () if silent else _beats(grid, duration_s)
     downbeats_s = np.array([beat.time_s for beat in beats if beat.position == 1])
@@ -29,7 +29,7 @@ def summarize(audio: Audio, hearing: Hearing, grid: Grid, song_sha256: str, trac
     energy = energy_curve(loudness, duration_s)
     return SongAnalysis(
         song_sha256=song_sha256,
-        duration_s=round(duration_s, 6),
+        duration_s=duration_s,
         tempo_bpm=round(60 / beat_s, 3) if beat_s else 0.0,
         meter=_meter(beats),
         beats=beats,
@@ -55,11 +55,12 @@ def _beats(grid: Grid, duration_s: float) -> tuple[Beat, ...]:
     """Numbers the bars, 0 for the pick-up; beats outside the song or on top of each other are left out."""
     beats: list[Beat] = []
     bar = 0
-    for time_s, position, confidence in zip(grid.times_s, grid.positions, grid.confidences, strict=True):
+    times_s = np.round(grid.times_s, 4).tolist()
+    for time_s, position, confidence in zip(times_s, grid.positions, grid.confidences, strict=True):
         if not 0 <= time_s < duration_s or (beats and time_s <= beats[-1].time_s):
             continue
         bar += int(position == 1)
-        beats.append(Beat(round(float(time_s), 4), bar, int(position), round(float(confidence), 4)))
+        beats.append(Beat(time_s, bar, int(position), round(float(confidence), 4)))
     return tuple(beats)
 
 

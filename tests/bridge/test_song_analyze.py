@@ -7,7 +7,9 @@ from bridge import song
 from bridge.errors import BadInput
 from bridge.song import cache, trackers
 from bridge.song.audio import Audio, write_wav
-from bridge.song.hearing import SAMPLE_RATE_HZ
+from bridge.song.hearing import SAMPLE_RATE_HZ, listen
+from bridge.song.summary import summarize
+from bridge.song.trackers import Grid
 from tests.bridge.song_synth import pop_song
 
 
@@ -88,7 +90,7 @@ def test_a_clear_song_is_trusted_more_than_noise():
     assert all(0 <= beat.confidence <= 1 for beat in clear.beats + unclear.beats)
 
 
-@pytest.mark.parametrize("seconds", [0.001, 0.05, 1.0, 5.0])
+@pytest.mark.parametrize("seconds", [0.001, 0.05, 1.0, 1 + 1 / 7, 5.0])
 @pytest.mark.parametrize("kind", ["silence", "constant", "noise"])
 def test_almost_nothing_is_analysed_too(seconds, kind):
     length = max(1, int(seconds * SAMPLE_RATE_HZ))
@@ -102,6 +104,14 @@ def test_almost_nothing_is_analysed_too(seconds, kind):
     assert found.sections[0].end_s == found.duration_s
     assert kind != "silence" or not found.beats
     assert codec.loads(SongAnalysis, codec.dumps(found)) == found
+
+
+def test_a_beat_that_is_rounded_beyond_the_end_is_left_out():
+    audio = Audio(0.1 * np.random.default_rng(0).standard_normal((24_002, 1), np.float32), SAMPLE_RATE_HZ)
+    grid = Grid(np.array([0.5, 1.00007]), np.array([1, 2]), np.ones(2), 1.0)
+    found = summarize(audio, listen(audio), grid, "0" * 64, "by hand")
+    assert found.duration_s == 1.000083
+    assert [beat.time_s for beat in found.beats] == [0.5]
 
 
 def test_analyses_are_kept_and_a_damaged_one_is_made_again(tmp_path, monkeypatch):
