@@ -23,6 +23,8 @@ from bridge.files import for_ffmpeg, written_beside
 MAX_DURATION_S = 30 * 60
 MAX_SAMPLE_RATE_HZ = 48_000
 _SOURCE_RATES_HZ = range(1_000, 768_001)
+_LOUDEST = 10.0
+"""20 dB beyond full scale: what floating-point files hold beyond that is damage, and its square no number any more"""
 
 # Only containers that hold sound: FFmpeg opens playlists, subtitles and text too, and some of them name further files.
 _CONTAINERS = "mp3,wav,w64,rf64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,aac,aiff,caf,matroska,webm,asf,ac3,wv,ape,tta,au"
@@ -136,7 +138,8 @@ def _decode_stream(container: InputContainer, track: AudioStream, song: Path, sa
     samples = np.concatenate(chunks) if chunks else np.zeros((0, 1), np.float32)
     if resampler is None or not len(samples):
         raise BadInput(f"{song.name} holds no sound; give a whole mp3, wav, flac, ogg, opus or m4a file.")
-    return Audio(np.nan_to_num(samples, copy=False, nan=0.0, posinf=1.0, neginf=-1.0), resampler.rate_hz)
+    np.clip(np.nan_to_num(samples, copy=False), -_LOUDEST, _LOUDEST, out=samples)
+    return Audio(samples, resampler.rate_hz)
 
 
 def _track(container: InputContainer) -> AudioStream | None:

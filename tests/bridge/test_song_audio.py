@@ -117,6 +117,20 @@ def test_bad_files_are_refused_in_one_sentence(tmp_path):
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_numbers_that_are_no_sound_do_no_harm(tmp_path, value):
+    sound = bursts()
+    sound.samples[::40_000] = value
+    encode(tmp_path / "a.wav", "pcm_f32le", sound)
+    assert np.abs(decode(tmp_path / "a.wav", 24_000).samples).max() <= 10
+
+
+def test_what_is_a_little_beyond_full_scale_stays(tmp_path):
+    sound = Audio(bursts().samples * 4, 44_100)
+    encode(tmp_path / "a.wav", "pcm_f32le", sound)
+    assert np.array_equal(decode(tmp_path / "a.wav").samples, sound.samples)
+
+
 def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
     encode(tmp_path / "Artist: Title.mp3", "libmp3lame", bursts())
     monkeypatch.chdir(tmp_path)
