@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.error import ArgumentError, FFmpegError, InvalidDataError, PatchWelcomeError
 from av.error import EOFError as EndOfFile
-from av.error import FFmpegError, InvalidDataError
 
 from bridge.errors import BadInput
 from bridge.files import for_ffmpeg, written_beside
@@ -158,6 +158,8 @@ def _frames(container: InputContainer, track: AudioStream) -> Iterator[AudioFram
             return
         except InvalidDataError:
             continue
+        except (ArgumentError, PatchWelcomeError):
+            return  # a chained file goes on as what FFmpeg can't switch to: heard as far as it can be
         try:
             frames = packet.decode()
         except EndOfFile:

@@ -150,6 +150,13 @@ def test_truncated_song_is_heard_as_far_as_it_goes(tmp_path):
     assert 1.5 < decode(tmp_path / "a.mp3").duration_s < 2.5
 
 
+@pytest.mark.parametrize(("codec", "channels"), [("libopus", 1), ("vorbis", 2)])
+def test_a_chained_song_is_heard_as_far_as_it_can_be(tmp_path, codec, channels):
+    links = (encoded("ogg", "libopus", bursts(48_000)), encoded("ogg", codec, bursts(48_000, channels)))
+    (tmp_path / "a.ogg").write_bytes(b"".join(links))
+    assert 3.9 < decode(tmp_path / "a.ogg").duration_s < 8.1
+
+
 @pytest.mark.parametrize("seed", [68, 83, 292])
 def test_a_damaged_stretch_is_left_out_whatever_the_decoder_calls_it(tmp_path, seed):
     noise = np.random.default_rng(0).standard_normal((4 * 44_100, 2)).astype(np.float32) * 0.2
