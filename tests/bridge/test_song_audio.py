@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import BadInput
 from bridge.song import audio
-from bridge.song.audio import Audio, decode, write_song, write_wav
+from bridge.song.audio import Audio, _tag_size, decode, write_song, write_wav
 from tests.bridge.song_files import encode, encoded, film_without_sound
 
 
@@ -129,6 +129,17 @@ def test_what_is_a_little_beyond_full_scale_stays(tmp_path):
     sound = Audio(bursts().samples * 4, 44_100)
     encode(tmp_path / "a.wav", "pcm_f32le", sound)
     assert np.array_equal(decode(tmp_path / "a.wav").samples, sound.samples)
+
+
+@pytest.mark.parametrize("footer", [False, True])
+def test_a_tag_is_passed_over_unread(tmp_path, footer):
+    mp3 = encoded("mp3", "libmp3lame", bursts())
+    (tmp_path / "plain.mp3").write_bytes(mp3)
+    tag = b"ID3\4\0" + bytes([16 * footer]) + b"\0\0\7\120" + b"\xff" * (7 * 128 + 80 + 10 * footer)
+    (tmp_path / "tagged.mp3").write_bytes(tag + mp3)
+    assert _tag_size(tmp_path / "tagged.mp3") == len(tag)
+    assert _tag_size(tmp_path / "plain.mp3") == mp3.index(b"\xff\xfb")
+    assert np.array_equal(decode(tmp_path / "tagged.mp3").samples, decode(tmp_path / "plain.mp3").samples)
 
 
 def test_a_name_with_a_colon_is_no_protocol(tmp_path, monkeypatch):
