@@ -85,6 +85,8 @@ class Subject:
     motion: Part | None = None
     control: Part | None = None
     options: tuple[tuple[str, str], ...] = ()
+    meets: bool = False
+    """each shot ends on the next one's first frame: for a model that needs a last frame"""
 
 
 SUBJECTS = {
@@ -174,6 +176,67 @@ SUBJECTS = {
             "image_encoder": VIT_H,
         },
     ),
+    "wan-flf": Subject(
+        "sdxl-i2v",
+        "wan_flf",
+        {
+            "transformer": (
+                "WanTransformer3DModel",
+                {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120, "num_layers": 40,
+                 "pos_embed_seq_len": 514},
+            ),
+            "vae": ("AutoencoderKLWan", {}),
+            "text_encoder": UMT5_XXL,
+            "image_encoder": VIT_H,
+        },
+        meets=True,
+    ),
+    "wan22": Subject(
+        "sdxl-i2v",
+        "wan22",
+        {
+            "transformer": ("WanTransformer3DModel", {"in_channels": 36, "num_layers": 40}),
+            "transformer_2": ("WanTransformer3DModel", {"in_channels": 36, "num_layers": 40}),
+            "vae": ("AutoencoderKLWan", {}),
+            "text_encoder": UMT5_XXL,
+        },
+    ),
+    "wan22-5b": Subject(
+        "sdxl-i2v",
+        "wan22_5b",
+        {
+            "transformer": (
+                "WanTransformer3DModel",
+                {"in_channels": 48, "out_channels": 48, "num_attention_heads": 24, "ffn_dim": 14336, "num_layers": 30},
+            ),
+            "vae": (
+                "AutoencoderKLWan",
+                {"base_dim": 160, "decoder_base_dim": 256, "z_dim": 48, "in_channels": 12, "out_channels": 12,
+                 "patch_size": 2, "is_residual": True, "scale_factor_spatial": 16,
+                 "latents_mean": (0.0,) * 48, "latents_std": (1.0,) * 48},
+            ),
+            "text_encoder": UMT5_XXL,
+        },
+    ),
+    "ltx2": Subject(
+        "sdxl-i2v",
+        "ltx2",
+        {
+            "transformer": ("LTX2VideoTransformer3DModel", {"rope_type": "split"}),
+            "connectors": ("LTX2TextConnectors", {"rope_type": "split"}),
+            "vae": ("AutoencoderKLLTX2Video", {"spatial_compression_ratio": 32, "temporal_compression_ratio": 8}),
+            "audio_vae": ("AutoencoderKLLTX2Audio", {}),
+            "vocoder": ("LTX2Vocoder", {}),
+            "text_encoder": (
+                "Gemma3ForConditionalGeneration",
+                {"text_config": {"hidden_size": 3840, "intermediate_size": 15360, "num_hidden_layers": 48,
+                                 "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 256,
+                                 "vocab_size": 262208},
+                 "vision_config": {"hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27,
+                                   "num_attention_heads": 16, "image_size": 896, "patch_size": 14}},
+            ),
+        },
+    ),
     "hunyuan": Subject(
         "sdxl-i2v",
         "hunyuan",
@@ -228,9 +291,10 @@ def built(part: Part, device: str, dtype: Any) -> Any:
     import diffusers
     import torch
     import transformers
+    from diffusers.pipelines import ltx2
 
     name, config = part
-    kind = getattr(diffusers, name, None) or getattr(transformers, name)
+    kind = next(found for place in (diffusers, transformers, ltx2) if (found := getattr(place, name, None)))
     default = torch.get_default_dtype()
     torch.set_default_dtype(dtype)  # built in single precision first, the largest would not fit
     try:
@@ -322,7 +386,7 @@ class World:
         return named | dict(subject.options)
 
 
-def storyboard(engine: str, options: Mapping[str, str], cover_sha256: str) -> list[Any]:
+def storyboard(subject: Subject, options: Mapping[str, str], cover_sha256: str) -> list[Any]:
     """Six shots of one to four seconds; the last one ends on the cover."""
     from blender_addon.protocol import ClipRequest, Framing, ShotKind
 
@@ -330,7 +394,7 @@ def storyboard(engine: str, options: Mapping[str, str], cover_sha256: str) -> li
     kinds = [ShotKind.HERO_HOLD, *[ShotKind.MOTION] * (SHOTS - 2), ShotKind.COVER_END]
     return [
         ClipRequest(
-            *(engine, f"s{i + 1:02d}", kind, Framing.WIDE, f"a lighthouse at night, shot {i}", "text", i, 127),
+            *(subject.engine, f"s{i + 1:02d}", kind, Framing.WIDE, f"a lighthouse at night, shot {i}", "text", i, 127),
             frame_count=(36, 48, 60, 48, 72, 96)[i],
             hold_frames=0 if kind is ShotKind.MOTION else 12,
             fps=Fraction(24),
@@ -338,6 +402,7 @@ def storyboard(engine: str, options: Mapping[str, str], cover_sha256: str) -> li
             height_px=1080,
             cover_sha256=cover_sha256,
             settings=settings,
+            into=f"s{i + 2:02d}" if subject.meets and i < SHOTS - 1 else "",
         )
         for i, kind in enumerate(kinds)
     ]
@@ -355,7 +420,7 @@ def measure(name: str, subject: Subject, world: World, options: Mapping[str, str
     options = world.options(subject) | dict(options)
     if world.is_tiny:
         options |= {"scale": "0.1", "painter_scale": "0.1"}
-    shots = storyboard(subject.engine, options, cover)[-count:]
+    shots = storyboard(subject, options, cover)[-count:]
     if world.is_tiny:
         shots = [replace(shot, width_px=128, height_px=72, frame_count=20) for shot in shots]
     on_gpu = torch.cuda.is_available()
@@ -371,6 +436,7 @@ def measure(name: str, subject: Subject, world: World, options: Mapping[str, str
         file=store.path,
         report=lambda *_: None,
         device=contextlib.nullcontext,
+        hand_over=lambda _: None,
     )
     for shot in shots:
         work.siblings = [other for other in shots if other != shot]

@@ -152,7 +152,7 @@ def shots_per_minute(
 
 def storyboard(count: int, options: dict[str, str]) -> list[ClipRequest]:
     """So many shots of two seconds."""
-    six = bench_engines.storyboard(bench_engines.SUBJECTS[ENGINE].engine, options, "")
+    six = bench_engines.storyboard(bench_engines.SUBJECTS[ENGINE], options, "")
     return [replace(six[1], shot_id=f"s{i + 1:02d}", seed=i, prompt=f"{six[1].prompt} {i}") for i in range(count)]
 
 

@@ -149,6 +149,9 @@ class Desk:
         """Nothing to take turns for."""
         return contextlib.nullcontext()
 
+    def hand_over(self, rest_gib: float) -> None:
+        """Nor here."""
+
     def file(self, sha256: str) -> Path:  # noqa: ARG002 -- there is but one
         """The picture to film."""
         return self._cover

@@ -48,6 +48,16 @@ class Work(Protocol):
         """
         ...
 
+    def hand_over(self, rest_gib: float) -> None:
+        """Lets another have its turn on the device although this one's last computing is still to come.
+
+        Nothing happens where the device has no room for both.
+
+        Args:
+            rest_gib: what that computing needs at most; as much is left for the other.
+        """
+        ...
+
     def file(self, sha256: str) -> Path:
         """Where the file with this content is.
 

@@ -64,6 +64,10 @@ class Footprint:
         by_part = max(network_gib + self.tiled_working_gib, self.text_gib + ENCODING_GIB)
         return by_policy.get(policy, by_part) / SHARE_OF_FREE
 
+    def stays(self, free_gib: float) -> bool:
+        """Whether all but the encoders of prompts can stay on the device between shots, decoding in tiles."""
+        return self.weights_gib - self.text_gib + self.tiled_working_gib <= free_gib * SHARE_OF_FREE
+
     def policy(self, free_gib: float) -> MemoryPolicy:
         """The fastest policy that fits, with a tenth to spare."""
         return next(policy for policy in MemoryPolicy if self.needed_gib(policy) <= free_gib)
@@ -89,6 +93,8 @@ SDXL = Footprint("Stable Diffusion XL", 6.9, 4.8, 1.4, 5.3, 2.2)
 SDXL_PICTURE_GIB = 1.2
 """for each picture that is painted at once, 1024x576, on top of the decoder's memory"""
 SVD = Footprint("Stable Video Diffusion", 4.3, 2.9, 1.2, 33.0, 6.0)
+SVD_DECODING_GIB = 22.0
+"""of it, for all frames at once by the compiled decoder; the network takes 5"""
 ANIMATEDIFF_SDXL = Footprint("AnimateDiff with SDXL", 7.9, 5.7, 1.4, 22.0, 9.0)
 ANIMATEDIFF_SPARSE = Footprint("AnimateDiff with Stable Diffusion 1.5", 4.6, 3.4, 0.3, 8.0, 4.0)
 WAN = Footprint("Wan 2.1 14B", 43.0, 30.5, 10.6, 20.0, 10.0)
@@ -96,7 +102,7 @@ WAN22 = Footprint("Wan 2.2 A14B", 64.0, 26.7, 10.6, 20.0, 10.0)
 WAN22_5B = Footprint("Wan 2.2 5B", 21.5, 9.4, 10.6, 14.0, 6.0)
 LTX = Footprint("LTX-Video 2B", 14.8, 3.6, 8.9, 8.0, 4.0)
 LTX_13B = Footprint("LTX-Video 13B", 34.5, 24.3, 8.9, 10.0, 5.0)
-LTX2 = Footprint("LTX-2", 62.0, 38.0, 23.0, 14.0, 8.0)
+LTX2 = Footprint("LTX-2", 63.0, 38.0, 23.0, 14.0, 8.0)
 COGVIDEOX = Footprint("CogVideoX 5B", 20.0, 10.5, 8.9, 20.0, 6.0)
 HUNYUAN = Footprint("HunyuanVideo", 40.0, 24.0, 15.0, 30.0, 12.0)
 HUNYUAN15 = Footprint("HunyuanVideo 1.5", 33.0, 15.6, 13.2, 60.0, 10.0)

@@ -50,6 +50,8 @@ class Family:
     """whether diffusers' first-block cache works with its pipeline; the option `cache` does nothing if not"""
     is_bare: bool = False
     """its call takes neither size, guidance nor callback: the pipeline's own attributes stand for them"""
+    mark: str = ""
+    """an entry that is set in the index of these models only, where others share the prefix"""
 
 
 def _first_only(first: Any, last: Any) -> dict[str, Any]:  # noqa: ARG001 - the families share one shape
@@ -98,6 +100,21 @@ def _ltx2(first: Any, last: Any) -> dict[str, Any]:
 FAMILIES = (
     Family(
         prefix="Wan",
+        mark="expand_timesteps",  # the small 2.2
+        pipeline="WanImageToVideoPipeline",
+        fps=24,
+        frame_step=4,
+        most_frames=121,
+        size_px=(1280, 704),
+        multiple_px=32,
+        steps=50,
+        guidance=5.0,
+        footprint=footprints.WAN22_5B,
+        ends=_first_only,
+        takes_last=_never,
+    ),
+    Family(
+        prefix="Wan",
         pipeline="WanImageToVideoPipeline",
         fps=16,
         frame_step=4,
@@ -117,7 +134,7 @@ FAMILIES = (
         frame_step=8,
         most_frames=241,
         size_px=(768, 512),
-        multiple_px=32,
+        multiple_px=64,  # of 32, the last of the decoder's tiles may be one row, which it can't pad
         steps=30,
         guidance=3.0,
         footprint=footprints.LTX2,
@@ -232,11 +249,12 @@ def family_of(model: models.Model) -> Family:
     """
     import diffusers
 
-    name = models.index_of(diffusers.DiffusionPipeline, model)["_class_name"]
-    for family in FAMILIES:  # LTX2 stands before LTX, HunyuanVideo15 before HunyuanVideo
-        if name.startswith(family.prefix):
+    index = models.index_of(diffusers.DiffusionPipeline, model)
+    name = index["_class_name"]
+    for family in FAMILIES:  # the narrower stands first: LTX2 before LTX, HunyuanVideo15 before HunyuanVideo
+        if name.startswith(family.prefix) and (not family.mark or index.get(family.mark)):
             return family
-    known = ", ".join(family.prefix for family in FAMILIES)
+    known = ", ".join(dict.fromkeys(family.prefix for family in FAMILIES))
     raise BadInput(f"{model.source} is a {name}, which the engine i2v does not know. It knows {known}.")
 
 

@@ -43,6 +43,11 @@ class PartWork:
         """See `Work`."""
         return self.whole.device()
 
+    def hand_over(self, rest_gib: float) -> None:
+        """See `Work`; only the last piece has nothing after it that needs the device."""
+        if self.index == self.count - 1:
+            self.whole.hand_over(rest_gib)
+
     def file(self, sha256: str) -> Path:
         """See `Work`."""
         return self.whole.file(sha256)

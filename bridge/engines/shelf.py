@@ -60,23 +60,25 @@ class Shelf:
         """
         key = (key, asked, level)
         device = devices.best_device()
+        is_latest = next(reversed(self._kept), None) == key
         kept = self._kept.pop(key, None)
         if kept is None:
             while len(self._kept) >= MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._make_room(device, need)
-            policy = need.policy(devices.free_gib(device)) if asked is None else asked
+            free_gib = devices.free_gib(device)
+            policy = need.policy(free_gib) if asked is None else asked
             for _ in range(level):
                 policy = policy.cheaper()
             kept = Kept(build(), policy)
-            devices.place(kept.pipeline, device, policy)
+            devices.place(kept.pipeline, device, policy, need.stays(free_gib))
             if tune:
                 tune(kept)
         elif kept.parked:
             self._make_room(device, need)
             kept.pipeline.to(device)
             kept.parked = False
-        else:
+        elif not is_latest:  # the latest ran as things are; what is taken now may be another worker's last decoding
             self._make_room(device, need.with_weights(0.01) if kept.holds_memory else need)
         self._kept[key] = kept
         return kept

@@ -86,7 +86,10 @@ def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_coun
             output_type="latent",
         ).frames
     work.report(0.9, "decoding")
-    return decode(loaded.pipeline, latents, frame_count if loaded.policy is MemoryPolicy.RESIDENT else 4)
+    if loaded.policy is not MemoryPolicy.RESIDENT:
+        return decode(loaded.pipeline, latents, 4)
+    work.hand_over(footprints.SVD_DECODING_GIB)
+    return decode(loaded.pipeline, latents, frame_count)
 
 
 def decode(pipeline: Any, latents: Any, chunk: int) -> Frame:

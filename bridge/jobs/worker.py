@@ -54,6 +54,7 @@ class TaskWork:
     ) -> None:
         self.folder = folder
         self._turn = turn
+        self._held = contextlib.ExitStack()
         self.memory_level = task.memory_level
         self.siblings = task.siblings
         self.painters = task.painters
@@ -74,11 +75,20 @@ class TaskWork:
         if self._turn is None:
             yield
             return
-        with files.locked(self._turn, lambda: self.report(0.0, "waiting for the GPU"), TURN_PAUSE_S):
+        with self._held:
+            self._held.enter_context(
+                files.locked(self._turn, lambda: self.report(0.0, "waiting for the GPU"), TURN_PAUSE_S)
+            )
             try:
                 yield
             finally:
                 free_device_memory()
+
+    def hand_over(self, rest_gib: float) -> None:
+        """Ends this worker's turn early, if the device has room for the rest of its shot beside the next one."""
+        free_device_memory()
+        if self._turn and has_room(2 * rest_gib):
+            self._held.close()
 
     def file(self, sha256: str) -> Path:
         """Where the file with this content is."""
@@ -224,6 +234,13 @@ def peak_memory_bytes() -> int:
 
     info = psutil.Process().memory_info()
     return int(getattr(info, "peak_wset", info.rss))
+
+
+def has_room(wanted_gib: float) -> bool:
+    """Whether the device has so much memory, with some to spare."""
+    from bridge.engines import devices, footprints
+
+    return devices.free_gib(devices.best_device()) * footprints.SHARE_OF_FREE >= wanted_gib
 
 
 def free_device_memory() -> None:

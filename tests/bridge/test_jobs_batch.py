@@ -1,3 +1,4 @@
+import contextlib
 import os
 import queue
 import signal
@@ -12,7 +13,8 @@ import psutil
 import pytest
 
 from blender_addon.protocol import ClipRequest, Framing, JobState, ShotKind
-from bridge.jobs import batch, devices, run_batch
+from bridge import files
+from bridge.jobs import batch, devices, run_batch, worker
 from bridge.jobs.executor import Device, DeviceKind, EventKind, Task
 from bridge.jobs.local import LocalExecutor
 from bridge.store import Store
@@ -68,6 +70,27 @@ def test_one_shot_computes_while_another_is_finished_but_never_two(store, tmp_pa
     jobs = run_batch(requests, store, make_clip=FAKE)
     assert [job.state for job in jobs] == ["done"] * 5
     assert log.read_text().split() == ["in", "out"] * 5
+
+
+@pytest.mark.parametrize("is_roomy", [True, False])
+def test_a_turn_ends_early_where_two_have_room(is_roomy, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "has_room", lambda wanted_gib: is_roomy and wanted_gib == 10)
+    turn = tmp_path / "turn"
+    empty = Store(tmp_path)
+    first, second = (worker.TaskWork(Task(name, request()), tmp_path, empty, lambda _: None, turn) for name in "12")
+    with contextlib.ExitStack() as next_turn:
+        with first.device():
+            assert not is_free(turn)
+            first.hand_over(5)
+            assert is_free(turn) == is_roomy
+            if is_roomy:
+                next_turn.enter_context(second.device())
+        assert is_free(turn) != is_roomy, "the first one's end must not end the second's"
+
+
+def is_free(turn):
+    with turn.open("a+") as file:
+        return files.try_lock(file)
 
 
 def test_who_waits_for_the_gpu_can_be_cancelled(store, tmp_path):

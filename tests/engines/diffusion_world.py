@@ -24,9 +24,13 @@ class FakeWork:
         self.files = files
         self.cancel_after = cancel_after
         self.reports: list[tuple[float, str]] = []
+        self.handed_over: list[float] = []
 
     def device(self):
         return contextlib.nullcontext()
+
+    def hand_over(self, rest_gib: float) -> None:
+        self.handed_over.append(rest_gib)
 
     def file(self, sha256: str) -> Path:
         return self.files[sha256]

@@ -57,7 +57,13 @@ class Card:
         monkeypatch.setattr(devices, "best_device", lambda: device)
         monkeypatch.setattr(devices, "free_gib", lambda _: self.free)
         monkeypatch.setattr(devices, "free_cached", self.free_cached)
-        monkeypatch.setattr(devices, "place", lambda pipeline, _, policy: policy <= TILED and pipeline.to("cuda"))
+        self.stays: list[bool] = []
+        monkeypatch.setattr(devices, "place", self.place)
+
+    def place(self, pipeline, device, policy, stays):
+        self.stays.append(stays)
+        if policy <= TILED:
+            pipeline.to(device)
 
     def free_cached(self):
         self.free, self.unused = self.free + self.unused, 0.0
@@ -120,6 +126,17 @@ def test_what_a_run_left_unused_is_room_and_nothing_is_parked_for_it(monkeypatch
     card.leave_unused(60)
     kept.take("animator", footprints.SVD, None, 0, lambda: card.pipeline(4))
     assert painter.pipeline.where == "cuda"
+
+
+def test_a_large_card_keeps_networks_that_fit_without_their_encoder_of_prompts(monkeypatch):
+    for gib, need, policy, stays in (
+        (78, footprints.WAN22, OFFLOAD, True),
+        (76, footprints.LTX2, OFFLOAD, True),
+        (47, footprints.WAN22, OFFLOAD, False),
+    ):
+        card = Card(gib, monkeypatch)
+        kept = shelf.Shelf().take("p", need, None, 0, lambda card=card, need=need: card.pipeline(need.weights_gib))
+        assert (kept.policy, card.stays) == (policy, [stays])
 
 
 def test_running_out_takes_the_next_policy(monkeypatch):

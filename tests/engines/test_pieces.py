@@ -18,6 +18,7 @@ def test_each_piece_starts_where_the_last_one_ended(tmp_path):
     def make(part, still, work):
         asked.append((part.frame_count, part.hold_frames, part.kind, part.seed))
         work.report(0.5, "animating")
+        work.hand_over(part.seed)
         first = int(still.rgb[0, 0, 0])
         return [np.full((4, 4, 3), first + i, np.uint8) for i in range(5)]
 
@@ -27,6 +28,7 @@ def test_each_piece_starts_where_the_last_one_ended(tmp_path):
     assert [int(frame[0, 0, 0]) for frame in frames] == list(range(13)), "no frame twice, none left out"
     assert asked == [(40, 0, ShotKind.MOTION, 1), (40, 0, ShotKind.MOTION, 2), (40, 0, ShotKind.COVER_END, 3)]
     assert [round(progress, 3) for progress, _ in work.reports] == [0.167, 0.5, 0.833]
+    assert work.handed_over == [3], "the last piece alone"
     assert work.stages[1] == "piece 2 of 3: animating"
 
 

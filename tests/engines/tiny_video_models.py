@@ -39,35 +39,63 @@ def save_wan_flf(folder: Path) -> Path:
 
 def save_wan(folder: Path, places: int | None = None) -> Path:
     torch.manual_seed(0)
-    vae = diffusers.AutoencoderKLWan(
-        base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
+    transformer = wan_transformer(image_dim=32, pos_embed_seq_len=places)
+    wan_pipeline(wan_vae(), transformer, image_encoder=clip_vision()).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def save_wan22(folder: Path) -> Path:
+    """Two denoisers, one for the early steps and one for the late, which read the picture from the latents alone."""
+    torch.manual_seed(0)
+    early, late = wan_transformer(), wan_transformer()
+    wan_pipeline(wan_vae(), early, transformer_2=late, boundary_ratio=0.9).save_pretrained(
+        folder, safe_serialization=True
     )
-    transformer = diffusers.WanTransformer3DModel(
-        patch_size=(1, 2, 2),
-        num_attention_heads=2,
-        attention_head_dim=12,
-        in_channels=36,
-        out_channels=16,
-        text_dim=32,
-        freq_dim=32,
-        ffn_dim=32,
-        num_layers=2,
-        cross_attn_norm=True,
-        qk_norm="rms_norm_across_heads",
-        rope_max_seq_len=64,
-        image_dim=32,
-        pos_embed_seq_len=places,
+    return folder
+
+
+def save_wan22_5b(folder: Path) -> Path:
+    """The small version: 16 pixels to one of the latents' and a time step of its own for the picture that is given."""
+    torch.manual_seed(0)
+    vae = wan_vae(
+        z_dim=48,
+        in_channels=12,
+        out_channels=12,
+        patch_size=2,
+        is_residual=True,
+        scale_factor_spatial=16,
+        latents_mean=[0.0] * 48,
+        latents_std=[1.0] * 48,
     )
-    diffusers.WanImageToVideoPipeline(
+    transformer = wan_transformer(in_channels=48, out_channels=48)
+    wan_pipeline(vae, transformer, expand_timesteps=True).save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def wan_vae(**options) -> diffusers.AutoencoderKLWan:
+    few = {"base_dim": 3, "z_dim": 16, "dim_mult": [1, 1, 1, 1], "num_res_blocks": 1}
+    return diffusers.AutoencoderKLWan(**{**few, "temperal_downsample": [False, True, True], **options})
+
+
+def wan_transformer(**options) -> diffusers.WanTransformer3DModel:
+    few = {"num_attention_heads": 2, "attention_head_dim": 12, "text_dim": 32, "freq_dim": 32, "ffn_dim": 32}
+    return diffusers.WanTransformer3DModel(
+        **{"in_channels": 36, "out_channels": 16, "num_layers": 2, "rope_max_seq_len": 64, **few, **options}
+    )
+
+
+def wan_pipeline(
+    vae: diffusers.AutoencoderKLWan, transformer: diffusers.WanTransformer3DModel, **options
+) -> diffusers.WanImageToVideoPipeline:
+    return diffusers.WanImageToVideoPipeline(
         tokenizer=letter_tokenizer(),
         text_encoder=transformers.UMT5EncoderModel(transformers.UMT5Config(**T5)),
         vae=vae,
         scheduler=diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True),
         image_processor=transformers.CLIPImageProcessor(crop_size=224, size=224),
-        image_encoder=clip_vision(),
         transformer=transformer,
-    ).save_pretrained(folder, safe_serialization=True)
-    return folder
+        **options,
+    )
 
 
 def save_ltx(folder: Path) -> Path:
