@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a model runs, at which precision, and how it fits into the memory that is free."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from blender_addon.protocol import ClipRequest
@@ -72,40 +73,24 @@ def place(pipeline: Any, device: "torch.device", policy: MemoryPolicy, stays: bo
     if device.type == "cpu" or policy <= MemoryPolicy.TILED:
         pipeline.to(device)
     elif policy is MemoryPolicy.OFFLOAD and stays:
-        keep_text_encoders_away(pipeline, device)
+        # layer by layer too: whole encoders would be copied back after each prompt, for seconds
+        offload_layers(pipeline, device, [name for name in pipeline.components if not name.startswith("text_encoder")])
     elif policy <= MemoryPolicy.EIGHT_BIT:
         pipeline.enable_model_cpu_offload(device=device)
     elif device.type == "cuda":
-        offload_layers(pipeline, device)
+        # the decoder is small, and pipelines widen it for a while; layers that come and go keep the precision they had
+        offload_layers(pipeline, device, ["vae"])
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
     if policy > MemoryPolicy.RESIDENT and hasattr(pipeline.vae, "use_tiling"):
         pipeline.vae.enable_tiling()
 
 
-def keep_text_encoders_away(pipeline: Any, device: "torch.device") -> None:
-    """Lets the encoders of prompts onto the device for their one pass; all else stays there between shots.
-
-    To bring all parts and take them away again costs a minute for networks of 27 GiB.
-    """
-    import torch
-    from accelerate import cpu_offload_with_hook
-
-    for name, part in pipeline.components.items():
-        if name.startswith("text_encoder") and part is not None:
-            hook = cpu_offload_with_hook(part, device)[1]
-            part.register_forward_hook(lambda *_, hook=hook: hook.offload())
-        elif isinstance(part, torch.nn.Module):
-            part.to(device)
-
-
-def offload_layers(pipeline: Any, device: "torch.device") -> None:
-    """Keeps only the layers at work on the device, and the image decoder.
-
-    The decoder is small, and pipelines widen it for a while; layers that come and go keep the precision they came with.
-    """
-    streams = device.type == "cuda"
-    pipeline.enable_group_offload(device, offload_type="leaf_level", use_stream=streams, exclude_modules="vae")
+def offload_layers(pipeline: Any, device: "torch.device", resident: Collection[str]) -> None:
+    """Keeps only the layers at work on the device, and these parts."""
+    pipeline.enable_group_offload(
+        device, offload_type="leaf_level", use_stream=device.type == "cuda", exclude_modules=list(resident)
+    )
 
 
 def keep_in_eight_bits(pipeline: Any) -> None:

@@ -137,7 +137,7 @@ def test_a_decoder_that_must_be_widened_works_layer_by_layer_too(svd):
 
     pipeline = diffusers.StableVideoDiffusionPipeline.from_pretrained(str(svd), dtype=torch.float16)
     pipeline.vae.register_to_config(force_upcast=True)
-    devices.offload_layers(pipeline, torch.device("cpu"))
+    devices.offload_layers(pipeline, torch.device("cpu"), ["vae"])
     options = {"width": 128, "height": 64, "num_inference_steps": 1, "num_frames": pipeline.unet.config.num_frames}
     frames = pipeline(Image.new("RGB", (128, 64), "teal"), **options, output_type="np").frames
     assert frames.shape[2:] == (64, 128, 3)
