@@ -63,6 +63,11 @@ class Meter:
     """of a beat: 4 is simple (4/4), 3 compound or swung (6/8, shuffle)"""
 
     @property
+    def has_usual_tempo(self) -> bool:
+        """Whether one tempo is likelier than others: not in 6/8, which is as much a slow ballad's as a jig's."""
+        return (self.beats, self.parts) != (2, 3)
+
+    @property
     def marks(self) -> tuple[Mark, ...]:
         """Where cues count, beat by beat."""
         on_beat = {4: (0, 2, 1, 2), 3: (0, 2, 2), 2: (0, 2)}[self.beats]
@@ -98,6 +103,8 @@ class BarModel:
     tempo_prior: float
     """score per second and squared octave from the usual tempo"""
     usual_bpm: float
+    any_tempo: float
+    """score per second of a meter without a usual tempo: what is likely at many tempi is less so at each"""
     tempo_change: float
     """cost per unit of log period, from bar to bar"""
     tempo_jump: float
@@ -171,16 +178,18 @@ def _rows(rows: Sequence[Sequence[float]]) -> Array:
 def _tempo_scores(evidence: Evidence, periods: Array, model: BarModel) -> tuple[Array, Array]:
     """The fit of each beat period, (seconds, periods); the score per frame of a bar, (seconds, meters, periods).
 
-    The usual tempo is one of simple meters: compound ones are compared by their parts, three where simple beats
+    The usual tempo is one of simple meters: four beats of three parts are compared by these, three where simple beats
     have two halves.
     """
     periods_s = periods / CUE_RATE_HZ
     beat_fit = np.stack([np.interp(periods_s, evidence.beat_lags_s, row) for row in evidence.beat_fit])
     beats, parts = (np.array([getattr(meter, name) for meter in METERS])[:, None] for name in ("beats", "parts"))
+    usual = np.array([meter.has_usual_tempo for meter in METERS])[:, None]
     octaves = np.log2(60 / periods_s * np.where(parts == 3, 1.5, 1.0) / model.usual_bpm)
+    prior = np.where(usual, model.tempo_prior * octaves**2, model.any_tempo)
     bar_fit = np.stack([np.interp(beats * periods_s, evidence.bar_lags_s, row) for row in evidence.bar_fit])
     scores = model.tempo * np.log(beat_fit + 0.05)[:, None] + model.bar_length * np.log(bar_fit + 0.05)
-    return beat_fit, (scores + model.tempo_prior * octaves**2) / CUE_RATE_HZ
+    return beat_fit, (scores + prior) / CUE_RATE_HZ
 
 
 @numba.njit(cache=True, fastmath=True)

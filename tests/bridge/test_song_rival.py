@@ -44,11 +44,29 @@ def test_a_slow_compound_bar_hears_the_beats_that_it_leaves_out(against, meter):
         bar_length=0.0,
         tempo_prior=-6.0,
         usual_bpm=150.0,
+        any_tempo=0.0,
         tempo_change=100.0,
         tempo_jump=20.0,
         meter_change=10.0,
     )
     assert {bar.meter for bar in best_path(evidence, model)} == {meter}
+
+
+@pytest.mark.parametrize("bpm", [51, 90, 130])
+def test_six_eight_is_known_from_ballads_to_jigs(bpm):
+    cues, eighths = np.zeros((2000, len(CUES))), np.arange(0, 2000, CUE_RATE_HZ * 20 / bpm)
+    for name, strengths in (
+        ("onset", (1.0, 0.6, 0.6, 0.9, 0.6, 0.6)),
+        ("kick", (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)),
+        ("snare", (0.0, 0.0, 0.0, 1.0, 0.0, 0.0)),
+        ("chord", (2.0, 0.0, 0.0, 0.0, 0.0, 0.0)),
+    ):
+        for n, at in enumerate(np.round(eighths).astype(int)):
+            cues[max(0, at - 1) : at + 2, CUES.index(name)] = strengths[n % 6]
+    flat = np.ones((40, 2))
+    bars = best_path(Evidence(cues, flat, np.array([0.2, 1.5]), flat, np.array([0.5, 5.0]), 0.0, 40.0), WEIGHTS)
+    assert {bar.meter for bar in bars} == {Meter(2, 3)}
+    assert np.mean([bar.end - bar.start for bar in bars]) == pytest.approx(CUE_RATE_HZ * 120 / bpm, rel=0.02)
 
 
 def test_agreement_asks_for_the_same_beat_at_the_same_position():
