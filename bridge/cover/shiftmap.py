@@ -49,7 +49,6 @@ _FOCUS = 3
 """how wide such a seam is, in pixels of the small version (deviation)"""
 _TONE = 50
 """sRGB levels between one thing in two lights, at most"""
-_SWEEPS = 2
 _CALM = 0
 """the number of `Defocused`"""
 
@@ -127,14 +126,16 @@ class _Field:
         return cls(costs, shown, np.stack([clearness(features) for features in shown]))
 
     def solved(self) -> Labels:
-        """The number of the layer at each place, shape (height, depth): alpha expansion over all of them, twice."""
+        """The number of the layer at each place, shape (height, depth).
+
+        Alpha expansion over all layers, and once more over those that were taken.
+        """
         labels = np.full(self.costs.shape[1:], _CALM)
-        for _ in range(_SWEEPS):
-            before = labels
-            for label in np.argsort(np.minimum(self.costs, 1).mean(axis=(1, 2))):
-                labels = self._expanded(labels, int(label))
-            if np.array_equal(before, labels):
-                break
+        order = np.argsort(np.minimum(self.costs, 1).mean(axis=(1, 2)))
+        for label in order:
+            labels = self._expanded(labels, int(label))
+        for label in order[np.isin(order, labels)]:
+            labels = self._expanded(labels, int(label))
         return labels
 
     def _expanded(self, labels: Labels, label: int) -> Labels:
