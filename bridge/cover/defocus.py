@@ -49,6 +49,6 @@ def _blurred(picture: Floats, across_px: float, along_px: float) -> Floats:
     shrink = max(1.0, min(across_px, along_px) / 2)
     size = (max(1, round(picture.shape[1] / shrink)), max(1, round(picture.shape[0] / shrink)))
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA) if shrink > 1 else picture
-    sigmas = {"sigmaX": across_px / shrink, "sigmaY": along_px / shrink}
-    small = cv2.GaussianBlur(small, (0, 0), **sigmas, borderType=cv2.BORDER_REFLECT)
+    across, along = across_px / shrink, along_px / shrink
+    small = cv2.GaussianBlur(small, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_REFLECT)
     return np.asarray(cv2.resize(small, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)

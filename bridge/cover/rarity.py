@@ -48,8 +48,10 @@ def _described(lab: Floats, sigma: float) -> Floats:
     """Mean and deviation of the colours around each place, shape (height, width, 6)."""
     mean = cv2.GaussianBlur(lab, (0, 0), sigma)
     deviation = np.sqrt(np.maximum(cv2.GaussianBlur(lab**2, (0, 0), sigma) - mean**2, 0))
-    return np.concatenate([mean, deviation], axis=-1)
+    return np.concatenate([mean, deviation], axis=-1).astype(np.float32)
 
 
 def _squares(one: Floats, other: Floats) -> Floats:
-    return (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2 * one @ other.T
+    """Squared distances of rows of points: shape (len(one), len(other))."""
+    lengths = np.einsum("ij,ij->i", one, one)[:, None] + np.einsum("ij,ij->i", other, other)[None]
+    return (lengths - 2 * one @ other.T).astype(np.float32)

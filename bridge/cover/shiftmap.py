@@ -72,7 +72,7 @@ def continued(picture: Floats, small: Floats, avoid: Floats, depth_px: int, side
     ways: list[Way] = [Defocused(side.softness), Straight(), Mirrored(), *_shifts(scene)]
     layers = [way.layer(scene) for way in ways]
     labels = _Field.of(layers).solved()
-    pieces = {int(number): ways[number].full(picture, depth_px) for number in np.unique([_CALM, *labels.flat])}
+    pieces = {number: ways[number].full(picture, depth_px) for number in {_CALM, *np.unique(labels).tolist()}}
     return _composed(pieces, labels, _tones(scene, layers, labels))
 
 
