@@ -9,16 +9,24 @@ import numpy.typing as npt
 from scipy.fft import dct, idct
 
 from bridge.cover.box import Box
-from bridge.cover.grain import continued_grain
+from bridge.cover.defocus import defocused
 from bridge.cover.oklab import Floats
-from bridge.cover.shiftmap import ABOVE_OR_BELOW, BESIDE, LENGTH, Side, continued
-from bridge.cover.subject import faces, saliency, subject_mask
+from bridge.cover.rarity import rarity
+from bridge.cover.shiftmap import continued
+from bridge.cover.subject import faces
+from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Side
 from bridge.engines.base import Frame
 
 _FIGURE_COST, _FACE_COST = 0.6, 3.0
-"""of showing the subject, or a face, again beside the cover, as `shiftmap` counts"""
+"""of showing something rare, or a face, again beside the cover, as `shiftmap` counts"""
+_AROUND = 5
+"""so many pixels of the small version belong to what is rare"""
+_FLAT = 2
+"""sRGB levels"""
 _NARROW = 0.4
 """sides in this proportion leave no room for pieces to be taken from"""
+_TONE, _TONE_REACH = 30, 0.04
+"""sRGB levels of a step at the edge that may be one of tone; how far out it is evened, in lengths of the edge"""
 
 
 def recomposed_box(cover_size_px: tuple[int, int], width_px: int, height_px: int) -> Box:
@@ -37,9 +45,9 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
     """The whole cover, undistorted and uncropped, extended on two sides to fill a frame of any shape.
 
     Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, flat colours go on straight,
-    with their borders; other pictures go on with copies of their own parts (`shiftmap`), which show no face and, where
-    that can be helped, no figure again. A cover too narrow for that dissolves: the colours of its edge flow outward,
-    and their grain with them. Deterministic.
+    with their borders; the rest goes on with copies of its own parts (`shiftmap`), which show no face and, where that
+    can be helped, nothing again that the cover has only once. Where no copy fits, and beside a cover too narrow for
+    any, it goes out of focus. Deterministic.
 
     Returns:
         uint8, shape (height_px, width_px, 3).
@@ -74,8 +82,8 @@ class _Known:
     """The cover as it is, whatever the frame's size, so that frames of all sizes are extended alike."""
 
     cover: Floats
-    figure: Floats
-    """where it has something that should not be seen twice, 0-1, shape (height, width)"""
+    rare: Floats
+    """where it has something only once, 0-1, shape (height, width)"""
     people: Floats
     """1 where there are faces, with some room around"""
 
@@ -86,11 +94,10 @@ class _Known:
             room = face.height_px // 2
             top, left = max(0, face.top_px - room), max(0, face.left_px - room)
             people[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
-        figure = np.maximum(subject_mask(cover), saliency(cover) / 3)
-        return cls(cover.astype(np.float32), figure, people)
+        return cls(cover.astype(np.float32), rarity(cover.astype(np.float32)), people)
 
     def turned(self, turns: int) -> "_Known":
-        parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.figure, self.people))
+        parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.rare, self.people))
         return _Known(*parts)
 
     def small(self, picture: Floats) -> Floats:
@@ -101,44 +108,33 @@ class _Known:
     def avoid(self) -> Floats:
         """What it costs to show each place again beyond the left edge.
 
-        A figure that the edge cuts is ground there, as mountains are, and may go on.
+        What the edge cuts is ground there, as mountains are, and may go on.
         """
-        figure, people = self.small(self.figure), self.small(self.people)
-        at_edge = cv2.GaussianBlur(figure[:, : LENGTH // 40].mean(axis=1, keepdims=True), (1, 0), 0.1, sigmaY=4)
-        apart = 1 - np.clip(1.5 * at_edge, 0, 1)
-        return np.maximum(_FIGURE_COST * figure * apart.reshape(-1, 1), _FACE_COST * people)
+        rare, people = self.small(self.rare), self.small(self.people)
+        at_edge = cv2.GaussianBlur(rare[:, : LENGTH // 40].mean(axis=1, keepdims=True), (1, 0), 0.1, sigmaY=4)
+        apart = 1 - np.clip(1.5 * at_edge, 0, 1).reshape(-1, 1)
+        around = cv2.dilate(rare, np.ones((_AROUND, _AROUND), np.uint8))
+        return np.maximum(_FIGURE_COST * around * apart, _FACE_COST * people)
 
 
 def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
-    length = len(cover)
-    flatness = _flatness(cover)
-    if flatness > 0.8 or min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
-        grown, reach = _dissolved(cover, depth_px, flatness), 0.02
-    else:
-        grown, reach = continued(cover, known.small(known.cover), known.avoid(), depth_px, side), 0.08
+    if _is_flat(cover):
+        return np.repeat(cover[:, :3].mean(axis=1, keepdims=True), depth_px, axis=1)
+    if min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
+        return defocused(cover, depth_px, side.softness)
+    grown = continued(cover, known.small(known.cover), known.avoid(), depth_px, side)
     step = cover[:, 0] - grown[:, -1]
+    step *= np.exp(-((np.linalg.norm(step, axis=-1, keepdims=True) / _TONE) ** 2))
     distances = np.arange(1, depth_px + 1, dtype=np.float32)
-    return grown + (harmonic(step, distances) * np.exp(-distances / (reach * length))[None, :, None])[:, ::-1]
+    fading = np.exp(-distances / (_TONE_REACH * len(cover)))
+    return grown + (harmonic(step, distances) * fading[None, :, None])[:, ::-1]
 
 
-def _dissolved(cover: Floats, depth_px: int, flatness: float) -> Floats:
-    """The colours of the edge, flowing outward with their grain; straight and without it where they are flat."""
-    softening = _softening(len(cover), depth_px) * (1 - flatness)
-    base = np.ascontiguousarray(harmonic(cover[:, :3].mean(axis=1), softening)[:, ::-1])
-    return base + (1 - flatness) * continued_grain(cover, depth_px)
-
-
-def _flatness(cover: Floats) -> float:
-    """1 if nothing changes toward the left edge, as where print has flat colours; 0 for anything painted or filmed."""
+def _is_flat(cover: Floats) -> bool:
+    """Whether nothing changes toward the left edge, as where print has flat colours; never in anything filmed."""
     width_px = max(3, round(0.01 * len(cover)))
-    return float(np.clip(1.5 - cover[:, :width_px].std(axis=1).mean(), 0, 1))
-
-
-def _softening(length: int, depth_px: int) -> Floats:
-    """How far the edge's colours have blended at each distance: at once so far that no streaks show, then slowly."""
-    distance = np.arange(1, depth_px + 1, dtype=np.float32)
-    return 0.025 * length * (1 - np.exp(-distance / (0.025 * length))) + 0.07 * distance
+    return bool(cover[:, :width_px].std(axis=1).max() < _FLAT)
 
 
 def harmonic(edge: Floats, distances_px: npt.NDArray[np.floating]) -> Floats:

@@ -14,7 +14,7 @@ from bridge.cover.oklab import Floats
 
 _SEGMENTS = 6
 """along the edge, each with its own spectrum"""
-_FINEST = 1 / 100
+_FINEST = 1 / 400
 """detail is what is finer than this share of the edge"""
 _GREYNESS = 0.7
 

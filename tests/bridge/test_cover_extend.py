@@ -38,6 +38,22 @@ def landscape(size_px=240):
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
+COLORS = {
+    "paper": (236, 224, 196), "pine": (46, 96, 70), "rust": (206, 120, 60), "ink": (24, 60, 66), "red": (224, 92, 70)
+}  # fmt: skip
+
+
+def rings(size_px=240):
+    """A drawing in flat colours, of rings, some of which the edges cut."""
+    picture = np.full((size_px, size_px, 3), COLORS["paper"], np.uint8)
+    cut = [(0, 60, "pine"), (8, 170, "rust"), (235, 50, "ink"), (240, 150, "pine"), (70, 3, "rust"), (180, -4, "ink"),
+           (60, 238, "ink"), (170, 243, "pine")]  # fmt: skip
+    for x, y, color in [*cut, (120, 120, "red")]:
+        cv2.circle(picture, (x, y), 50 if color == "red" else 22, COLORS[color], -1, cv2.LINE_AA)
+        cv2.circle(picture, (x, y), 7, COLORS["paper"], -1, cv2.LINE_AA)
+    return picture
+
+
 def sharpness(part):
     grey = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY).astype(np.float32)
     return float(np.hypot(*np.gradient(grey)).mean())
@@ -153,6 +169,31 @@ def test_nothing_is_mirrored_or_repeated_beside_the_cover():
             assert cv2.matchTemplate(strip, np.ascontiguousarray(shown), cv2.TM_CCOEFF_NORMED).max() < 0.5
     whole = cv2.matchTemplate(frame, mark, cv2.TM_CCOEFF_NORMED)
     assert whole.max() > 0.99
+
+
+@pytest.mark.parametrize("place", [(72, 149), (204, 144)])
+def test_what_the_cover_has_once_is_not_seen_again(place):
+    """Grass, hills and clouds may come back, but not the boat, though it is not the cover's subject."""
+    picture, color = landscape(), (110, 20, 90)
+    cv2.circle(picture, (130, 95), 42, (250, 240, 210), -1)
+    cv2.circle(picture, (130, 95), 20, (200, 60, 40), -1)
+    cv2.ellipse(picture, place, (13, 6), 0, 0, 360, color, -1)
+    frame, box = cover.recompose(picture, 320, 180), cover.recomposed_box((240, 240), 320, 180)
+
+    def boat(part):
+        return (np.abs(part.astype(int) - color).sum(axis=-1) < 50).sum()
+
+    assert boat(frame[box.slices]) > 80
+    assert max(boat(strip) for strip in beyond(frame, box)) < 5
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_drawing_goes_on_in_its_own_colours(size):
+    """Nothing is tinted, blurred or torn beside what the edge cuts, apart from the smooth rims that rings have."""
+    frame, box = cover.recompose(rings(), *size), cover.recomposed_box((240, 240), *size)
+    for strip in beyond(frame, box):
+        gaps = np.abs(strip.astype(int)[:, :, None] - list(COLORS.values())).max(axis=-1).min(axis=-1)
+        assert (gaps > 20).mean() < 0.03
 
 
 def test_the_same_every_time():
