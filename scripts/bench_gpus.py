@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("--shots", type=int, default=8, help="per GPU")
     parser.add_argument("--steps", type=int, default=25, help="of the animator; the painter takes twice as many")
     parser.add_argument("--ray", action="store_true")
+    parser.add_argument("--compile", default="yes", choices=("yes", "no"), help="use the networks' compiled code")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
     report: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
@@ -169,7 +170,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[MODELS] = folder + ("|tiny" if given.tiny else "")
         options = world().options(bench_engines.SUBJECTS[ENGINE])
-        options |= {"compile": "yes", "steps": str(given.steps), "painter_steps": str(2 * given.steps)}
+        options |= {"compile": given.compile, "steps": str(given.steps), "painter_steps": str(2 * given.steps)}
         if given.tiny:
             options |= {"scale": "0.1", "painter_scale": "0.1"}
         every = devices.cpus(2) if given.tiny else list(devices.gpu_workers())
