@@ -17,7 +17,7 @@ BAND = 6
 IMPOSSIBLE = 1e3
 UNSEEN = 0.012
 """a difference in Oklab that nobody sees as a step"""
-_EDGE_COST = 70.0
+_EDGE_COST = 110.0
 """of a step at the edge, per pixel"""
 _MASKING = 0.05
 """detail that hides half of a step"""
@@ -129,7 +129,7 @@ def straight(picture: Floats, columns: npt.NDArray[np.integer]) -> Floats:
     smooth = np.exp(-((uneven / _UNEVEN) ** 2))[:, None, None]
     edge = np.median(band[:, : max(3, round(_NEAR / LENGTH * height))], axis=1, keepdims=True)
     edge += smooth * (mean + slope * at[0] - edge)
-    edge = cv2.bilateralFilter(edge.astype(np.float32), 0, 8, height / 80)[:, :1]
+    edge = cv2.bilateralFilter(edge.astype(np.float32), 0, 8, height / 30)[:, :1]
     slope = cv2.GaussianBlur(slope * smooth, (1, 0), 0.1, sigmaY=height / 16).reshape(height, 1, 3)
     reach = _LEVEL_OFF * height
     way = np.where(columns < 0, -reach * (1 - np.exp(np.minimum(columns, 0) / reach)), columns)
