@@ -14,7 +14,7 @@ from bridge.cover.oklab import Floats
 from bridge.cover.rarity import rarity
 from bridge.cover.shiftmap import continued
 from bridge.cover.subject import faces
-from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Side
+from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, straight
 from bridge.engines.base import Frame
 
 _FIGURE_COST, _FACE_COST = 0.6, 3.0
@@ -25,6 +25,10 @@ _FLAT = 2
 """sRGB levels"""
 _NARROW = 0.4
 """sides in this proportion leave no room for pieces to be taken from"""
+_GOOD, _POOR = 1.2, 3.6
+"""energies of what was grown, from which on it goes out of focus, and as much as it may"""
+_SOFTEST, _SEEN = 0.035, 0.15
+"""deviation of the blur farthest out; how much of the cover it sees; in lengths of the edge"""
 _TONE, _TONE_REACH = 30, 0.04
 """sRGB levels of a step at the edge that may be one of tone; how far out it is evened, in lengths of the edge"""
 
@@ -45,9 +49,10 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
     """The whole cover, undistorted and uncropped, extended on two sides to fill a frame of any shape.
 
     Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, flat colours go on straight,
-    with their borders; the rest goes on with copies of its own parts (`shiftmap`), which show no face and, where that
-    can be helped, nothing again that the cover has only once. Where no copy fits, and beside a cover too narrow for
-    any, it goes out of focus. Deterministic.
+    with their borders, smooth ones as they rise or fall; the rest goes on with copies of its own parts and its mirror
+    image (`shiftmap`), which show no face and, where that can be helped, nothing again that the cover has only once.
+    The less good all that fits, the more it goes out of focus with the distance from the cover, and most beside a cover
+    too narrow for copies. Deterministic.
 
     Returns:
         uint8, shape (height_px, width_px, 3).
@@ -120,15 +125,27 @@ class _Known:
 def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
     if _is_flat(cover):
-        return np.repeat(cover[:, :3].mean(axis=1, keepdims=True), depth_px, axis=1)
+        return straight(cover, -1 - np.arange(depth_px)[::-1])
     if min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
-        return defocused(cover, depth_px, side.softness)
-    grown = continued(cover, known.small(known.cover), known.avoid(), depth_px, side)
+        return _out_of_focus(cover, Mirrored().full(cover, depth_px), 1.0)
+    grown, energy = continued(cover, known.small(known.cover), known.avoid(), depth_px, side)
     step = cover[:, 0] - grown[:, -1]
     step *= np.exp(-((np.linalg.norm(step, axis=-1, keepdims=True) / _TONE) ** 2))
     distances = np.arange(1, depth_px + 1, dtype=np.float32)
     fading = np.exp(-distances / (_TONE_REACH * len(cover)))
-    return grown + (harmonic(step, distances) * fading[None, :, None])[:, ::-1]
+    grown += (harmonic(step, distances) * fading[None, :, None])[:, ::-1]
+    doubt = float(np.clip((energy - _GOOD) / (_POOR - _GOOD), 0, 1))
+    return _out_of_focus(cover, grown, doubt**2 * (3 - 2 * doubt))
+
+
+def _out_of_focus(cover: Floats, beyond: Floats, strength: float) -> Floats:
+    """What lies beyond the left edge, ever softer from there, at one distance everywhere alike; shape as it has."""
+    if strength == 0:
+        return beyond
+    depth_px = beyond.shape[1]
+    whole = np.concatenate([beyond, cover[:, : round(_SEEN * len(cover))]], axis=1)
+    way = np.clip(1 - (np.arange(whole.shape[1]) + 0.5) / depth_px, 0, 1)
+    return defocused(whole, strength * _SOFTEST * way**2 * (3 - 2 * way))[:, :depth_px]
 
 
 def _is_flat(cover: Floats) -> bool:

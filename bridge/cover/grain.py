@@ -73,7 +73,8 @@ def _filtered(spectrum: npt.NDArray[np.complexfloating], shape: tuple[int, int],
 
 def _strength(detail: Floats, height: int) -> Floats:
     """The standard deviation of the typical detail at each row; shape (height,)."""
-    fields = np.array_split(np.sqrt((detail**2).mean(axis=-1)), 24, axis=0)
+    around = np.sqrt(cv2.GaussianBlur((detail**2).mean(axis=-1), (0, 0), 3))
+    fields = np.array_split(around, 24, axis=0)
     typical = np.array([[1.1 * np.percentile(field, 33)] for field in fields], np.float32)
     smooth = cv2.GaussianBlur(typical, (1, 5), 0)
     return cv2.resize(smooth, (1, height), interpolation=cv2.INTER_LINEAR)[:, 0].astype(np.float32)

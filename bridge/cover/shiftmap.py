@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture continued beyond its left edge in several ways at once, cut where they agree.
 
-Each place beyond the edge shows a shifted copy of the picture, its mirror image, the edge's colours straight on, or the
-picture out of focus (`ways`). Which one is the least-cost labelling of a Markov random field, found by graph cuts
+Each place beyond the edge shows a shifted copy of the picture, its mirror image, or the edge's colours straight on
+(`ways`). Which one is the least-cost labelling of a Markov random field, found by graph cuts
 (Pritch et al., "Shift-map image editing", ICCV 2009; He and Sun, "Image completion approaches using the statistics of
 similar patches", TPAMI 2014; alpha expansion: Boykov et al., TPAMI 2001): what is shown agrees with the edge and with
-each other, repeats nothing in a row and nothing that the picture has only once; where nothing sharp would do, it is out
-of focus to the end. It is solved on a small version; the pieces are cut at full resolution, with the picture's own
-sharpness and grain, and steps in tone between them are evened out (Pérez et al., "Poisson image editing", 2003).
+each other, repeats nothing in a row and nothing that the picture has only once. It is solved on a small version; the
+pieces are cut at full resolution, with the picture's own sharpness and grain, and steps in tone between them are evened
+out (Pérez et al., "Poisson image editing", 2003).
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,6 @@ from bridge.cover.oklab import Floats
 from bridge.cover.ways import (
     BAND,
     LENGTH,
-    Defocused,
     Layer,
     Mirrored,
     Scene,
@@ -41,21 +40,16 @@ _SEGMENT, _PER_SEGMENT, _APART = LENGTH // 10, 3, 4
 """pieces of the edge, each of which proposes that many shifts, which differ by so many pixels"""
 _NEAREST = 4 * BAND
 """the least way inward: what comes from nearer would have to be repeated too often"""
-_SEAM_COST, _STEP_COST = 0.08, 7.0
+_SEAM_COST, _STEP_COST = 0.12, 9.0
 """of any seam, per pixel; of what differs on its two sides, in Oklab"""
-_FOCUS_COST, _REFOCUS_COST = 0.15, 1.0
-"""of a seam along which one side is out of focus, per pixel; of being sharp again farther out"""
-_FOCUS = 3
-"""how wide such a seam is, in pixels of the small version (deviation)"""
 _TONE = 50
 """sRGB levels between one thing in two lights, at most"""
-_CALM = 0
-"""the number of `Defocused`"""
 
 Labels = npt.NDArray[np.intp]
+Places = tuple[slice, slice]
 
 
-def continued(picture: Floats, small: Floats, avoid: Floats, depth_px: int, side: Side) -> Floats:
+def continued(picture: Floats, small: Floats, avoid: Floats, depth_px: int, side: Side) -> tuple[Floats, float]:
     """What may lie beyond a picture's left edge. Deterministic.
 
     Args:
@@ -65,15 +59,16 @@ def continued(picture: Floats, small: Floats, avoid: Floats, depth_px: int, side
             per pixel of its length.
 
     Returns:
-        Shape (height, depth_px, 3).
+        Shape (height, depth_px, 3), and the solution's energy per pixel of the edge: how much may be noticed.
     """
     depth = int(np.ceil(depth_px * LENGTH / len(picture)))
     scene = Scene(small, features_of(small), avoid, depth, side)
-    ways: list[Way] = [Defocused(side.softness), Straight(), Mirrored(), *_shifts(scene)]
+    ways: list[Way] = [Mirrored(), Straight(), *_shifts(scene)]
     layers = [way.layer(scene) for way in ways]
-    labels = _Field.of(layers).solved()
-    pieces = {number: ways[number].full(picture, depth_px) for number in {_CALM, *np.unique(labels).tolist()}}
-    return _composed(pieces, labels, _tones(scene, layers, labels))
+    field = _Field.of(layers)
+    labels = field.solved()
+    pieces = {number: ways[number].full(picture, depth_px) for number in np.unique(labels).tolist()}
+    return _composed(pieces, labels, _tones(scene, layers, labels)), field.energy(labels)
 
 
 def _shifts(scene: Scene) -> Iterator[Shift]:
@@ -130,13 +125,27 @@ class _Field:
 
         Alpha expansion over all layers, and once more over those that were taken.
         """
-        labels = np.full(self.costs.shape[1:], _CALM)
+        labels = np.zeros(self.costs.shape[1:], np.intp)
         order = np.argsort(np.minimum(self.costs, 1).mean(axis=(1, 2)))
         for label in order:
             labels = self._expanded(labels, int(label))
         for label in order[np.isin(order, labels)]:
             labels = self._expanded(labels, int(label))
         return labels
+
+    def energy(self, labels: Labels) -> float:
+        """What this labelling costs, per pixel of the edge: how much of it may be noticed."""
+        rows, columns = np.indices(labels.shape)
+        seams = sum(float(self._seams(labels, p, q).sum()) for p, q in _NEIGHBOURS)
+        return (float(self.costs[labels, rows, columns].sum()) + seams) / len(labels)
+
+    def _seams(self, labels: Labels, p: Places, q: Places) -> Floats:
+        """What the seams between places and their neighbours cost."""
+        rows, columns = np.indices(labels.shape)
+        shown, clear = (of[labels, rows, columns] for of in (self.shown, self.clear))
+        a, b = labels[p], labels[q]
+        a_at_q, b_at_p = self.shown[a, rows[q], columns[q]], self.shown[b, rows[p], columns[p]]
+        return _seam(a, b, (difference(shown[p], b_at_p) + difference(a_at_q, shown[q])) * (clear[p] + clear[q]) / 2)
 
     def _expanded(self, labels: Labels, label: int) -> Labels:
         """The best labelling in which each place keeps its layer or takes this one: a minimum cut."""
@@ -150,10 +159,9 @@ class _Field:
         for axis, (p, q) in enumerate(_NEIGHBOURS):
             a, b = labels[p], labels[q]
             a_at_q, b_at_p = self.shown[a, rows[q], columns[q]], self.shown[b, rows[p], columns[p]]
-            stay = difference(shown[p], b_at_p) + difference(a_at_q, shown[q])
-            both_stay = _seam(axis, a, b, stay * (clear[p] + clear[q]) / 2)
-            q_takes = _seam(axis, a, label, (change[p] + difference(a_at_q, new[q])) * (clear[p] + new_clear[q]) / 2)
-            p_takes = _seam(axis, label, b, (difference(new[p], b_at_p) + change[q]) * (new_clear[p] + clear[q]) / 2)
+            both_stay = self._seams(labels, p, q)
+            q_takes = _seam(a, label, (change[p] + difference(a_at_q, new[q])) * (clear[p] + new_clear[q]) / 2)
+            p_takes = _seam(label, b, (difference(new[p], b_at_p) + change[q]) * (new_clear[p] + clear[q]) / 2)
             take[p] += p_takes - both_stay
             take[q] -= p_takes
             cut = np.zeros(labels.shape)
@@ -167,11 +175,9 @@ class _Field:
         return np.where(graph.get_grid_segments(nodes), label, labels)
 
 
-def _seam(axis: int, one: Labels | int, other: Labels | int, step: Floats) -> Floats:
-    """What a seam between two places costs, of which `one` lies above or farther out."""
-    cost = np.where(np.not_equal(one, other), _STEP_COST * step + np.float32(_SEAM_COST), 0)
-    one_calm, other_calm = np.equal(one, _CALM), np.equal(other, _CALM)
-    return cost + (_FOCUS_COST * (one_calm != other_calm) if axis == 0 else _REFOCUS_COST * (~one_calm & other_calm))
+def _seam(one: Labels | int, other: Labels | int, step: Floats) -> Floats:
+    """What a seam costs between two places that show these layers."""
+    return np.where(np.not_equal(one, other), _STEP_COST * step + np.float32(_SEAM_COST), 0)
 
 
 _NEIGHBOURS = (
@@ -217,22 +223,16 @@ def _of_tone(step: Floats) -> Floats:
 
 
 def _composed(pieces: dict[int, Floats], labels: Labels, tones: Floats) -> Floats:
-    """The layers at full resolution, each with its tone, in each other's place.
-
-    Seams are soft and narrow, but wide toward what is out of focus.
-    """
-    calm = pieces.pop(_CALM)
-    size = calm.shape[1::-1]
-    total, weight = np.zeros_like(calm), np.zeros((*calm.shape[:2], 1), np.float32)
+    """The layers at full resolution, each with its tone, in each other's place. Seams are soft and narrow."""
+    size = next(iter(pieces.values())).shape[1::-1]
+    total, weight = np.zeros((*size[::-1], 3), np.float32), np.zeros((*size[::-1], 1), np.float32)
     for label, piece in pieces.items():
         mask = (labels == label).astype(np.float32)
         around = cv2.GaussianBlur(mask, (0, 0), 2)[..., None]
         spread = cv2.GaussianBlur(tones * mask[..., None], (0, 0), 2) / np.maximum(around, 1e-3)
         tone = cv2.resize(np.where(mask[..., None] > 0, tones, spread), size, interpolation=cv2.INTER_LINEAR)
         soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 0.45), size, interpolation=cv2.INTER_CUBIC)
-        share = np.clip(2.2 * (soft - 0.5) + 0.5, 0, 1)[..., None]
+        share = np.clip(2.2 * (soft - 0.5) + 0.5, 1e-4, 1)[..., None]
         total += share * (piece + tone)
         weight += share
-    near = cv2.resize(cv2.GaussianBlur((labels == _CALM).astype(np.float32), (0, 0), _FOCUS), size)
-    calmness = np.where(weight > 0.5, np.clip(2 * near, 0, 1)[..., None], 1)
-    return calmness * calm + (1 - calmness) * total / np.maximum(weight, 1e-3)
+    return total / weight

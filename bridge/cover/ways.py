@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from bridge.cover.defocus import defocused
 from bridge.cover.grain import continued_grain
 from bridge.cover.oklab import Floats, from_srgb
 
@@ -18,17 +17,24 @@ BAND = 6
 IMPOSSIBLE = 1e3
 UNSEEN = 0.012
 """a difference in Oklab that nobody sees as a step"""
-_EDGE_COST = 34.0
+_EDGE_COST = 110.0
 """of a step at the edge, per pixel"""
 _MASKING = 0.05
 """detail that hides half of a step"""
-_MIRRORED_COST = 1.0
+_MIRRORED_COST = 0.25
 """of what is mirrored, one length away from the edge: rising with the square, for one small thing is seldom noticed"""
-_STRAIGHT_COST, _STRAIGHT_BAND, _CHANGE_COST, _TEXTURE_COST = 0.012, 7, 3.0, 6.0
-"""of what goes straight on; of change and of texture in so many columns of the picture beside it"""
-_SOFT_COST, _DETAIL_COST, _MOST_DETAIL, _GHOST_COST = 0.02, 1.0, 0.05, 0.15
-"""of what is out of focus; of the detail that is lost in it; of what shows through from near the edge"""
-_GHOST_REACH = 0.15
+_CREASE_COST, _STEEP, _SMOOTH = 1.5, 0.7, 0.03
+"""of a crease at the edge, per pixel and change in one length; the most that counts; what still is smooth, in Oklab"""
+_STRAIGHT_COST, _CHANGE_COST, _TEXTURE_COST, _LINE_COST = 0.012, 12.0, 12.0, 8.0
+"""of what goes straight on; of change, of texture and of lines in the picture beside it"""
+_GRAIN = 0.04
+"""texture that goes on well as grain, in Oklab"""
+_BAND, _NEAR = 10, 2
+"""columns that are looked at for that; those that show the colour of the edge where they are uneven"""
+_UNEVEN = 15
+"""sRGB levels"""
+_LEVEL_OFF = 0.2
+"""how far out a slope goes on, in lengths of the edge"""
 
 
 @dataclass(frozen=True)
@@ -43,13 +49,11 @@ class Side:
     """from how deep in the picture the first ones may come"""
     deep_cost: float
     """of showing what is one length away from the edge"""
-    softness: float
-    """how fast what is out of focus grows softer along the edge"""
 
 
-BESIDE = Side(along=0.12, along_cost=0.02, inward=1.0, deep_cost=0.0, softness=0.1)
+BESIDE = Side(along=0.12, along_cost=0.02, inward=1.0, deep_cost=0.0)
 """skies stay above and floors below"""
-ABOVE_OR_BELOW = Side(along=0.5, along_cost=0.0, inward=0.6, deep_cost=0.05, softness=0.28)
+ABOVE_OR_BELOW = Side(along=0.5, along_cost=0.0, inward=0.6, deep_cost=0.05)
 """what is there is like what is near the edge"""
 
 
@@ -86,49 +90,61 @@ class Layer:
         return cls(colors, features_of(colors), np.repeat(row_costs[:, None], scene.depth, axis=1).astype(np.float32))
 
 
-@dataclass(frozen=True)
-class Defocused:
-    """The picture, mirrored and ever more out of focus: the calm way, which is always possible."""
-
-    softness: float
-    """how fast it grows softer along the edge"""
-
-    def layer(self, scene: Scene) -> Layer:
-        """What is lost is the detail beside it, and what shows through should not be something of note."""
-        reach = min(scene.depth, scene.colors.shape[1])
-        lost = np.sqrt((_detail(scene.features)[:, :reach] ** 2).mean(axis=1))
-        ghosts = scene.avoid[:, : round(_GHOST_REACH * LENGTH)].mean(axis=1)
-        costs = _SOFT_COST + _DETAIL_COST * np.minimum(lost, _MOST_DETAIL) + _GHOST_COST * ghosts
-        return Layer.joined(scene, defocused(scene.colors, scene.depth, self.softness), costs)
-
-    def full(self, picture: Floats, depth_px: int) -> Floats:
-        """At full resolution: shape (height, depth_px, 3)."""
-        return defocused(picture, depth_px, self.softness)
-
-
 class Straight:
-    """The colours of the edge, straight on, with their grain: for flat colours, their borders and plain skies."""
+    """The edge's colours straight on, as they rise or fall there but ever less, with their grain: for calm places."""
 
     def layer(self, scene: Scene) -> Layer:
-        """It ought to be straight on the inside too, or streaks show."""
-        inside = scene.features[:, :_STRAIGHT_BAND, :3]
-        change = np.linalg.norm(inside - inside[:, :2].mean(axis=1, keepdims=True), axis=-1).max(axis=1)
+        """It ought to be straight on the inside too, and without lines, or streaks show."""
+        inside = scene.features[:, :_BAND, :3]
         bends = np.linalg.norm(np.diff(inside, 2, axis=1), axis=-1).mean(axis=1, keepdims=True)
         texture = cv2.GaussianBlur(bends, (1, 0), 0.1, sigmaY=2)[:, 0]
-        costs = _STRAIGHT_COST + _CHANGE_COST * np.maximum(change - UNSEEN, 0)
-        costs += _TEXTURE_COST * np.maximum(texture - UNSEEN, 0)
-        return Layer.joined(scene, self._streaks(scene.colors, scene.depth), costs)
+        middle = np.pad(inside.mean(axis=1), ((2, 2), (0, 0)), "reflect", reflect_type="odd")
+        lines = np.linalg.norm(middle[4:] + middle[:-4] - 2 * middle[2:-2], axis=-1)
+        costs = _STRAIGHT_COST + _CHANGE_COST * np.maximum(_unevenness(scene) - UNSEEN, 0)
+        costs += _TEXTURE_COST * np.maximum(texture - _GRAIN, 0) + _LINE_COST * np.maximum(lines - UNSEEN, 0)
+        return Layer.joined(scene, straight(scene.colors, -1 - np.arange(scene.depth)[::-1]), costs)
 
     def full(self, picture: Floats, depth_px: int) -> Floats:
         """At full resolution: shape (height, depth_px, 3)."""
-        return self._streaks(picture, depth_px) + continued_grain(picture, depth_px)
+        return straight(picture, -1 - np.arange(depth_px)[::-1]) + continued_grain(picture, depth_px)
 
-    @staticmethod
-    def _streaks(picture: Floats, depth_px: int) -> Floats:
-        """Smoothed along the edge between its borders, so that grain and specks leave none."""
-        height = len(picture)
-        edge = np.median(picture[:, : max(1, round(_STRAIGHT_BAND / LENGTH * height))], axis=1, keepdims=True)
-        return np.repeat(cv2.bilateralFilter(edge, 0, 8, height / 80)[:, :1], depth_px, axis=1)
+
+def straight(picture: Floats, columns: npt.NDArray[np.integer]) -> Floats:
+    """The colours of the edge at these columns, as they rise or fall where it is smooth; beyond it they level off.
+
+    Smoothed along the edge, the colours between their borders, so that grain and specks leave no streaks.
+
+    Args:
+        columns: negative beyond the edge, shape (columns,).
+
+    Returns:
+        Shape (height, columns, 3).
+    """
+    height = len(picture)
+    band = picture[:, : max(3, round(_BAND / LENGTH * height))]
+    at = np.arange(band.shape[1]) - (band.shape[1] - 1) / 2
+    mean = band.mean(axis=1, keepdims=True)
+    slope = np.einsum("c,hcd->hd", at / (at**2).sum(), band)[:, None]
+    uneven = np.sqrt(((band - mean - slope * at[None, :, None]) ** 2).mean(axis=(1, 2)))
+    smooth = np.exp(-((uneven / _UNEVEN) ** 2))[:, None, None]
+    edge = np.median(band[:, : max(3, round(_NEAR / LENGTH * height))], axis=1, keepdims=True)
+    edge += smooth * (mean + slope * at[0] - edge)
+    edge = cv2.bilateralFilter(edge.astype(np.float32), 0, 8, height / 30)[:, :1]
+    slope = cv2.GaussianBlur(slope * smooth, (1, 0), 0.1, sigmaY=height / 16).reshape(height, 1, 3)
+    reach = _LEVEL_OFF * height
+    way = np.where(columns < 0, -reach * (1 - np.exp(np.minimum(columns, 0) / reach)), columns)
+    return np.asarray(edge + slope * way[None, :, None], np.float32)
+
+
+def _near_lines(scene: Scene) -> Floats:
+    """Oklab of what would be just inside the edge if all were straight there; shape (LENGTH, columns, 3)."""
+    return features_of(straight(scene.colors, np.arange(_BAND)))[..., :3]
+
+
+def _unevenness(scene: Scene) -> Floats:
+    """How far the colours near the edge are from that, in Oklab; shape (LENGTH,)."""
+    inside = cv2.GaussianBlur(scene.features[:, :_BAND, :3], (1, 0), 0.1, sigmaY=2)
+    return np.linalg.norm(inside - _near_lines(scene), axis=-1).max(axis=1)
 
 
 @dataclass(frozen=True)
@@ -159,22 +175,26 @@ class Shift:
 
 
 class Mirrored:
-    """The picture, mirrored in its edge: closes small things that the edge cuts."""
+    """The picture, mirrored in its edge: closes what the edge cuts."""
 
     def layer(self, scene: Scene) -> Layer:
-        """The farther out, the clearer it is seen."""
+        """The farther out, the clearer it is seen; and it bends what rises or falls smoothly to a crease."""
         rows, columns = np.mgrid[: len(scene.colors), -scene.depth : BAND]
         columns = np.where(columns < 0, -1 - columns, columns)
         layer = _copied(scene, rows, columns, _MIRRORED_COST * (columns / LENGTH) ** 2)
+        lines = _near_lines(scene)
+        slope = np.linalg.norm(lines[:, -1] - lines[:, 0], axis=-1) / _BAND * LENGTH
+        smooth = np.exp(-((_unevenness(scene) / _SMOOTH) ** 2))
+        layer.costs[:, -1] += _CREASE_COST * np.minimum(slope, _STEEP) * smooth
         layer.features[:, : scene.depth, 3] *= -1  # slopes rise the other way
         return layer
 
     def full(self, picture: Floats, depth_px: int) -> Floats:
         """At full resolution: shape (height, depth_px, 3)."""
-        return picture[:, np.minimum(np.arange(depth_px)[::-1], picture.shape[1] - 1)]
+        return picture[:, np.pad(np.arange(picture.shape[1]), (depth_px, 0), "symmetric")[:depth_px]]
 
 
-Way = Defocused | Straight | Shift | Mirrored
+Way = Straight | Shift | Mirrored
 
 
 def _copied(scene: Scene, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp], costs: Floats) -> Layer:

@@ -119,14 +119,42 @@ def test_an_added_strip_has_the_covers_grain_and_tone():
 
 
 @pytest.mark.parametrize("size", SHAPES)
-def test_what_is_added_is_as_sharp_as_the_cover_beside_it(size):
-    frame, box = cover.recompose(landscape(), *size), cover.recomposed_box((240, 240), *size)
+def test_a_texture_goes_on_as_sharp_as_it_is(size):
+    frame, box = cover.recompose(gravel(240), *size), cover.recomposed_box((240, 240), *size)
     upright, depth = (frame, box.left_px) if box.left_px else (frame.transpose(1, 0, 2), box.top_px)
     for side in (upright, upright[:, ::-1]):
         added, edge = side[:, :depth], side[:, depth : depth + depth // 2]
         assert 0.75 < sharpness(added) / sharpness(edge) < 1.33
         # Not at the seam alone: nothing grows softer farther out.
         assert 0.7 < sharpness(added[:, : depth // 2]) / sharpness(edge) < 1.4
+
+
+def test_what_does_not_fit_goes_out_of_focus_with_the_distance_everywhere_alike():
+    """A patchwork of sharp and soft places does not look meant."""
+    chance, picture = np.random.default_rng(2), np.zeros((240, 80, 3), np.uint8)
+    for _ in range(100):
+        middle, color = chance.integers(0, 240, 2).tolist(), chance.integers(0, 255, 3).tolist()
+        cv2.circle(picture, middle, int(chance.integers(5, 25)), color, -1)
+    frame, depth = cover.recompose(picture, 320, 180), cover.recomposed_box((80, 240), 320, 180).left_px
+    for side in (frame, frame[:, ::-1]):
+        steepest = np.abs(np.diff(side[:, : depth + 1].astype(float), axis=0)).sum(axis=-1).max(axis=0)
+        assert steepest[depth - 1] > 0.9 * steepest[depth]
+        assert steepest[: depth // 2].max() < 0.2 * steepest[depth]
+
+
+@pytest.mark.parametrize("size", SHAPES)
+@pytest.mark.parametrize("grain", [0, 4])
+def test_a_smooth_gradient_has_no_crease_where_the_cover_ends(size, grain):
+    y, x = np.mgrid[0:1:240j, 0:1:240j]
+    glow = np.exp(-3 * ((x - 0.4) ** 2 + (y - 0.55) ** 2))[..., None]
+    picture = np.array([30, 20, 80]) + np.array([200, 110, 20]) * glow
+    picture = np.clip(picture + np.random.default_rng(0).normal(0, grain, (240, 240, 1)), 0, 255).astype(np.uint8)
+    frame, box = cover.recompose(picture, *size), cover.recomposed_box((240, 240), *size)
+    upright, at = (frame, box.left_px) if box.left_px else (frame.transpose(1, 0, 2), box.top_px)
+    for side in (upright, upright[:, ::-1]):
+        smooth = cv2.GaussianBlur(side.astype(np.float32), (0, 0), 3)
+        bends = np.linalg.norm(np.diff(smooth, 2, axis=1).mean(axis=0), axis=-1)
+        assert bends[at - 10 : at + 8].max() <= 1.1 * bends[at + 12 : at + 150].max()
 
 
 def test_what_is_added_keeps_the_order_of_sky_hills_and_grass():
