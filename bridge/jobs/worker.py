@@ -86,8 +86,10 @@ class TaskWork:
 
     def hand_over(self, rest_gib: float) -> None:
         """Ends this worker's turn early, if the device has room for the rest of its shot beside the next one."""
+        if self._turn is None:
+            return
         free_device_memory()
-        if self._turn and has_room(2 * rest_gib):
+        if has_room(2 * rest_gib):
             self._held.close()
 
     def file(self, sha256: str) -> Path:
