@@ -71,6 +71,17 @@ SDXL: dict[str, Part] = {
     ),
 }  # fmt: skip
 
+WAN22_DENOISER: Part = ("WanTransformer3DModel", {"in_channels": 36, "num_layers": 40})
+WAN: dict[str, Part] = {
+    "transformer": (
+        WAN22_DENOISER[0],
+        {**WAN22_DENOISER[1], "image_dim": 1280, "added_kv_proj_dim": 5120},
+    ),
+    "vae": ("AutoencoderKLWan", {}),
+    "text_encoder": UMT5_XXL,
+    "image_encoder": VIT_H,
+}
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -163,42 +174,21 @@ SUBJECTS = {
             "text_encoder": T5_XXL,
         },
     ),
-    "wan": Subject(
-        "sdxl-i2v",
-        "wan",
-        {
-            "transformer": (
-                "WanTransformer3DModel",
-                {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120, "num_layers": 40},
-            ),
-            "vae": ("AutoencoderKLWan", {}),
-            "text_encoder": UMT5_XXL,
-            "image_encoder": VIT_H,
-        },
-    ),
+    "wan": Subject("sdxl-i2v", "wan", WAN),
     "wan-flf": Subject(
         "sdxl-i2v",
         "wan_flf",
-        {
-            "transformer": (
-                "WanTransformer3DModel",
-                {"in_channels": 36, "image_dim": 1280, "added_kv_proj_dim": 5120, "num_layers": 40,
-                 "pos_embed_seq_len": 514},
-            ),
-            "vae": ("AutoencoderKLWan", {}),
-            "text_encoder": UMT5_XXL,
-            "image_encoder": VIT_H,
-        },
+        {**WAN, "transformer": (WAN["transformer"][0], {**WAN["transformer"][1], "pos_embed_seq_len": 514})},
         meets=True,
     ),
     "wan22": Subject(
         "sdxl-i2v",
         "wan22",
         {
-            "transformer": ("WanTransformer3DModel", {"in_channels": 36, "num_layers": 40}),
-            "transformer_2": ("WanTransformer3DModel", {"in_channels": 36, "num_layers": 40}),
-            "vae": ("AutoencoderKLWan", {}),
-            "text_encoder": UMT5_XXL,
+            "transformer": WAN22_DENOISER,
+            "transformer_2": WAN22_DENOISER,
+            "vae": WAN["vae"],
+            "text_encoder": WAN["text_encoder"],
         },
     ),
     "wan22-5b": Subject(

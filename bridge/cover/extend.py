@@ -16,6 +16,7 @@ from bridge.cover.shiftmap import continued
 from bridge.cover.subject import faces
 from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, straight
 from bridge.engines.base import Frame
+from bridge.engines.pacing import smoothstep
 
 _FIGURE_COST, _FACE_COST = 0.6, 3.0
 """of showing something rare, or a face, again beside the cover, as `shiftmap` counts"""
@@ -99,7 +100,8 @@ class _Known:
             room = face.height_px // 2
             top, left = max(0, face.top_px - room), max(0, face.left_px - room)
             people[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
-        return cls(cover.astype(np.float32), rarity(cover.astype(np.float32)), people)
+        floats = cover.astype(np.float32)
+        return cls(floats, rarity(floats), people)
 
     def turned(self, turns: int) -> "_Known":
         parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.rare, self.people))
@@ -125,7 +127,7 @@ class _Known:
 def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
     if _is_flat(cover):
-        return straight(cover, -1 - np.arange(depth_px)[::-1])
+        return straight(cover, np.arange(-depth_px, 0))
     if min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
         return _out_of_focus(cover, Mirrored().full(cover, depth_px), 1.0)
     grown, energy = continued(cover, known.small(known.cover), known.avoid(), depth_px, side)
@@ -134,8 +136,7 @@ def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> 
     distances = np.arange(1, depth_px + 1, dtype=np.float32)
     fading = np.exp(-distances / (_TONE_REACH * len(cover)))
     grown += (harmonic(step, distances) * fading[None, :, None])[:, ::-1]
-    doubt = float(np.clip((energy - _GOOD) / (_POOR - _GOOD), 0, 1))
-    return _out_of_focus(cover, grown, doubt**2 * (3 - 2 * doubt))
+    return _out_of_focus(cover, grown, float(smoothstep((energy - _GOOD) / (_POOR - _GOOD))))
 
 
 def _out_of_focus(cover: Floats, beyond: Floats, strength: float) -> Floats:
@@ -144,8 +145,8 @@ def _out_of_focus(cover: Floats, beyond: Floats, strength: float) -> Floats:
         return beyond
     depth_px = beyond.shape[1]
     whole = np.concatenate([beyond, cover[:, : round(_SEEN * len(cover))]], axis=1)
-    way = np.clip(1 - (np.arange(whole.shape[1]) + 0.5) / depth_px, 0, 1)
-    return defocused(whole, strength * _SOFTEST * way**2 * (3 - 2 * way))[:, :depth_px]
+    way = 1 - (np.arange(whole.shape[1]) + 0.5) / depth_px
+    return defocused(whole, strength * _SOFTEST * smoothstep(way))[:, :depth_px]
 
 
 def _is_flat(cover: Floats) -> bool:

@@ -4,7 +4,8 @@
 import cv2
 import numpy as np
 
-from bridge.cover.oklab import Floats, from_srgb
+from bridge.cover.oklab import Floats
+from bridge.cover.ways import stressed
 
 _SIDE_PX, _STEP_PX = 160, 3
 """the longer side that pictures are compared at; places are compared on a grid of this step"""
@@ -28,8 +29,7 @@ def rarity(picture: Floats) -> Floats:
     """
     scale = _SIDE_PX / max(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    lab = from_srgb(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32) / 255)
-    lab *= np.array([1, 1.5, 1.5], np.float32)
+    lab = stressed(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32))
     places = np.concatenate([_described(lab, sigma)[::_STEP_PX, ::_STEP_PX] for sigma in (2, 5)], axis=-1)
     rows, columns, channels = places.shape
     flat = places.reshape(-1, channels) / np.sqrt(2)

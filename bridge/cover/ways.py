@@ -102,11 +102,11 @@ class Straight:
         lines = np.linalg.norm(middle[4:] + middle[:-4] - 2 * middle[2:-2], axis=-1)
         costs = _STRAIGHT_COST + _CHANGE_COST * np.maximum(_unevenness(scene) - UNSEEN, 0)
         costs += _TEXTURE_COST * np.maximum(texture - _GRAIN, 0) + _LINE_COST * np.maximum(lines - UNSEEN, 0)
-        return Layer.joined(scene, straight(scene.colors, -1 - np.arange(scene.depth)[::-1]), costs)
+        return Layer.joined(scene, straight(scene.colors, np.arange(-scene.depth, 0)), costs)
 
     def full(self, picture: Floats, depth_px: int) -> Floats:
         """At full resolution: shape (height, depth_px, 3)."""
-        return straight(picture, -1 - np.arange(depth_px)[::-1]) + continued_grain(picture, depth_px)
+        return straight(picture, np.arange(-depth_px, 0)) + continued_grain(picture, depth_px)
 
 
 def straight(picture: Floats, columns: npt.NDArray[np.integer]) -> Floats:
@@ -208,11 +208,16 @@ def _copied(scene: Scene, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.in
 
 
 def features_of(small: Floats) -> Floats:
-    """Colours in Oklab, chroma stressed, and gradients of lightness: shape (height, width, 5)."""
-    lab = from_srgb(small / 255) * np.array([1, 1.5, 1.5], np.float32)
+    """Stressed colours and gradients of lightness: shape (height, width, 5)."""
+    lab = stressed(small)
     smooth = cv2.GaussianBlur(lab[..., 0], (0, 0), 0.8)
     slopes = [cv2.Sobel(smooth, -1, *order, scale=0.18) for order in ((1, 0), (0, 1))]
     return np.dstack([lab, *slopes]).astype(np.float32)
+
+
+def stressed(picture: Floats) -> Floats:
+    """sRGB 0-255, shape (..., 3), in Oklab with more weight on chroma."""
+    return from_srgb(picture / 255) * np.array([1, 1.5, 1.5], np.float32)
 
 
 def difference(one: Floats, other: Floats) -> Floats:

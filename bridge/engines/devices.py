@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from blender_addon.protocol import ClipRequest
-from bridge.engines.footprints import MemoryPolicy
+from bridge.engines.footprints import SHARE_OF_FREE, MemoryPolicy
 from bridge.errors import BadInput
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def free_gib(device: "torch.device") -> float:
     return psutil.virtual_memory().available / 2**30
 
 
+def room_gib(device: "torch.device") -> float:
+    """How much of that is planned with."""
+    return free_gib(device) * SHARE_OF_FREE
+
+
 def free_cached() -> None:
     """Gives the device what is no longer used."""
     import torch
@@ -59,7 +64,7 @@ def free_cached() -> None:
         torch.cuda.empty_cache()
 
 
-def place(pipeline: Any, device: "torch.device", policy: MemoryPolicy, stays: bool = False) -> None:
+def place(pipeline: Any, device: "torch.device", policy: MemoryPolicy, stays: bool) -> None:
     """Puts a diffusers pipeline on the device under a policy. On the CPU there is nothing to save but 8 bits.
 
     Args:

@@ -45,9 +45,9 @@ def pace(request: ClipRequest) -> Pacing:
     t_s = (moving - first + 0.5) / fps
     speed[moving] = (0.75 + 0.5 * energy[moving]) * _burst(t_s, request.motion)
     if not ends and hold:
-        speed[moving] *= _smoothstep(t_s / 0.45)
+        speed[moving] *= smoothstep(t_s / 0.45)
     if ends:
-        speed[moving] *= _smoothstep((t_s[::-1] if len(t_s) else t_s) / min(_SETTLE_S, max(0.2, 0.6 * len(t_s) / fps)))
+        speed[moving] *= smoothstep((t_s[::-1] if len(t_s) else t_s) / min(_SETTLE_S, max(0.2, 0.6 * len(t_s) / fps)))
     if speed.sum() > 0:
         speed *= len(moving) / speed.sum()
     awake = _awake(count, first, last, fps, eases_in=not ends and hold > 0, eases_out=ends)
@@ -80,9 +80,9 @@ def _awake(count: int, first: int, last: int, fps: float, *, eases_in: bool, eas
     frames = np.arange(count)
     awake = ((frames >= first) & (frames < last)).astype(float)
     if eases_in:
-        awake *= _smoothstep((frames - first + 0.5) / fps / 0.35)
+        awake *= smoothstep((frames - first + 0.5) / fps / 0.35)
     if eases_out:
-        awake *= _smoothstep((last - frames - 0.5) / fps / 0.8)
+        awake *= smoothstep((last - frames - 0.5) / fps / 0.8)
     return awake
 
 
@@ -92,11 +92,12 @@ def _accents(request: ClipRequest) -> Curve:
     felt = np.zeros(request.frame_count)
     for accent in request.accents:
         t_s = (frames - accent) / float(request.fps)
-        rise = _smoothstep((t_s + _ACCENT_LEAD_S) / (_ACCENT_LEAD_S + _ACCENT_PEAK_S))
+        rise = smoothstep((t_s + _ACCENT_LEAD_S) / (_ACCENT_LEAD_S + _ACCENT_PEAK_S))
         felt = np.maximum(felt, rise * np.exp(-np.maximum(t_s - _ACCENT_PEAK_S, 0) / _ACCENT_FADE_S))
     return felt
 
 
-def _smoothstep(t: Curve) -> Curve:
+def smoothstep(t: Curve | float) -> Curve:
+    """From 0 to 1, slowly at both ends; the same before and after."""
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)

@@ -21,7 +21,7 @@ from bridge.engines.camera import ROOM, TRUCK, Arrival, Frustum, Pose, Swing, fi
 from bridge.engines.cover_painter import whole_cover
 from bridge.engines.depth import depth_by, depth_name
 from bridge.engines.layers import Layers, split
-from bridge.engines.pacing import Pacing, pace
+from bridge.engines.pacing import Pacing, pace, smoothstep
 from bridge.engines.scene import Scene
 from bridge.flow import FlowMeter
 
@@ -149,10 +149,10 @@ class _Shot:
         picture, matte = stage.scene.render(pose)
         strength = self.air * (0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i])
         if stage.ending is not None:
-            strength *= 1 - _smooth((way - 0.55) / 0.4)
+            strength *= 1 - float(smoothstep((way - 0.55) / 0.4))
         picture = stage.air.lay_over(picture, matte, pose, float(pacing.clock_s[i]) * lively, float(strength))
         if stage.ending is not None and way > self.ending_from:
-            share = _smooth((way - self.ending_from) / (0.995 - self.ending_from))
+            share = float(smoothstep((way - self.ending_from) / (0.995 - self.ending_from)))
             ending = _zoomed(stage.ending, pose)
             picture = cast(Frame, cv2.addWeighted(picture, 1 - share, ending, share, 0))
         return picture
@@ -270,8 +270,3 @@ def _zoomed(ending: Frame, pose: Pose) -> Frame:
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cast(Frame, cv2.warpAffine(ending, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101))
-
-
-def _smooth(t: float) -> float:
-    t = min(1.0, max(0.0, t))
-    return t * t * (3 - 2 * t)

@@ -220,7 +220,7 @@ def batch_size(request: ClipRequest, kept: Kept, memory_level: int) -> int:
     if memory_level:
         return 1
     width_px, height_px = model_size(request)
-    room_gib = devices.free_gib(devices.best_device()) * footprints.SHARE_OF_FREE
+    room_gib = devices.room_gib(devices.best_device())
     room_gib -= (
         footprints.SDXL.working_gib if kept.policy is MemoryPolicy.RESIDENT else footprints.SDXL.tiled_working_gib
     )

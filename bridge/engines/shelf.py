@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge.engines import devices
 from bridge.engines.devices import MemoryPolicy
-from bridge.engines.footprints import SHARE_OF_FREE, Footprint
+from bridge.engines.footprints import Footprint
 
 MOST_KEPT = 3
 """a painter, its refiner and an animator"""
@@ -96,7 +96,7 @@ class Shelf:
         wanted = need.weights_gib + need.working_gib
 
         def fits() -> bool:
-            return devices.free_gib(device) * SHARE_OF_FREE >= wanted
+            return devices.room_gib(device) >= wanted
 
         if not fits():
             devices.free_cached()  # what the last shot has left unused is room too

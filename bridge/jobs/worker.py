@@ -240,9 +240,9 @@ def peak_memory_bytes() -> int:
 
 def has_room(wanted_gib: float) -> bool:
     """Whether the device has so much memory, with some to spare."""
-    from bridge.engines import devices, footprints
+    from bridge.engines import devices
 
-    return devices.free_gib(devices.best_device()) * footprints.SHARE_OF_FREE >= wanted_gib
+    return devices.room_gib(devices.best_device()) >= wanted_gib
 
 
 def free_device_memory() -> None:
