@@ -84,7 +84,8 @@ class LocalExecutor:
     def start(self, task: Task, kind: DeviceKind) -> None:
         """Gives the task to a free worker, one that is already up if possible."""
         lanes = [lane for lane in self._lanes if lane.device.kind is kind]
-        task = dataclasses.replace(task, painters=len({lane.device.index for lane in lanes}))
+        painters = len({lane.device.index for lane in lanes})
+        task = dataclasses.replace(task, painters=max(task.painters, painters))  # a node may have other executors' too
         max((lane for lane in lanes if lane.is_free), key=lambda lane: lane.is_up).start(task)
 
     def cancel(self, job_id: str) -> None:

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The executor on a Ray cluster (extra `cluster`): an actor per GPU, or per core where no GPU is needed.
 
-Ray places the actors, restarts those whose process or node is lost, and runs their task again. Files go to a node
-once, by content hash; clips come back as bytes and are checked against theirs.
+Ray places the actors, restarts those whose process or node is lost, and runs their tasks again. Each has the worker
+processes that its device would have on a machine of its own. Files go to a node once, by content hash; clips come back
+as bytes and are checked against theirs.
 """
 
-import contextlib
 import dataclasses
 import logging
+import queue
 import tempfile
 import threading
 import time
@@ -19,13 +20,17 @@ import blender_addon
 import bridge
 from blender_addon import codec
 from bridge.errors import BadInput
-from bridge.jobs.executor import MAKE_CLIP, DeviceKind, Event, EventKind, Task
+from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Event, EventKind, Task
 from bridge.store import Store
 
 NODE_STORE_LIMIT_BYTES = 20 * 2**30
+CALLS_AT_ONCE = 4
+"""by an actor: two shots, and cancels of both"""
 TASK_RETRIES = 2
 """by Ray, after the loss of a process or a node"""
-CANCEL_GRACE_S = 5.0
+CANCEL_LIMIT_S = 30.0
+"""an actor that has not stopped by then is lost with its node, or never had one: it stops its workers within seconds"""
+TEND_EVERY_S = 1.0
 LOOK_EVERY_S = 0.1
 SEATS_PER_LOOK = 20
 """with more actors we look less often, so that progress costs the same however many there are"""
@@ -37,16 +42,24 @@ log = logging.getLogger(__name__)
 
 
 class ClipActor:
-    """Makes clips on a node, one at a time; a second thread takes cancels."""
+    """The workers of one device of some node: two processes on a large GPU, else one."""
 
-    def __init__(self, make_clip: str, mailbox: Any) -> None:
-        from bridge.jobs.local import own_scratch
-        from bridge.jobs.worker import TaskRunner
+    def __init__(self, kind: DeviceKind, make_clip: str, mailbox: Any) -> None:
+        from bridge.jobs.local import LocalExecutor
 
         folder = Path(tempfile.gettempdir()) / "beatboard-node"
         self._store = Store(folder, limit_bytes=NODE_STORE_LIMIT_BYTES)
         self._mailbox = mailbox
-        self._runner = TaskRunner(self._store, own_scratch(folder), make_clip, self._send)
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._ends: dict[str, queue.SimpleQueue[Event]] = {}
+        self._workers = _workers(kind)
+        self._executor = LocalExecutor(folder, self._workers, self._hear, make_clip=make_clip)
+        threading.Thread(target=self._tend, name="tend", daemon=True).start()
+
+    def worker_count(self) -> int:
+        """How many tasks it does at a time."""
+        return len(self._workers)
 
     def make(self, task_text: str, files: dict[str, list[Any]]) -> tuple[str, bytes]:
         """The task's last event and, if it is done, the clip's bytes.
@@ -57,21 +70,31 @@ class ClipActor:
         import ray
 
         task = codec.loads(Task, task_text)
-        self._runner.expect(task.job_id)
         for sha256, (reference,) in files.items():
             if sha256 not in self._store:
                 self._store.put_bytes(ray.get(reference))
-        event = dataclasses.replace(self._runner.run(task), device=_device_model())
+        with self._lock:
+            end = self._ends[task.job_id] = queue.SimpleQueue()
+            self._executor.start(task, self._kind)
+        event = end.get()
         data = self._store.path(event.clip.sha256).read_bytes() if event.clip else b""
         self._store.trim()
         return codec.dumps(event), data
 
     def cancel(self, job_id: str) -> None:
-        """Lets the job stop at its next report."""
-        self._runner.cancel(job_id)
+        """Stops the job within seconds, whatever it does."""
+        self._executor.cancel(job_id)
 
-    def _send(self, event: Event) -> None:
-        self._mailbox.put.remote(event.job_id, codec.dumps(event))
+    def _hear(self, event: Event) -> None:
+        if event.kind is EventKind.PROGRESS:
+            self._mailbox.put.remote(event.job_id, codec.dumps(event))
+        else:
+            self._ends.pop(event.job_id).put(event)
+
+    def _tend(self) -> None:
+        while True:
+            time.sleep(TEND_EVERY_S)
+            self._executor.tend()
 
 
 class Mailbox:
@@ -96,10 +119,16 @@ class Seat:
 
     kind: DeviceKind
     actor: Any
-    task: Task | None = None
-    result: Any = None
-    """a reference to what `make` will return"""
-    cancelled_at_s: float | None = None
+    asked: Any
+    """a reference to its `worker_count`, until it has answered"""
+    worker_count: int = 1
+    tasks: dict[Any, Task] = dataclasses.field(default_factory=dict)
+    """by the reference to what `make` will return"""
+    cancelled_at_s: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def free_count(self) -> int:
+        return self.worker_count - len(self.tasks)
 
 
 class RayExecutor:
@@ -137,30 +166,30 @@ class RayExecutor:
     def free_kinds(self) -> tuple[DeviceKind, ...]:
         """The kinds that have a free actor; without any GPU in the cluster, the CPU's actors take everything."""
         with self._lock:
-            free = {seat.kind for seat in self._seats if seat.task is None}
+            free = {seat.kind for seat in self._seats if seat.free_count > 0}
             has_gpu = any(seat.kind is DeviceKind.GPU for seat in self._seats)
-        if DeviceKind.CPU in free and not has_gpu:
-            return (DeviceKind.CPU, DeviceKind.GPU)[: sum(seat.task is None for seat in self._seats)]
+            if DeviceKind.CPU in free and not has_gpu:
+                return (DeviceKind.CPU, DeviceKind.GPU)[: sum(seat.free_count for seat in self._seats)]
         return tuple(free)
 
     def start(self, task: Task, kind: DeviceKind) -> None:
-        """Sends the task to a free actor."""
+        """Sends the task to the actor that has least to do."""
         with self._lock:
-            free = [seat for seat in self._seats if seat.task is None]
-            seat = next((seat for seat in free if seat.kind is kind), free[0])
-            seat.task, seat.cancelled_at_s = dataclasses.replace(task, painters=self._painters), None
-            seat.result = seat.actor.make.remote(codec.dumps(seat.task), self._references(task))
+            free = [seat for seat in self._seats if seat.free_count > 0]
+            seat = min(free, key=lambda seat: (seat.kind is not kind, len(seat.tasks)))
+            task = dataclasses.replace(task, painters=self._painters)
+            seat.tasks[seat.actor.make.remote(codec.dumps(task), self._references(task))] = task
 
     def cancel(self, job_id: str) -> None:
-        """Asks the actor to stop; `tend` restarts it if it doesn't."""
+        """Asks the actor to stop; `tend` replaces it if it doesn't."""
         with self._lock:
             for seat in self._seats:
-                if seat.task and seat.task.job_id == job_id and seat.cancelled_at_s is None:
-                    seat.cancelled_at_s = time.monotonic()
+                if any(task.job_id == job_id for task in seat.tasks.values()) and job_id not in seat.cancelled_at_s:
+                    seat.cancelled_at_s[job_id] = time.monotonic()
                     seat.actor.cancel.remote(job_id)
 
     def tend(self) -> None:
-        """Restarts actors that ignore a cancel; takes up what the cluster grew by.
+        """Replaces actors that do not answer a cancel; takes up what the cluster grew by.
 
         Raises:
             BadInput: the cluster is lost.
@@ -169,8 +198,8 @@ class RayExecutor:
             raise BadInput(f"The Ray cluster does not answer any more: {self._lost}")
         with self._lock:
             for seat in self._seats:
-                if seat.cancelled_at_s is not None and time.monotonic() - seat.cancelled_at_s > CANCEL_GRACE_S:
-                    self._end(seat, Event(seat.task.job_id, EventKind.CANCELLED) if seat.task else None)
+                if any(time.monotonic() - since_s > CANCEL_LIMIT_S for since_s in seat.cancelled_at_s.values()):
+                    self._replace(seat)
             if time.monotonic() - self._counted_at_s > COUNT_EVERY_S:
                 self._add_seats()
 
@@ -194,15 +223,16 @@ class RayExecutor:
         wanted = {DeviceKind.GPU: gpu_count, DeviceKind.CPU: max(1, int(resources.get("CPU", 1)) - gpu_count)}
         for kind, count in wanted.items():
             have = sum(seat.kind is kind for seat in self._seats)
-            self._seats += [Seat(kind, self._new_actor(kind)) for _ in range(count - have)]
+            self._seats += [self._new_seat(kind) for _ in range(count - have)]
 
-    def _new_actor(self, kind: DeviceKind) -> Any:
+    def _new_seat(self, kind: DeviceKind) -> Seat:
         needs = {"num_gpus": 1} if kind is DeviceKind.GPU else {}
-        return (
+        actor = (
             self._ray.remote(ClipActor)
-            .options(num_cpus=1, max_restarts=-1, max_task_retries=TASK_RETRIES, max_concurrency=2, **needs)
-            .remote(self._make_clip, self._mailbox)
+            .options(num_cpus=1, max_restarts=-1, max_task_retries=TASK_RETRIES, max_concurrency=CALLS_AT_ONCE, **needs)
+            .remote(kind, self._make_clip, self._mailbox)
         )
+        return Seat(kind, actor, actor.worker_count.remote())
 
     def _references(self, task: Task) -> dict[str, list[Any]]:
         wanted = filter(None, (task.request.cover_sha256, task.request.character_sha256))
@@ -224,44 +254,52 @@ class RayExecutor:
     def _pass_on_progress(self) -> None:
         for text in self._ray.get(self._mailbox.take.remote(), timeout=ANSWER_LIMIT_S):
             event = codec.loads(Event, text)
-            if any(seat.task and seat.task.job_id == event.job_id for seat in self._seats):
+            with self._lock:
+                is_ours = any(task.job_id == event.job_id for seat in self._seats for task in seat.tasks.values())
+            if is_ours:
                 self._on_event(event)
 
     def _receive_results(self) -> None:
         with self._lock:
-            busy = {seat.result: seat for seat in self._seats if seat.result is not None}
-        ready = self._ray.wait(list(busy), num_returns=len(busy), timeout=0)[0] if busy else []
+            expected = {seat.asked: seat for seat in self._seats if seat.asked is not None}
+            expected |= {result: seat for seat in self._seats for result in seat.tasks}
+        ready = self._ray.wait(list(expected), num_returns=len(expected), timeout=0)[0] if expected else []
         for result in ready:
-            self._receive(busy[result])
+            self._receive(expected[result], result)
 
-    def _receive(self, seat: Seat) -> None:
-        if seat.task is None:
-            return
+    def _receive(self, seat: Seat, result: Any) -> None:
         try:
-            text, data = self._ray.get(seat.result)
-            event = codec.loads(Event, text)
-            if event.clip and self._store.put_bytes(data) != event.clip.sha256:
-                event = Event(seat.task.job_id, EventKind.CRASHED, message="the clip came back damaged")
+            answer = self._ray.get(result)
         except self._ray.exceptions.RayError as error:
-            event = Event(seat.task.job_id, EventKind.CRASHED, message=f"{type(error).__name__}: {error}")
+            answer = error
         with self._lock:
-            if event.kind is EventKind.OUT_OF_MEMORY or (
-                event.kind is EventKind.CANCELLED and seat.kind is DeviceKind.GPU
-            ):
-                self._end(seat, event)
-            else:
-                self._free(seat, event)
+            if result == seat.asked:
+                seat.asked = None
+                seat.worker_count = answer if isinstance(answer, int) else 1
+                return
+            task = seat.tasks.pop(result, None)
+            if task is None:  # the actor was replaced meanwhile
+                return
+            seat.cancelled_at_s.pop(task.job_id, None)
+        self._on_event(self._last_event(task, answer))
 
-    def _end(self, seat: Seat, event: Event | None) -> None:
-        """Replaces the actor, which ends its memory."""
+    def _last_event(self, task: Task, answer: Any) -> Event:
+        if isinstance(answer, Exception):
+            return Event(task.job_id, EventKind.CRASHED, message=f"{type(answer).__name__}: {answer}")
+        text, data = answer
+        event = codec.loads(Event, text)
+        if event.clip and self._store.put_bytes(data) != event.clip.sha256:
+            return Event(task.job_id, EventKind.CRASHED, message="the clip came back damaged")
+        return event
+
+    def _replace(self, seat: Seat) -> None:
+        """Ends the actor and puts another in its place; its other task, if it has one, counts as crashed."""
         self._ray.kill(seat.actor)
-        seat.actor = self._new_actor(seat.kind)
-        self._free(seat, event)
-
-    def _free(self, seat: Seat, event: Event | None) -> None:
-        seat.task = seat.result = seat.cancelled_at_s = None
-        if event:
-            self._on_event(event)
+        self._seats[self._seats.index(seat)] = self._new_seat(seat.kind)
+        for task in seat.tasks.values():
+            is_cancelled = task.job_id in seat.cancelled_at_s
+            kind = EventKind.CANCELLED if is_cancelled else EventKind.CRASHED
+            self._on_event(Event(task.job_id, kind, message="its worker did not answer"))
 
 
 def connect(address: str) -> Any:
@@ -289,10 +327,12 @@ def connect(address: str) -> Any:
     return ray
 
 
-def _device_model() -> str:
-    """The GPU's name, or the CPU's; speeds are kept per model."""
-    from bridge.jobs.devices import cpus, gpus
+def _workers(kind: DeviceKind) -> tuple[Device, ...]:
+    """Those for the device that Ray gave to this process."""
+    import ray
 
-    with contextlib.suppress(IndexError):
-        return gpus()[0].model
-    return cpus(1)[0].model
+    from bridge.jobs import devices
+
+    if kind is DeviceKind.CPU:
+        return tuple(devices.cpus(1))
+    return devices.gpu_workers() or (Device(kind, int(ray.get_gpu_ids()[0]), "GPU"),)

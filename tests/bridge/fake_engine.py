@@ -52,6 +52,11 @@ def act(prompt, settings, work):
             if not Path(marker).exists():
                 Path(marker).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        case ["orphan-once", marker]:
+            if not Path(marker).exists():
+                Path(marker).touch()
+                os.kill(os.getppid(), signal.SIGKILL)
+                time.sleep(3600)  # ends with who started it
         case ["memory", needed] if work.memory_level < int(needed):
             raise OutOfMemoryError("CUDA out of memory")
         case ["hang"]:

@@ -1,7 +1,9 @@
 """Needs the extra `cluster`; starts a small Ray cluster of its own on this machine."""
 
+import contextlib
 import dataclasses
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -19,14 +21,22 @@ ray = pytest.importorskip("ray")
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def cluster():
+@contextlib.contextmanager
+def running(**node):
     os.environ["PYTHONPATH"] = str(ROOT)
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0})
-    yield cluster.address
-    cluster.shutdown()
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0, **node})
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with running() as address:
+        yield address
 
 
 class Batch:
@@ -56,11 +66,12 @@ def batch(cluster, tmp_path):
     batch.executor.close()
 
 
-def test_a_worker_killed_mid_shot_costs_nothing_but_time(batch, tmp_path):
+@pytest.mark.parametrize("accident", ["crash-once", "orphan-once"], ids=["worker", "actor"])
+def test_a_process_killed_mid_shot_costs_nothing_but_time(accident, batch, tmp_path):
     shots = [request(f"s{i}", steps="3", step_s="0.1") for i in range(5)]
-    jobs = batch(request("x", f"crash-once {tmp_path / 'marker'}"), *shots)
+    jobs = batch(request("x", f"{accident} {tmp_path / 'marker'}"), *shots)
     assert [job.state for job in jobs] == ["done"] * 6
-    assert (tmp_path / "marker").exists(), "a worker was killed"
+    assert (tmp_path / "marker").exists(), "it was killed"
     for job in jobs:
         assert job.clip is not None
         assert batch.store.path(job.clip.sha256).is_file()
@@ -69,8 +80,6 @@ def test_a_worker_killed_mid_shot_costs_nothing_but_time(batch, tmp_path):
 
 
 def test_progress_errors_and_cancel_come_through(batch):
-    import threading
-
     def cancel_when_running():
         wait_until(lambda: batch.jobs.active() and batch.jobs.get("j1").progress > 0, 60)
         batch.dispatcher.cancel("j1")
@@ -85,6 +94,41 @@ def test_progress_errors_and_cancel_come_through(batch):
     assert cancelled.state is JobState.CANCELLED
     assert hungry.state is JobState.DONE
     assert hungry.notes == ("out of memory: retried with memory level 1 of 4",)
+
+
+def test_a_large_gpu_films_one_shot_while_it_finishes_another(tmp_path, monkeypatch):
+    nvidia_smi = tmp_path / "bin" / "nvidia-smi"
+    nvidia_smi.parent.mkdir()
+    nvidia_smi.write_text("#!/bin/sh\ncase $1 in *memory*) echo 0, 81559;; *) echo 0, Large GPU;; esac\n")
+    nvidia_smi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{nvidia_smi.parent}:{os.environ['PATH']}")
+    log = tmp_path / "turns.txt"
+    log.touch()
+    with running(num_gpus=1) as address:
+        batch = Batch(address, tmp_path)
+        try:
+            shots = [Submission(request(f"s{i}", f"turns {log} 4"), DeviceKind.GPU, f"j{i}") for i in range(4)]
+            batch.jobs.submit(shots)
+            batch.dispatcher.run(batch.executor, until_idle=True)
+            jobs = [batch.jobs.get(shot.id) for shot in shots]
+        finally:
+            batch.executor.close()
+    assert [job.state for job in jobs] == ["done"] * 4, [job.error for job in jobs]
+    assert log.read_text().split() == ["in", "out"] * 4, "one shot computes at a time"
+
+
+def test_a_shot_whose_node_never_comes_can_be_cancelled(tmp_path, monkeypatch):
+    monkeypatch.setattr("bridge.jobs.ray_executor.CANCEL_LIMIT_S", 0.5)
+    with running(num_cpus=0) as address:
+        batch = Batch(address, tmp_path)
+        try:
+            canceller = threading.Timer(2.0, lambda: batch.dispatcher.cancel("j0"))
+            canceller.start()
+            (job,) = batch(request("a"))
+            canceller.join()
+        finally:
+            batch.executor.close()
+    assert job.state is JobState.CANCELLED
 
 
 def test_no_cluster_is_said():
