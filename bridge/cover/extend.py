@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from scipy.fft import dct, idct
 
 from bridge.cover.box import Box
 from bridge.cover.defocus import defocused
@@ -14,7 +12,7 @@ from bridge.cover.oklab import Floats
 from bridge.cover.rarity import rarity
 from bridge.cover.shiftmap import continued
 from bridge.cover.subject import faces
-from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, straight
+from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, harmonic, straight
 from bridge.engines.base import Frame
 from bridge.engines.pacing import smoothstep
 
@@ -153,18 +151,3 @@ def _is_flat(cover: Floats) -> bool:
     """Whether nothing changes toward the left edge, as where print has flat colours; never in anything filmed."""
     width_px = max(3, round(0.01 * len(cover)))
     return bool(cover[:, :width_px].std(axis=1).max() < _FLAT)
-
-
-def harmonic(edge: Floats, distances_px: npt.NDArray[np.floating]) -> Floats:
-    """The membrane that hangs from an edge: colours flow outward and blend, ever softer (Laplace's equation).
-
-    Args:
-        edge: shape (length, channels), the values along the edge.
-        distances_px: where to look, (depth,).
-
-    Returns:
-        Shape (length, depth, channels).
-    """
-    waves = np.asarray(dct(edge, axis=0, norm="ortho"))
-    decay = np.exp(-np.pi / len(edge) * np.outer(np.arange(len(edge)), distances_px))
-    return np.asarray(idct(waves[:, None] * decay[..., None], axis=0, norm="ortho"), np.float32)

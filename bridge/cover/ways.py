@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import dct, idct
 
 from bridge.cover.grain import continued_grain
 from bridge.cover.oklab import Floats, from_srgb
@@ -27,12 +28,16 @@ _CREASE_COST, _STEEP, _SMOOTH = 1.5, 0.7, 0.03
 """of a crease at the edge, per pixel and change in one length; the most that counts; what still is smooth, in Oklab"""
 _STRAIGHT_COST, _CHANGE_COST, _TEXTURE_COST, _LINE_COST = 0.012, 12.0, 12.0, 8.0
 """of what goes straight on; of change, of texture and of lines in the picture beside it"""
+_DISSOLVED = 0.3
+"""how far out little is left of what changes, in lengths of the edge"""
 _GRAIN = 0.04
 """texture that goes on well as grain, in Oklab"""
 _BAND, _NEAR = 10, 2
 """columns that are looked at for that; those that show the colour of the edge where they are uneven"""
 _UNEVEN = 15
 """sRGB levels"""
+_FEW, _AROUND = 0.02, 0.08
+"""how much uneven places count for the calm colours around them; how far around, in lengths of the edge"""
 _LEVEL_OFF = 0.2
 """how far out a slope goes on, in lengths of the edge"""
 
@@ -84,10 +89,10 @@ class Layer:
     """of showing each place, shape (LENGTH, depth)"""
 
     @classmethod
-    def joined(cls, scene: Scene, beyond: Floats, row_costs: Floats) -> "Layer":
-        """One that leaves the edge without a step, and costs the same at any distance."""
+    def joined(cls, scene: Scene, beyond: Floats, costs: Floats) -> "Layer":
+        """One that leaves the edge without a step."""
         colors = np.concatenate([beyond, scene.colors[:, :BAND]], axis=1)
-        return cls(colors, features_of(colors), np.repeat(row_costs[:, None], scene.depth, axis=1).astype(np.float32))
+        return cls(colors, features_of(colors), costs.astype(np.float32))
 
 
 class Straight:
@@ -100,8 +105,10 @@ class Straight:
         texture = cv2.GaussianBlur(bends, (1, 0), 0.1, sigmaY=2)[:, 0]
         middle = np.pad(inside.mean(axis=1), ((2, 2), (0, 0)), "reflect", reflect_type="odd")
         lines = np.linalg.norm(middle[4:] + middle[:-4] - 2 * middle[2:-2], axis=-1)
-        costs = _STRAIGHT_COST + _CHANGE_COST * np.maximum(_unevenness(scene) - UNSEEN, 0)
-        costs += _TEXTURE_COST * np.maximum(texture - _GRAIN, 0) + _LINE_COST * np.maximum(lines - UNSEEN, 0)
+        costs = _STRAIGHT_COST + _TEXTURE_COST * np.maximum(texture - _GRAIN, 0)
+        costs += _LINE_COST * np.maximum(lines - UNSEEN, 0)
+        left = np.exp(-np.arange(scene.depth, 0, -1) / (_DISSOLVED * LENGTH))
+        costs = costs[:, None] + np.outer(_CHANGE_COST * np.maximum(_unevenness(scene) - UNSEEN, 0), left)
         return Layer.joined(scene, straight(scene.colors, np.arange(-scene.depth, 0)), costs)
 
     def full(self, picture: Floats, depth_px: int) -> Floats:
@@ -112,7 +119,8 @@ class Straight:
 def straight(picture: Floats, columns: npt.NDArray[np.integer]) -> Floats:
     """The colours of the edge at these columns, as they rise or fall where it is smooth; beyond it they level off.
 
-    Smoothed along the edge, the colours between their borders, so that grain and specks leave no streaks.
+    Smoothed along the edge, the colours between their borders, so that grain and specks leave no streaks. What is
+    uneven, like a cloud that the edge cuts, dissolves into the calm colours around it.
 
     Args:
         columns: negative beyond the edge, shape (columns,).
@@ -130,10 +138,29 @@ def straight(picture: Floats, columns: npt.NDArray[np.integer]) -> Floats:
     edge = np.median(band[:, : max(3, round(_NEAR / LENGTH * height))], axis=1, keepdims=True)
     edge += smooth * (mean + slope * at[0] - edge)
     edge = cv2.bilateralFilter(edge.astype(np.float32), 0, 8, height / 30)[:, :1]
+    calm = np.concatenate([edge, np.ones((height, 1, 1), np.float32)], axis=2) * (smooth + _FEW)
+    calm = cv2.GaussianBlur(calm.astype(np.float32), (1, 0), 0.1, sigmaY=_AROUND * height)
+    odd = (edge - calm[..., :3] / calm[..., 3:]) * (1 - smooth)
+    dissolved = harmonic(odd[:, 0], np.maximum(-columns, 0)) - odd
     slope = cv2.GaussianBlur(slope * smooth, (1, 0), 0.1, sigmaY=height / 16).reshape(height, 1, 3)
     reach = _LEVEL_OFF * height
     way = np.where(columns < 0, -reach * (1 - np.exp(np.minimum(columns, 0) / reach)), columns)
-    return np.asarray(edge + slope * way[None, :, None], np.float32)
+    return np.asarray(edge + dissolved + slope * way[None, :, None], np.float32)
+
+
+def harmonic(edge: Floats, distances_px: npt.NDArray[np.floating]) -> Floats:
+    """The membrane that hangs from an edge: colours flow outward and blend, ever softer (Laplace's equation).
+
+    Args:
+        edge: shape (length, channels), the values along the edge.
+        distances_px: where to look, (depth,).
+
+    Returns:
+        Shape (length, depth, channels).
+    """
+    waves = np.asarray(dct(edge, axis=0, norm="ortho"))
+    decay = np.exp(-np.pi / len(edge) * np.outer(np.arange(len(edge)), distances_px))
+    return np.asarray(idct(waves[:, None] * decay[..., None], axis=0, norm="ortho"), np.float32)
 
 
 def _near_lines(scene: Scene) -> Floats:

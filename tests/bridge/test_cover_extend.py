@@ -4,6 +4,7 @@ import pytest
 
 from bridge import cover
 from bridge.cover.extend import recomposed_box
+from bridge.cover.ways import straight
 
 SHAPES = [(320, 180), (180, 320)]
 
@@ -155,6 +156,19 @@ def test_a_smooth_gradient_has_no_crease_where_the_cover_ends(size, grain):
         smooth = cv2.GaussianBlur(side.astype(np.float32), (0, 0), 3)
         bends = np.linalg.norm(np.diff(smooth, 2, axis=1).mean(axis=0), axis=-1)
         assert bends[at - 10 : at + 8].max() <= 1.1 * bends[at + 12 : at + 150].max()
+
+
+def test_uneven_colours_dissolve_where_even_ones_go_straight_on():
+    picture = np.full((240, 60, 3), (30, 105, 215), np.float32)
+    picture[60:80] = 240
+    far = straight(picture, np.array([-1, -90]))
+    assert far[70, 1] == pytest.approx(far[70, 0], abs=1), "a stripe"
+    picture[60:80] -= np.linspace(0, 120, 60)[None, :, None] * np.random.default_rng(0).random((20, 60, 1))
+    picture[60:80, ::3] = (30, 105, 215)
+    near, far = (
+        np.linalg.norm(side[70] - picture[0, 0]) for side in straight(picture, np.array([-1, -90])).swapaxes(0, 1)
+    )
+    assert far < 0.5 * near, "a cloud"
 
 
 def test_what_is_added_keeps_the_order_of_sky_hills_and_grass():
