@@ -4,12 +4,14 @@
 The grade is a matrix that keeps greys grey (saturation and leanings of hue) and three monotone, smooth curves
 (exposure, contrast, tints of shadows, mid-tones and highlights). Its numbers are found by minimising the sliced
 Wasserstein distance between the graded footage's and the cover's colours in Oklab, plus what it costs to leave
-neutral and to bend the footage's edges. Fits of more and more care are tried, each eased back toward neutral until it
-does no harm (`_Watched`). The cover itself is not among what must stay: the grade is gone where the video ends on it.
+neutral, to do harm, and to turn or fade colours of the footage that the cover has itself: an edit that shows more of a
+cover's flower than the cover does has its orange already. While a fit does harm (`_Watched`), the search goes on from
+there with more care; each is eased back toward neutral until it does none. The cover itself is not among what must
+stay: the grade is gone where the video ends on it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -30,9 +32,11 @@ _AXES = directions(24).T
 _NEUTRAL = np.concatenate([np.zeros(6), np.tile(np.concatenate([[0.0], np.ones(_KNOTS)]), 3)])
 _BOUNDS = [(-0.25, 0.4)] * 6 + ([(0.0, 0.25)] + [(0.35, 2.2)] * _KNOTS) * 3
 _NEAR, _FAR = 0.05, 0.065
-"""palette distances: nearer footage is the cover's own and stays, farther footage is free to move"""
-_COVER_STAYS, _SKIN_STAYS = 10.0, 0.02
-"""what it costs to move the colours of a cover that the footage resembles, and those of skin"""
+"""palette distances: nearer footage is as light as its cover and stays so, farther footage is free to change"""
+_HELD_SHARE, _HELD_NEAR, _HELD_FAR = 0.01, 0.02, 0.05
+"""a cover has a colour if this share of it lies within the first distance in Oklab; not at all, beyond the second"""
+_HELD_STAYS, _SKIN_STAYS = 10.0, 0.02
+"""what it costs to move the footage's colours that the cover has, and those of skin"""
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
 """brightness as OpenCV makes it of sRGB-encoded colours, in which gradients are compared"""
 _EDGES = 3000
@@ -43,7 +47,8 @@ _WHITE, _CLIPPED_STAY = 0.985, 2000.0
 """where burning begins (crushing as far from black), and what it costs"""
 _TURN_STAYS = 40.0
 """what it costs to turn skin too far"""
-_CARES = (1.0, 3.0, 8.0, 20.0)
+_CARES = (1.0, 5.0, 25.0)
+"""what the costs of harm are multiplied by, as long as harm is done"""
 _TURN_DEG, _TURN_DRAWN_DEG, _TURN_WITHOUT_PEOPLE_DEG = 25.0, 35.0, 70.0
 """how far the hue of skin may turn where the footage shows faces, where it shows no face but skin's colours (a drawn or
 turned face, hands), and where it shows neither"""
@@ -91,20 +96,23 @@ def _ordinary_colors() -> Frame:
 
 
 def _fitted(colors: Frame, cover: Frame, frames: list[Frame], pull: float) -> Grade:
-    """The grade that comes nearest to the cover's colours among the harmless ones, from free to careful fits."""
+    """The grade that comes nearest to the cover's colours among the harmless ones, from a free fit to careful ones."""
     watched = _Watched.of(frames)
     edges = _Edges.of(watched.frames)
     goal = from_srgb(sample_colors([cover], _SAMPLES))
-    best, best_distance = NEUTRAL_GRADE, np.inf
+    problem = _Problem.of(colors, goal, edges, watched.widest_turn_deg)
+    best, best_distance, numbers = NEUTRAL_GRADE, np.inf, _NEUTRAL
     for care in _CARES:
-        problem = _Problem.of(colors, goal, edges, watched.widest_turn_deg, care)
-        found = minimize(problem.cost, _NEUTRAL, jac=True, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 80})
-        away = pull * (found.x - _NEUTRAL)
+        careful = replace(problem, care=care)
+        numbers = minimize(
+            careful.cost, numbers, jac=True, method="L-BFGS-B", bounds=_BOUNDS, options={"maxiter": 80}
+        ).x
+        away = pull * (numbers - _NEUTRAL)
         share = watched.harmless_share(lambda share, away=away: _grade_of(_NEUTRAL + share * away))
         distance = problem.distance(_NEUTRAL + share * away)
         if share > 0 and distance < best_distance:
             best, best_distance = _grade_of(_NEUTRAL + share * away), distance
-        if share == 1:  # more care would only do less
+        if share == 1:  # more care would only come less near
             break
     return best
 
@@ -119,33 +127,30 @@ class _Problem:
     """the cover's colours along each axis, sorted"""
     kept: Floats
     """sRGB-encoded colours that shall stay as they are, (k, 3)"""
-    kept_weight: npt.NDArray[np.float32]
+    kept_weight: Floats
+    """of what each moves by in Oklab's L, a and b"""
     edges: "_Edges"
     widest_turn_deg: float
     """of skin's hue"""
-    care: float
-    """multiplies what it costs to leave neutral"""
+    care: float = 1.0
+    """multiplies what harm costs"""
 
     @classmethod
-    def of(cls, colors: Frame, goal: Floats, edges: "_Edges", widest_turn_deg: float, care: float) -> "_Problem":
+    def of(cls, colors: Frame, goal: Floats, edges: "_Edges", widest_turn_deg: float) -> "_Problem":
         footage = from_srgb(colors)
         skin = SKIN.astype(np.float32) / 255
-        cover_rgb = np.clip(to_srgb(goal[::4]), 0, 1)
         sorted_goal = np.sort(goal @ _AXES, axis=0)
         distance = float(np.abs(np.sort(footage @ _AXES, axis=0) - sorted_goal).mean())
         nearness = float(np.clip((_FAR - distance) / (_FAR - _NEAR), 0, 1))
-        weights = [
-            np.full(len(cover_rgb), _COVER_STAYS * nearness / len(cover_rgb)),
-            np.full(len(skin), _SKIN_STAYS / len(skin)),
-        ]
+        held = held_share(footage[::4], goal)[:, None] * np.array([nearness, 1, 1])
+        weights = [_HELD_STAYS / len(held) * held, np.full((_SKINS, 3), _SKIN_STAYS / _SKINS)]
         return cls(
             footage=colors.astype(np.float32) / 255,
             sorted_goal=sorted_goal,
-            kept=np.concatenate([cover_rgb, skin]),
+            kept=np.concatenate([colors[::4].astype(np.float32) / 255, skin]),
             kept_weight=np.concatenate(weights).astype(np.float32),
             edges=edges,
             widest_turn_deg=widest_turn_deg,
-            care=care,
         )
 
     def cost(self, parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
@@ -155,26 +160,42 @@ class _Problem:
         burnt = np.maximum(moved - np.maximum(self.footage, _WHITE), 0)
         crushed = np.minimum(moved - np.minimum(self.footage, 1 - _WHITE), 0)
         clipped = burnt + crushed
-        stays = _CLIPPED_STAY / len(moved)
+        stays = self.care * _CLIPPED_STAY / len(moved)
         gradient = back(gradient_to_srgb(moved, by_lab) + 2 * stays * clipped)
 
         held, back = _forward(parameters, self.kept)
         before, after = from_srgb(self.kept), from_srgb(held)
         drift = after - before
-        drift_cost = float((self.kept_weight[:, None] * drift**2).sum())
+        drift_cost = float((self.kept_weight * drift**2).sum())
         turned, by_turn = _cost_of_turn(before[-_SKINS:], after[-_SKINS:], self.widest_turn_deg)
-        by_held = 2 * self.kept_weight[:, None] * drift
-        by_held[-_SKINS:, 1:] += by_turn
+        by_held = 2 * self.kept_weight * drift
+        by_held[-_SKINS:, 1:] += self.care * by_turn
         gradient += back(gradient_to_srgb(held, by_held))
 
         bent, by_bent = self.edges.cost(parameters)
         shape, by_shape = _cost_of_shape(parameters)
-        harm = drift_cost + turned + bent + stays * float((clipped**2).sum())
-        return distance + harm + self.care * shape, gradient + by_bent + self.care * by_shape
+        harm = self.care * (turned + bent) + stays * float((clipped**2).sum())
+        return distance + drift_cost + harm + shape, gradient + self.care * by_bent + by_shape
 
     def distance(self, parameters: npt.NDArray[np.float64]) -> float:
         """The squared distance to the cover's colours that is left."""
         return squared_distance(from_srgb(_forward(parameters, self.footage)[0]), self.sorted_goal, _AXES)[0]
+
+
+def held_share(colors: Floats, cover: Floats) -> Floats:
+    """How much a cover has each of these colours itself, 0-1.
+
+    Args:
+        colors: Oklab, shape (n, 3).
+        cover: the cover's colours, likewise.
+
+    Returns:
+        Shape (n,).
+    """
+    gaps = np.linalg.norm(colors[:, None] - cover[None], axis=-1)
+    few = round(_HELD_SHARE * len(cover))
+    reach = np.partition(gaps, few, axis=1)[:, few]
+    return np.clip((_HELD_FAR - reach) / (_HELD_FAR - _HELD_NEAR), 0, 1).astype(np.float32)
 
 
 def _cost_of_turn(before: Floats, after: Floats, widest_turn_deg: float) -> tuple[float, Floats]:

@@ -6,8 +6,9 @@ import pytest
 
 from blender_addon.protocol import NEUTRAL_GRADE, Grade
 from bridge import cover
-from bridge.cover.fitting import SKIN, gradient_correlation, skin_share, skin_turn_deg
+from bridge.cover.fitting import SKIN, gradient_correlation, held_share, skin_share, skin_turn_deg
 from bridge.cover.grading import transform
+from bridge.cover.oklab import from_srgb
 
 
 def clip_frames(seed=0, tint=(1.0, 1.0, 1.0), count=4):
@@ -100,6 +101,60 @@ def test_skin_stays_skin_where_there_are_people(monkeypatch):
     monkeypatch.setattr("bridge.cover.fitting.faces", lambda frame: [cover.Box(0, 0, 10, 10)])
     for name in ("teal night", "rose"):
         assert skin_turn_deg(cover.fit_grade(clip_frames(), COVERS[name])) <= 25
+
+
+def flower_cover():
+    """An orange flower with darker petals, small before a dark teal; and its orange, without shading."""
+    orange = np.array((235, 130, 60))
+    rows, columns = np.mgrid[-1:1:200j, -1:1:200j]
+    radius, angle = np.hypot(rows, columns), np.arctan2(rows, columns)
+    petals = (0.75 + 0.25 * np.cos(9 * angle) * np.cos(18 * radius))[..., None] * orange
+    ground = tinted_cover((4, 20, 26), (20, 95, 105)).astype(float)
+    picture = np.where(radius[..., None] < 0.42, petals, ground)
+    chance = np.random.default_rng(3)
+    return np.clip(picture + chance.normal(0, 4, picture.shape), 0, 255).astype(np.uint8), orange
+
+
+def turn_and_fading(grade, colors):
+    """By how many degrees the grade turns hues, at most, and what is left of the chroma, at least."""
+    before, after = (from_srgb(np.array(some, np.uint8))[:, 1:] for some in (colors, cover.apply_grade(colors, grade)))
+    one, other = before @ (1, 1j), after @ (1, 1j)
+    return np.abs(np.angle(other / one, deg=True)).max(), (np.abs(other) / np.abs(one)).min()
+
+
+def test_colours_that_the_cover_has_keep_their_hue_though_the_edit_shows_more_of_them():
+    picture, orange = flower_cover()
+    close = cv2.resize(picture[70:130, 50:150], (160, 90), interpolation=cv2.INTER_CUBIC)
+    frames = [close, close[:, ::-1], cv2.resize(picture[40:160], (160, 90)), close[::-1]]
+    assert cover.palette_distance(frames, [picture]) > 0.07
+    turned, left = turn_and_fading(
+        cover.fit_grade(frames, picture), np.array([0.7 * orange, 0.85 * orange, orange], np.uint8)
+    )
+    assert turned < 8
+    assert left > 0.75
+
+
+def test_colours_foreign_to_the_cover_are_moved_though_others_are_held():
+    """Green meadows beside the flower turn toward the cover's teal or orange, and its orange stays."""
+    picture, orange = flower_cover()
+    green = np.array((120, 200, 70))
+    frames = [
+        *(np.clip(frame * (green / frame.mean()), 0, 255).astype(np.uint8) for frame in clip_frames(count=2)),
+        *[cv2.resize(picture[70:130, 50:150], (160, 90), interpolation=cv2.INTER_CUBIC)] * 2,
+    ]
+    grade = cover.fit_grade(frames, picture)
+    assert turn_and_fading(grade, green[None].astype(np.uint8))[0] > 15
+    turned, left = turn_and_fading(grade, orange[None].astype(np.uint8))
+    assert turned < 12
+    assert left > 0.75
+
+
+def test_what_a_cover_has_is_known_by_its_colours():
+    picture, orange = flower_cover()
+    colors = from_srgb(np.array([orange, (12, 57, 65), (120, 200, 70), (240, 240, 240)], np.uint8))
+    held = held_share(colors, from_srgb(picture[::5, ::5].reshape(-1, 3)))
+    assert held[:2].min() > 0.5
+    assert held[2:].max() == 0
 
 
 def with_patches(colors, share):
