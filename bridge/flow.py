@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How much a shot moves: dense optical flow (DIS: Kroeger et al., ECCV 2016), averaged over its pictures."""
+"""How much a shot moves: dense optical flow (DIS: Kroeger et al., ECCV 2016), averaged where there is something to see.
+
+On a flat ground nothing tells where a place went: any flow explains it, and the least light drifting over it makes one
+up that is many times the true one. Such places count less, the flatter they are (the smaller eigenvalue of the
+gradients: Shi and Tomasi, CVPR 1994).
+"""
 
 from collections.abc import Iterable
 from fractions import Fraction
@@ -17,6 +22,12 @@ REFERENCE_WIDTH_PX = 1000
 
 _MEASURED_WIDTH_PX = 480
 _PAIRS_PER_S = 8
+_AROUND_PX = 15
+"""a place is told apart by the window of this side around it"""
+_TELLING_LEVELS = 1.0
+"""a slope of so many of 255 levels per pixel, in every direction, makes a place count half: noise and light have less"""
+_LEVELS_PER_EIGENVALUE = (255 / 2) ** 2
+"""OpenCV's eigenvalues are mean squares of twice the slope, of a picture from 0 to 1"""
 
 
 class FlowMeter:
@@ -65,12 +76,19 @@ def measure(frames: Iterable[Frame], fps: Fraction) -> float:
 
 
 def _flow_px(before: Grey, after: Grey) -> float:
-    """Mean length of the flow between two pictures, in pixels at `REFERENCE_WIDTH_PX`."""
+    """Mean length of the flow between two pictures, in pixels at `REFERENCE_WIDTH_PX`; 0.0 where all is flat."""
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     # OpenCV's stubs want the output array that it allocates itself when None is given.
     flow = dis.calc(before, after, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    length_px = float(cv2.magnitude(flow[..., 0], flow[..., 1]).mean())
-    return length_px * REFERENCE_WIDTH_PX / before.shape[1]
+    length_px, weight = cv2.magnitude(flow[..., 0], flow[..., 1]), _telling(before)
+    mean_px = float((length_px * weight).sum()) / max(float(weight.sum()), 1e-6)
+    return mean_px * REFERENCE_WIDTH_PX / before.shape[1]
+
+
+def _telling(picture: Grey) -> npt.NDArray[np.float32]:
+    """How surely each place can be found again, 0-1."""
+    slope = np.maximum(cv2.cornerMinEigenVal(picture, _AROUND_PX, ksize=3), 0) * _LEVELS_PER_EIGENVALUE
+    return np.asarray(slope / (slope + _TELLING_LEVELS**2), np.float32)
 
 
 def _small_grey(frame: Frame) -> Grey:

@@ -9,6 +9,7 @@ from blender_addon.protocol import Framing, ShotKind
 from bridge import flow
 from bridge.cover import recompose
 from bridge.engines import registry
+from bridge.engines.parallax import target_flow_px_s
 
 
 def film(desk, **changes):
@@ -122,6 +123,15 @@ def test_flow_rises_with_motion(desk, seed):
     flows = [flow.measure(shot, Fraction(24)) for shot in shots]
     assert flows == sorted(flows)
     assert flows[-1] > 4 * flows[0]
+
+
+@pytest.mark.parametrize("size", [(240, 136), (136, 240)])
+def test_the_flow_is_the_motions_whatever_the_beats(desk, size):
+    """A few pairs of pictures, evenly spread, would all meet the beats of a steady song, or all miss them."""
+    asked = {"frame_count": 113, "width_px": size[0], "height_px": size[1], "motion": 120, "framing": Framing.WIDE}
+    for first in (0, 8):
+        frames = film(desk, accents=tuple(range(first, 113, 12)), energy=(0.9, 0.9), **asked)
+        assert flow.measure(frames, Fraction(24)) == pytest.approx(target_flow_px_s(120), rel=0.03)
 
 
 def test_the_layers_move_apart(desk):
