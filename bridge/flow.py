@@ -25,7 +25,7 @@ _PAIRS_PER_S = 8
 _AROUND_PX = 15
 """a place is told apart by the window of this side around it"""
 _TELLING_LEVELS = 1.0
-"""a slope of so many of 255 levels per pixel, in every direction, makes a place count half: noise and light have less"""
+"""a slope of so many of 255 levels per pixel, in every direction, makes a place count half; light has less"""
 _LEVELS_PER_EIGENVALUE = (255 / 2) ** 2
 """OpenCV's eigenvalues are mean squares of twice the slope, of a picture from 0 to 1"""
 

@@ -24,10 +24,13 @@ _BACKGROUND_DEPTH = (0.05, 0.5)
 _SUBJECT_DEPTH = (0.72, 0.95)
 _SUBJECT_SHARE = (0.015, 0.6)
 """a subject smaller or larger than this part of the picture is no layer of its own"""
-_EDGE_RATIO = 2.2
-"""a cut-out whose outline lies on edges at least this much stronger than average is believed"""
-_LEAST_EDGE_RATIO = 1.3
-"""for all but a quarter of it: through fog a cut-out's edge would be seen"""
+_BESIDE_PX = 15
+"""the colours at either side of an outline are taken from a window of this side around each of its places"""
+_DIM_LEVELS = 5.0
+"""colours vary by at least so much: a picture's noise"""
+_BLURRED_SHARE = 0.25
+"""a cut-out is believed if, along all but this part of its outline, the colours at either side differ by more than they
+vary: through fog, or across a house of which only the lit windows were cut out, its edge would be seen"""
 _LONGEST_OUTLINE = 22.0
 """for the root of its area (a disc has 3.5, a figure about 10): what is in many pieces is a pattern, no subject"""
 _STRONG = 4.0
@@ -99,24 +102,42 @@ def _is_believable(small: Frame, mask: Map) -> bool:
     """Whether the cut-out has a plausible size, and its outline follows edges of the picture and cuts none."""
     if not _SUBJECT_SHARE[0] <= float(mask.mean()) <= _SUBJECT_SHARE[1]:
         return False
-    edges, normals, (y, x) = _gradients(small), *_outline(mask)
+    normals, (y, x) = _outline(mask)
     if not len(x) or len(x) > _LONGEST_OUTLINE * np.sqrt((mask > 0.5).sum()):
         return False
-    normal_x, normal_y = normals
-    across = np.abs(edges[0] * normal_x[..., None] + edges[1] * normal_y[..., None]).max(axis=2)
+    blurred = _distinction(small, mask)[y, x] < 1
+    return float(blurred.mean()) < _BLURRED_SHARE and _cut_share(small, normals, (y, x)) < _CUT_SHARE
+
+
+def _distinction(small: Frame, mask: Map) -> Map:
+    """How far apart the mean colours at either side of the mask's edge are around each place, in deviations."""
+    means, variances = [], []
+    for share in (mask, 1 - mask):
+        weight = cv2.boxFilter(share, -1, (_BESIDE_PX, _BESIDE_PX)) + 1e-6
+        mean, square = (
+            cv2.boxFilter(values * share[..., None], -1, (_BESIDE_PX, _BESIDE_PX)) / weight[..., None]
+            for values in (small.astype(np.float32), small.astype(np.float32) ** 2)
+        )
+        means.append(mean)
+        variances.append((square - mean**2).sum(axis=2))
+    gap = np.linalg.norm(means[0] - means[1], axis=2)
+    return np.asarray(gap / np.sqrt(np.maximum(sum(variances) / 2, 0) + _DIM_LEVELS**2), np.float32)
+
+
+def _cut_share(
+    small: Frame, normals: tuple[npt.NDArray, npt.NDArray], places: tuple[npt.NDArray, npt.NDArray]
+) -> float:
+    """The part of the outline with a line that goes on at either side, as drawings and letters have: it would tear."""
+    edges, (normal_x, normal_y), (y, x) = _gradients(small), normals, places
     along = np.abs(edges[1] * normal_x[..., None] - edges[0] * normal_y[..., None]).max(axis=2)
     typical = float(np.hypot(*edges).max(axis=2).mean()) + 1e-6
-    follows = cv2.dilate(across, np.ones((5, 5), np.uint8))[y, x]
     near_along = cv2.dilate(along, np.ones((3, 3), np.uint8))
 
     def beside(step_px: int) -> npt.NDArray:
-        row = np.round(y + step_px * normal_y[y, x]).astype(int).clip(0, mask.shape[0] - 1)
-        return near_along[row, np.round(x + step_px * normal_x[y, x]).astype(int).clip(0, mask.shape[1] - 1)]
+        row = np.round(y + step_px * normal_y[y, x]).astype(int).clip(0, small.shape[0] - 1)
+        return near_along[row, np.round(x + step_px * normal_x[y, x]).astype(int).clip(0, small.shape[1] - 1)]
 
-    # A line that goes on at either side would be torn when the layers move apart: drawings and lettering have such.
-    cuts = np.minimum(beside(7), beside(-7)) > _STRONG * typical
-    most, nearly_all = np.percentile(follows, (50, 25)) / typical
-    return most > _EDGE_RATIO and nearly_all > _LEAST_EDGE_RATIO and float(cuts.mean()) < _CUT_SHARE
+    return float((np.minimum(beside(7), beside(-7)) > _STRONG * typical).mean())
 
 
 def _gradients(small: Frame) -> tuple[npt.NDArray, npt.NDArray]:

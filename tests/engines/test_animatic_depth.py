@@ -6,10 +6,11 @@ import pytest
 from animatic_world import Desk, cover, request
 
 from blender_addon.protocol import Framing
+from bridge.cover import subject_mask
 from bridge.engines import cover_painter
 from bridge.engines.air import Air
 from bridge.engines.camera import Pose
-from bridge.engines.depth import _is_believable
+from bridge.engines.depth import _distinction, _is_believable, _outline
 
 SIDE = 512
 
@@ -38,6 +39,52 @@ def test_many_pieces_are_no_subject():
 
 def test_an_outline_through_fog_is_no_edge():
     assert not _is_believable(*discs(1, 200, fog=True))
+
+
+def street(seed: int) -> np.ndarray:
+    """Drawn dark houses with lit windows at both sides of a road, lamps with their glow, and a red car."""
+    rng, unit = np.random.default_rng(seed), SIDE / 2000
+
+    def at(x: float, y: float) -> tuple[int, int]:
+        return round(x * unit), round(y * unit)
+
+    picture = np.full((SIDE, SIDE, 3), (40, 26, 70), np.uint8)
+    for side, k in np.ndindex(2, 6):
+        top, shade = 340 + k * 110 + int(rng.integers(-60, 60)), 18 + k * 7
+        left, right = sorted(abs(2000 * side - x) for x in (k * 150, k * 150 + 170 - k * 8))
+        cv2.rectangle(picture, at(left, top), at(right, 1300 + (5 - k) * 90), (shade, shade, shade + 22), -1)
+        for y in range(top + 30, 1250, 48):
+            for x in range(left + 16, right - 24, 40):
+                if rng.random() < 0.42:
+                    cv2.rectangle(picture, at(x, y), at(x + 20, y + 28), (190, 150, 80), -1)
+    road = np.array([at(0, 2000), at(2000, 2000), at(1150, 1260), at(850, 1260)])
+    cv2.fillPoly(picture, [road], (22, 20, 34))
+    glow = np.zeros_like(picture)
+    for share in (0.2, 0.4, 0.6, 0.8, 1.0):
+        for side in (-1, 1):
+            lamp = at(1000 + side * (170 + 700 * share**2), 1180 - 500 * share**2)
+            cv2.circle(picture, lamp, round((10 + 26 * share) * unit), (255, 235, 190), -1)
+            cv2.circle(glow, lamp, round((40 + 104 * share) * unit), (190, 130, 60), -1)
+    cv2.rectangle(picture, at(1120, 1400), at(1500, 1660), (150, 20, 30), -1)
+    bright = picture + cv2.GaussianBlur(glow, (0, 0), 60 * unit).astype(float) + rng.normal(0, 3, picture.shape)
+    return bright.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", [3, 5, 19])
+def test_the_lit_part_of_drawn_houses_is_no_subject(seed):
+    """GrabCut parts it from the dark part of the same houses: moved apart, their windows and walls would tear."""
+    picture = street(seed)
+    mask = subject_mask(picture)
+    assert mask.mean() > 0.1, "something was cut out"
+    assert not _is_believable(picture, mask)
+
+
+def test_an_outline_through_one_texture_parts_nothing():
+    picture, mask = discs(1, 120)
+    texture = cv2.GaussianBlur(np.random.default_rng(2).normal(120, 150, picture.shape), (0, 0), 2)
+    places = _outline(mask)[1]
+    assert np.median(_distinction(picture, mask)[places]) > 4
+    assert np.median(_distinction(texture.clip(0, 255).astype(np.uint8), mask)[places]) < 1
 
 
 def test_beyond_the_cover_the_edges_depth_goes_on(tmp_path):
