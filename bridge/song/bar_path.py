@@ -23,6 +23,8 @@ _ARC_REACH = 7
 _JUMP_FIT = 0.3
 """a jump leads only to a period that fits the onsets so well"""
 _IMPOSSIBLE = -1e9
+_OPENING_REACH = 3
+"""moments between the first sound and a bar that begins with it"""
 _BEAM = 20.0
 """how far behind the best bar that starts at the same moment another may be"""
 
@@ -110,6 +112,8 @@ class BarModel:
     tempo_jump: float
     """cost of any other change of tempo"""
     meter_change: float
+    opening: float
+    """score of a first bar that begins with the first sound: most songs begin on their downbeat"""
     skip: float = 6.0
     """cost per second of music before the first bar"""
 
@@ -157,6 +161,7 @@ def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None
             np.float32
         ),
         np.where(np.eye(len(METERS), dtype=bool), 0.0, -model.meter_change).astype(np.float32),
+        model.opening,
         model.skip / CUE_RATE_HZ,
         evidence.first_sound_s * CUE_RATE_HZ,
         evidence.last_sound_s * CUE_RATE_HZ,
@@ -235,7 +240,22 @@ def _prune(starts):
 
 @numba.njit(cache=True, fastmath=True)
 def _decode(
-    worth, places, shares, offsets, marks, beats, periods, constant, tempo, jump, arcs, switch, skip, first, last
+    worth,
+    places,
+    shares,
+    offsets,
+    marks,
+    beats,
+    periods,
+    constant,
+    tempo,
+    jump,
+    arcs,
+    switch,
+    opening,
+    skip,
+    first,
+    last,
 ):
     """Viterbi over bars; `starts` and `ends` are rings over time, as long as the longest bar."""
     n, k_count, m_count = worth.shape[1], len(periods), len(beats)
@@ -263,10 +283,11 @@ def _decode(
                 final, final_t, final_state = value, t, ends.argmax()
         _best_arcs(ends, jump[min(t // CUE_RATE_HZ, len(jump) - 1)], arcs, best, best_k)
         late = max(0.0, t - first)
+        prompt = opening if abs(t - first) <= _OPENING_REACH else 0.0
         for k in range(k_count):
-            opening = -skip * late * (0.3 if late < 4 * periods[k] else 1.0)
+            begin = prompt - skip * late * (0.3 if late < 4 * periods[k] else 1.0)
             for m in range(m_count):
-                value, source = np.float32(opening), -1
+                value, source = np.float32(begin), -1
                 for p in range(m_count):
                     if best[p, k] + switch[p, m] > value:
                         value, source = best[p, k] + switch[p, m], p * k_count + best_k[p, k]

@@ -24,4 +24,5 @@ WEIGHTS = BarModel(
     tempo_change=103.27,
     tempo_jump=14.14,
     meter_change=10.53,
+    opening=8.0,
 )

@@ -48,6 +48,7 @@ def test_a_slow_compound_bar_hears_the_beats_that_it_leaves_out(against, meter):
         tempo_change=100.0,
         tempo_jump=20.0,
         meter_change=10.0,
+        opening=0.0,
     )
     assert {bar.meter for bar in best_path(evidence, model)} == {meter}
 
@@ -67,6 +68,17 @@ def test_six_eight_is_known_from_ballads_to_jigs(bpm):
     bars = best_path(Evidence(cues, flat, np.array([0.2, 1.5]), flat, np.array([0.5, 5.0]), 0.0, 40.0), WEIGHTS)
     assert {bar.meter for bar in bars} == {Meter(2, 3)}
     assert np.mean([bar.end - bar.start for bar in bars]) == pytest.approx(CUE_RATE_HZ * 120 / bpm, rel=0.02)
+
+
+@pytest.mark.parametrize(("between", "begins_with_the_music"), [(1.0, True), (2.0, False)])
+def test_a_song_begins_on_its_downbeat_unless_much_speaks_against_it(between, begins_with_the_music):
+    cues = np.zeros((1500, len(CUES)))
+    for at in range(60, 1500, 13):
+        cues[at - 1 : at + 2, CUES.index("onset")] = 0.6 if (at - 60) % 26 == 0 else 0.6 * between
+    flat = np.ones((30, 2))
+    evidence = Evidence(cues, flat, np.array([0.2, 1.5]), flat, np.array([0.5, 5.0]), 1.2, 30.0)
+    first = best_path(evidence, WEIGHTS)[0]
+    assert (abs(first.start - 60) <= 3) is begins_with_the_music
 
 
 def test_agreement_asks_for_the_same_beat_at_the_same_position():
