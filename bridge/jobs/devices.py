@@ -15,12 +15,14 @@ FOR_TWO_GIB = 60.0
 
 @functools.cache
 def gpus() -> tuple[Device, ...]:
-    """The NVIDIA GPUs that `CUDA_VISIBLE_DEVICES` lets us see; none where `nvidia-smi` isn't."""
-    found = tuple(Device(DeviceKind.GPU, int(index), name.strip()) for index, name in _asked("index,name"))
+    """The NVIDIA GPUs that `CUDA_VISIBLE_DEVICES` lets us see, by number or UUID; none where `nvidia-smi` isn't."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        return found
-    return tuple(device for device in found if str(device.index) in visible.split(","))
+    seen = None if visible is None else [name.strip() for name in visible.split(",") if name.strip()]
+    return tuple(
+        Device(DeviceKind.GPU, int(index), model.strip())
+        for index, model, uuid in _asked("index,name,uuid")
+        if seen is None or index in seen or any(uuid.strip().startswith(name) for name in seen)
+    )
 
 
 def gpu_workers() -> tuple[Device, ...]:

@@ -111,6 +111,19 @@ def test_who_waits_for_the_gpu_can_be_cancelled(store, tmp_path):
         executor.close()
 
 
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [(None, [0, 1, 10]), ("1", [1]), ("10, 0", [0, 10]), ("GPU-bb", [1]), ("GPU-aa11,GPU-cc33", [0, 10]), ("", [])],
+)
+def test_gpus_are_seen_by_number_or_uuid(visible, seen, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    listed = [["0", " one", " GPU-aa11"], ["1", " two", " GPU-bb22"], ["10", " three", " GPU-cc33"]]
+    monkeypatch.setattr(devices, "_asked", lambda *_: listed)
+    assert [device.index for device in devices.gpus.__wrapped__()] == seen
+
+
 def test_a_large_gpu_has_two_workers(monkeypatch):
     gpus = (Device(DeviceKind.GPU, 0, "small"), Device(DeviceKind.GPU, 1, "large"))
     monkeypatch.setattr(devices, "gpus", lambda: gpus)

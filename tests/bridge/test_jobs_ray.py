@@ -99,7 +99,7 @@ def test_progress_errors_and_cancel_come_through(batch):
 def test_a_large_gpu_films_one_shot_while_it_finishes_another(tmp_path, monkeypatch):
     nvidia_smi = tmp_path / "bin" / "nvidia-smi"
     nvidia_smi.parent.mkdir()
-    nvidia_smi.write_text("#!/bin/sh\ncase $1 in *memory*) echo 0, 81559;; *) echo 0, Large GPU;; esac\n")
+    nvidia_smi.write_text("#!/bin/sh\ncase $1 in *memory*) echo 0, 81559;; *) echo 0, Large GPU, GPU-aa11;; esac\n")
     nvidia_smi.chmod(0o755)
     monkeypatch.setenv("PATH", f"{nvidia_smi.parent}:{os.environ['PATH']}")
     log = tmp_path / "turns.txt"
