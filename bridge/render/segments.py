@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -263,11 +263,7 @@ class _Crew:
     def _render(self, blender: Blender, segment: Segment, attempt: int) -> bool:
         """Renders one segment; False if the process died of it, and the segment is to be begun again."""
         try:
-            if segment.rests and self._is_at_rest(segment):
-                still = self._still(blender, segment, segment.end - 1)
-                encode_rest(still, segment.path, segment.frame_count, self._output.fps)
-                still.unlink()
-            else:
+            if not (segment.rests and self._encoded_rest(blender, segment)):
                 self._ask(blender, segment.start, segment.end, segment.path, partial(self._note, segment))
         except Died:
             self._farm.drop(blender)
@@ -278,6 +274,16 @@ class _Crew:
             return False
         self._finish(segment)
         return True
+
+    def _encoded_rest(self, blender: Blender, segment: Segment) -> bool:
+        """Repeats one frame, if the movie rests; it is looked through while Blender renders that frame."""
+        with ThreadPoolExecutor(1) as pool:
+            looked = pool.submit(self._is_at_rest, segment)
+            still = self._still(blender, segment, segment.end - 1)
+        if is_at_rest := looked.result():
+            encode_rest(still, segment.path, segment.frame_count, self._output.fps)
+        still.unlink()
+        return is_at_rest
 
     def _is_at_rest(self, segment: Segment) -> bool:
         movie = segment.movie or {}

@@ -14,7 +14,7 @@ from bridge.cover.grading import transform
 from bridge.errors import RenderFailed
 from bridge.render import footage, render
 from bridge.render.blender import Farm
-from bridge.render.encode import encode, encode_still
+from bridge.render.encode import STILL_FRAMES, encode, encode_still
 from bridge.render.footage import Baked, decoded, is_at_rest
 
 REST = 14
@@ -226,6 +226,6 @@ def test_a_still_is_repeated_without_being_encoded_again(tmp_path, clips, count)
     assert frames[0].key_frame
     wanted = picture.to_ndarray().astype(int)
     assert max(np.abs(frame.to_ndarray().astype(int) - wanted).mean() for frame in frames) < 2
-    encode(repeat(picture, min(count, 24)), tmp_path / "plain.mp4", Fraction(24))
-    plain = [frame.to_ndarray() for frame in decoded(tmp_path / "plain.mp4", 0, 24)]
-    assert all(np.array_equal(frame.to_ndarray(), plain[index % 24]) for index, frame in enumerate(frames))
+    encode(repeat(picture, min(count, STILL_FRAMES)), tmp_path / "plain.mp4", Fraction(24))
+    plain = [frame.to_ndarray() for frame in decoded(tmp_path / "plain.mp4", 0, STILL_FRAMES)]
+    assert all(np.array_equal(frame.to_ndarray(), plain[index % STILL_FRAMES]) for index, frame in enumerate(frames))
