@@ -70,10 +70,10 @@ class ClipActor:
         import ray
 
         task = codec.loads(Task, task_text)
-        for sha256, (reference,) in files.items():
-            if sha256 not in self._store:
-                self._store.put_bytes(ray.get(reference))
         with self._lock:
+            for sha256, (reference,) in files.items():
+                if sha256 not in self._store:
+                    self._store.put_bytes(ray.get(reference))
             end = self._ends[task.job_id] = queue.SimpleQueue()
             self._executor.start(task, self._kind)
         event = end.get()
@@ -83,7 +83,8 @@ class ClipActor:
 
     def cancel(self, job_id: str) -> None:
         """Stops the job within seconds, whatever it does."""
-        self._executor.cancel(job_id)
+        with self._lock:  # a task whose files still come is not known to its worker yet
+            self._executor.cancel(job_id)
 
     def _hear(self, event: Event) -> None:
         if event.kind is EventKind.PROGRESS:
