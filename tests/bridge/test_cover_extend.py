@@ -264,3 +264,15 @@ def test_flat_colours_go_on_straight(size):
         else [(middle[:1], whole[: inner.top_px]), (middle[-1:], whole[inner.bottom_px :])]
     ):
         assert np.abs(beyond - edge).max() <= 12
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_letters_are_not_shown_again(size):
+    """A label in the ground's pattern: the pattern goes on, the title does not."""
+    stripes = np.where((np.arange(240) // 6 % 2)[:, None, None], (200, 60, 50), (60, 60, 160)).repeat(240, axis=1)
+    picture = np.asarray(cv2.GaussianBlur(gravel(240) // 3 + stripes.astype(np.uint8) // 2, (0, 0), 1), np.uint8)
+    for at in ((4, 40), (4, 215)):
+        cv2.putText(picture, "HARBOUR", at, cv2.FONT_HERSHEY_DUPLEX, 1.0, (255, 255, 90), 2, cv2.LINE_AA)
+    frame, box = cover.recompose(picture, *size), cover.recomposed_box((240, 240), *size)
+    for strip in beyond(frame, box):
+        assert (strip[..., 0].astype(int) - strip[..., 2] > 110).mean() < 0.003

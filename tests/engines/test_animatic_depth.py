@@ -1,13 +1,12 @@
-"""Which cut-outs become a layer of their own; what close shots look at, what lies beyond the cover, and the air."""
+"""Which cut-outs become a layer of their own; what lies beyond the cover, and the air."""
 
 import cv2
 import numpy as np
 import pytest
-from animatic_world import Desk, cover, request
+from animatic_world import Desk, cover
 
-from blender_addon.protocol import Framing
 from bridge.cover import subject_mask
-from bridge.engines import cover_painter
+from bridge.engines import cover_painter, framing
 from bridge.engines.air import Air
 from bridge.engines.camera import Pose
 from bridge.engines.depth import _distinction, _is_believable, _outline
@@ -90,28 +89,11 @@ def test_an_outline_through_one_texture_parts_nothing():
 def test_beyond_the_cover_the_edges_depth_goes_on(tmp_path):
     """A mirrored one would put a ghost of the subject there, in haze."""
     picture = cover(240)
-    study = cover_painter._study(Desk(tmp_path, picture).file("c" * 64))
+    study = framing.studied(Desk(tmp_path, picture).file("c" * 64))
     study.depth[:, -4:] = 0.25
-    depth = cover_painter._depth(study, cover_painter._View((1.0, 0.5), 0.8, 9 / 16))
+    depth = cover_painter._depth(study, framing.View((1.0, 0.5), 0.8, 9 / 16))
     assert depth[:, depth.shape[1] // 2 + 4 :] == pytest.approx(0.25, abs=1e-3)
     assert depth[:, : depth.shape[1] // 3].std() > 0.02
-
-
-@pytest.mark.parametrize("size", [(160, 90), (90, 160)])
-@pytest.mark.parametrize("framing", [Framing.CLOSE, Framing.DETAIL])
-def test_a_close_shot_does_not_cut_what_matters_at_its_edge(tmp_path, size, framing):
-    picture = np.full((400, 400, 3), (60, 90, 100), np.uint8)
-    for x, y, color in ((130, 120, (230, 60, 40)), (290, 250, (240, 210, 60))):
-        cv2.circle(picture, (x, y), 20, color, -1)
-    study = cover_painter._study(Desk(tmp_path, picture).file("c" * 64))
-    for seed in range(12):
-        asked = request(framing=framing, width_px=size[0], height_px=size[1], seed=seed)
-        width = cover_painter._width(asked, study)
-        x, y = cover_painter._center(asked, study, width, np.random.default_rng(seed))
-        half = np.array([width, width * size[1] / size[0]]) / 2
-        for middle in ((130 / 400, 120 / 400), (290 / 400, 250 / 400)):
-            off = np.abs(np.array(middle) - (x, y))
-            assert (off < half - 0.05).all() or (off > half + 0.05).any()
 
 
 def test_flat_colours_get_little_haze():
