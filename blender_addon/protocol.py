@@ -23,7 +23,7 @@ class Beat:
     position: int
     """in the bar, 1-based: 1 is the downbeat"""
     confidence: float
-    """0-1: how likely this beat's time and position are both right"""
+    """0-1: how likely the downbeats around this beat are downbeats of the song"""
 
 
 class SectionRole(StrEnum):

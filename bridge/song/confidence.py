@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure a grid is: whether its beats are found again at a higher price, and how much worse another "one" is."""
+"""How sure a grid is: whether its beats are found again at a higher price, how much worse another "one" is, and whether
+there is a beat at all."""
 
 from dataclasses import dataclass
 
@@ -13,9 +14,13 @@ from bridge.song.rival import Reading, agreement
 
 _AROUND_BARS = 8
 
-_BASE, _LOCAL_AGREEMENT, _SONG_AGREEMENT, _MARGIN, _CONTRAST = -1.77, 1.6, 0.51, 0.101, 3.6
-"""chance of a right downbeat: the logistic function of these times what `signs` gives, fitted to songs that the model
-had not seen (docs/accuracy.md)"""
+_PLAIN_CONTRAST, _PLAIN_FIT = 0.3, 0.6
+"""of a plain beat: of the songs that are read right 49 in 50 have as much of each, and more makes a right downbeat no
+likelier"""
+
+_BASE, _AGREEMENT, _MARGIN, _PULSE = -6.47, 1.35, 0.61, 6.54
+"""chance of a right downbeat: the logistic function of these times what `signs` gives; for how they were found, and how
+often they are right on songs of other kinds, see docs/accuracy.md"""
 
 Values = npt.NDArray[np.float64]
 
@@ -25,7 +30,7 @@ class Rating:
     """What is believed of a grid."""
 
     confidences: Values
-    """0-1 for each beat"""
+    """0-1 for each beat: for the downbeats around it"""
     confidence: float
     """0-1 for the song's downbeats"""
     second_shift_beats: int
@@ -51,26 +56,24 @@ def rate(reading: Reading, rival: Reading, evidence: Evidence, model: BarModel) 
 
 
 def signs(reading: Reading, rival: Reading, margins: Values, evidence: Evidence) -> Values:
-    """What confidence is judged by, for each beat, shape (beats, 4).
+    """What confidence is judged by, for each beat, shape (beats, 3).
 
-    The share of beats that the rival has too, around the beat and in the whole song; how far the model prefers
-    "the one" here to the next best phase, per bar; how much more of the onsets is on the beats than elsewhere.
+    The share of beats that the rival has too; how far the model prefers "the one" here to the next best phase, per
+    bar, with large margins told apart less than small ones; how much of a beat there is in the song, 0-1. The first
+    two are half of the bars around the beat, half of the whole song.
+
+    Args:
+        reading: the one found, of two beats or more.
+        rival: the one found with its beats made costly.
+        margins: from `phase_margins`.
+        evidence: of the song.
     """
     meter = int(reading.positions.max())
     around = _AROUND_BARS * meter
-    shares = agreement(reading, rival)
-    local = meter * scipy.ndimage.uniform_filter1d(margins, around, axis=1, mode="nearest").min(axis=0)
-    onsets = evidence.cues[:, CUES.index("onset")]
-    contrast = float(onsets[_moments(reading.times_s, evidence)].mean() - onsets.mean())
-    return np.stack(
-        [
-            scipy.ndimage.uniform_filter1d(shares, around, mode="nearest"),
-            np.full(len(shares), shares.mean()),
-            (local + local.mean()) / 2,
-            np.full(len(shares), contrast),
-        ],
-        axis=1,
-    )
+    agreed = scipy.ndimage.uniform_filter1d(agreement(reading, rival), around, mode="nearest")
+    margin = meter * scipy.ndimage.uniform_filter1d(margins, around, axis=1, mode="nearest").min(axis=0)
+    pulse = np.full(len(agreed), _pulse(reading.times_s, evidence))
+    return np.stack([(agreed + agreed.mean()) / 2, np.arcsinh((margin + margin.mean()) / 2), pulse], axis=1)
 
 
 def phase_margins(reading: Reading, evidence: Evidence, model: BarModel) -> Values:
@@ -79,6 +82,17 @@ def phase_margins(reading: Reading, evidence: Evidence, model: BarModel) -> Valu
     shifts = range(int(reading.positions.max()))
     scores = np.stack([_read(worth, np.roll(reading.positions, shift)) for shift in shifts])
     return scores[0] - scores[1:]
+
+
+def _pulse(times_s: Values, evidence: Evidence) -> float:
+    """How much of a beat there is, 0-1: little where onsets are hardly more on the beats than elsewhere, as in noise,
+    or do not come again after a beat, as where they fall by chance."""
+    onsets = evidence.cues[:, CUES.index("onset")]
+    contrast = float(onsets[_moments(times_s, evidence)].mean() - onsets.mean())
+    seconds = np.clip(times_s.astype(int), 0, len(evidence.beat_fit) - 1)
+    periods = zip(np.gradient(times_s), evidence.beat_fit[seconds], strict=True)
+    fit = float(np.mean([np.interp(period_s, evidence.beat_lags_s, row) for period_s, row in periods]))
+    return float(np.clip(contrast / _PLAIN_CONTRAST, 0, 1)) * min(fit / _PLAIN_FIT, 1.0)
 
 
 def _moments(times_s: Values, evidence: Evidence) -> npt.NDArray[np.int64]:
@@ -93,5 +107,4 @@ def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:
 
 
 def _chance(signs_of_beats: Values) -> Values:
-    weights = np.array([_LOCAL_AGREEMENT, _SONG_AGREEMENT, _MARGIN, _CONTRAST])
-    return 1 / (1 + np.exp(-(_BASE + signs_of_beats @ weights)))
+    return 1 / (1 + np.exp(-(_BASE + signs_of_beats @ np.array([_AGREEMENT, _MARGIN, _PULSE]))))

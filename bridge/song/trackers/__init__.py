@@ -28,7 +28,7 @@ class Grid:
     positions: "npt.NDArray[np.int64]"
     """in the bar, 1 is the downbeat"""
     confidences: "Values"
-    """0-1 for each beat: how likely its time and position are both right"""
+    """0-1 for each beat: how likely the downbeats around it are downbeats of the song"""
     confidence: float
     """0-1: how likely a downbeat of this grid is a downbeat of the song"""
     second_shift_beats: int = 0

@@ -18,7 +18,7 @@ class BarsTracker:
     """See `bridge.song.bar_path` for the model and `bridge.song.rival` for how it is put to the test."""
 
     name = "bars"
-    version = "7"
+    version = "8"
 
     def __init__(self, model: BarModel = WEIGHTS) -> None:
         self._model = model
