@@ -35,15 +35,14 @@ _SIDE, _CUT = 0.16, 0.6
 """how wide a strip along a frame's side is, in its sizes; what it costs to have something there that draws the eye"""
 _COARSEST = 3.6
 """a pixel of the cover is shown at most this large, if the framing can be that wide"""
-_AIR, _SLIVER, _LEGIBLE = 0.03, 5.0, 0.05
+_AIR, _SLIVER, _LEGIBLE = 0.03, 10.0, 0.05
 """between letters and the frame's sides, in its sizes; 1 over the part of a line that is cut for sure; the height of
 letters that are easily read, in heights of the frame"""
-_WIDER_BY = (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.65, 1.8)
-_ASTRAY = 0.5
-"""how far a frame may move so as not to cut letters, in its sizes"""
+_ASTRAY, _LOOSER = 0.5, 1.5
+"""how far a frame may move so as not to cut letters, in its sizes, and how much wider a close one may get"""
 _AWAY_COST, _WIDER_COST, _OFF_COST, _LOST_COST = 0.8, 0.6, 0.7, 2.0
-"""of a move of one size, of twice the width, of showing nothing of the cover, of losing the subject; a line that is cut
-costs 1"""
+"""of a move of one size, of e times the width, of showing nothing of the cover, of losing the subject; a line that is
+cut costs 1"""
 
 Rectangle = tuple[float, float, float, float]
 """left, top, width, height"""
@@ -193,8 +192,11 @@ def _target(request: ClipRequest, study: Study, width: float, rng: np.random.Gen
         near = ((rows - y) / (size[1] * unit)) ** 2 + ((columns - x) / (size[0] * unit)) ** 2
         score = score * (1 - np.exp(-near / 0.3))
     if request.framing is Framing.CLOSE:
-        places.append(_head(study, size))
-        weights.append(1.5 * sum(weights))
+        head = _head(study, size)
+        (x, y), seen = _uncut(head, width, request, study)
+        cut = _cuts(study.lines, size * seen / width, np.array([x]), np.array([y])).item()
+        places.append(head)
+        weights.append(1.5 * sum(weights) * max(0.02, 1 - cut))
     chosen = rng.choice(len(places), p=np.array(weights) / sum(weights))
     return np.array(places[int(chosen)])
 
@@ -265,18 +267,20 @@ def _uncut(
     canvas = study.canvas(aspect)
     cover, subject = (0.0, 0.0, 1.0, study.height), study.subject
     loose = request.kind is not ShotKind.HERO_HOLD and request.framing in (Framing.CLOSE, Framing.DETAIL)
+    seen = _shown(subject, width * np.array([1, aspect]), np.array([center[0]]), np.array([center[1]]))
     least, best = np.inf, (center, width)
-    for wider in _WIDER_BY:
-        size = min(width * wider, canvas[0]) * np.array([1, aspect])
+    for wide in np.geomspace(width, max(width, min(canvas[0], _LOOSER * width) if loose else canvas[0]), 12):
+        size = wide * np.array([1, aspect])
         reach = (np.array(canvas) - size) / 2
         middle = np.array([0.5, study.height / 2])
-        shifts = size[:, None] * np.linspace(-_ASTRAY, _ASTRAY, 41)
-        x, y = (np.clip(center[i] + shifts[i], middle[i] - reach[i], middle[i] + reach[i]) for i in (0, 1))
+        places = [center[i] + size[i] * np.linspace(-_ASTRAY, _ASTRAY, 41) for i in (0, 1)]
+        places = [np.append(places[i], [line[i] + line[i + 2] / 2 for line in study.lines]) for i in (0, 1)]
+        x, y = (np.clip(places[i], middle[i] - reach[i], middle[i] + reach[i]) for i in (0, 1))
         away = np.hypot(((x - center[0]) / size[0])[None, :], ((y - center[1]) / size[1])[:, None])
         off = 1 - _shown(cover, size, x, y) * study.height / (size[0] * size[1])
-        cost = _cuts(study.lines, size, x, y) + _AWAY_COST * away + _WIDER_COST * (wider - 1) + _OFF_COST * off
+        cost = _cuts(study.lines, size, x, y) + _AWAY_COST * away + _WIDER_COST * np.log(wide / width) + _OFF_COST * off
         if not loose:
-            cost += _LOST_COST * (1 - _shown(subject, size, x, y))
+            cost += _LOST_COST * np.maximum(seen - _shown(subject, size, x, y), 0)
         row, column = np.unravel_index(int(cost.argmin()), cost.shape)
         if cost[row, column] < least:
             least, best = float(cost[row, column]), ((float(x[column]), float(y[row])), float(size[0]))
