@@ -8,7 +8,7 @@ import numpy as np
 
 from bridge.cover.box import Box
 from bridge.cover.defocus import defocused
-from bridge.cover.lettering import lettering
+from bridge.cover.lettering import without_letters
 from bridge.cover.oklab import Floats
 from bridge.cover.rarity import rarity
 from bridge.cover.shiftmap import continued
@@ -17,8 +17,8 @@ from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, ha
 from bridge.engines.base import Frame
 from bridge.engines.pacing import smoothstep
 
-_FIGURE_COST, _NEVER_COST = 0.6, 3.0
-"""of showing something rare, or a face or letters, again beside the cover, as `shiftmap` counts"""
+_FIGURE_COST, _FACE_COST = 0.6, 3.0
+"""of showing something rare, or a face, again beside the cover, as `shiftmap` counts"""
 _AROUND = 5
 """so many pixels of the small version belong to what is rare"""
 _FLAT = 2
@@ -72,10 +72,12 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
         (rows, slice(box.right_px, width_px)),
         (slice(box.bottom_px, height_px), columns),
     )
-    known = _Known.of(cover)
+    bare = without_letters(cover)
+    source = np.asarray(cv2.resize(bare, (box.width_px, box.height_px), interpolation=kernel), np.float32)
+    known = _Known.of(bare)
     for turns, (depth_px, place) in enumerate(zip(depths_px, places, strict=True)):
         if depth_px:  # a quarter turn brings the next edge to the left
-            turned = np.ascontiguousarray(np.rot90(fitted, turns), np.float32)
+            turned = np.ascontiguousarray(np.rot90(source, turns))
             side = ABOVE_OR_BELOW if turns % 2 else BESIDE
             strip = _left_extension(turned, known.turned(turns), depth_px, side)
             frame[place] = np.rot90(np.clip(np.round(strip), 0, 255).astype(np.uint8), -turns)
@@ -89,22 +91,21 @@ class _Known:
     cover: Floats
     rare: Floats
     """where it has something only once, 0-1, shape (height, width)"""
-    never: Floats
-    """1 where there are faces or letters, with some room around"""
+    people: Floats
+    """1 where there are faces, with some room around"""
 
     @classmethod
     def of(cls, cover: Frame) -> "_Known":
-        never = np.zeros(cover.shape[:2], np.float32)
-        boxes = [(face, face.height_px // 2, face.height_px) for face in faces(cover)]
-        boxes += [(line, line.height_px // 4, line.height_px // 4) for line in lettering(cover)]
-        for box, around, below in boxes:
-            top, left = max(0, box.top_px - around), max(0, box.left_px - around)
-            never[top : box.bottom_px + below, left : box.right_px + around] = 1
+        people = np.zeros(cover.shape[:2], np.float32)
+        for face in faces(cover):
+            room = face.height_px // 2
+            top, left = max(0, face.top_px - room), max(0, face.left_px - room)
+            people[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
         floats = cover.astype(np.float32)
-        return cls(floats, rarity(floats), never)
+        return cls(floats, rarity(floats), people)
 
     def turned(self, turns: int) -> "_Known":
-        parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.rare, self.never))
+        parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.rare, self.people))
         return _Known(*parts)
 
     def small(self, picture: Floats) -> Floats:
@@ -117,11 +118,11 @@ class _Known:
 
         What the edge cuts is ground there, as mountains are, and may go on.
         """
-        rare, never = self.small(self.rare), self.small(self.never)
+        rare, people = self.small(self.rare), self.small(self.people)
         at_edge = cv2.GaussianBlur(rare[:, : LENGTH // 40].mean(axis=1, keepdims=True), (1, 0), 0.1, sigmaY=4)
         apart = 1 - np.clip(1.5 * at_edge, 0, 1).reshape(-1, 1)
         around = cv2.dilate(rare, np.ones((_AROUND, _AROUND), np.uint8))
-        return np.maximum(_FIGURE_COST * around * apart, _NEVER_COST * never)
+        return np.maximum(_FIGURE_COST * around * apart, _FACE_COST * people)
 
 
 def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:

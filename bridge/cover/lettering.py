@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where a cover has its title and other lines of letters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -30,11 +30,19 @@ _STROKE = (0.03, 0.5)
 _SIZES, _LEVEL, _GAP, _COLOR = 1.9, 0.35, 1.1, 0.1
 """how unlike two neighbours in a line may be: ratio of heights; distance of their middles and between them, in heights;
 distance of their colours in Oklab"""
+_WORD_GAP = 2.5
+"""between two pieces of a line, in heights"""
 _SURE, _UNSURE = 0.2, 0.5
 """unevenness of a letter's colour, in its distance from the colour around it: letters are printed in one, but some
 touch what lies behind them"""
+_EDGE_ROOM, _SOFT_EDGE, _INPAINT_PX = 0.15, 0.006, 5
+"""around a line, where a letter may have been missed, in its height; the soft edge of letters, in the picture's height;
+how far around a place what fills it is taken from"""
 _FEWEST = 3
 """letters of a line"""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,20 +63,56 @@ def lettering(cover: Frame) -> list[Box]:
     Letters are regions whose outline stands still over many thresholds (MSER: Matas et al., BMVC 2002), drawn with
     strokes of one width (Epshtein et al., CVPR 2010), that stand in a row, alike in height and colour.
     """
+    small, lines = _read(cover)
+    scale = max(cover.shape[:2]) / max(small.shape[:2])
+    found = [_enlarged(_around(line), scale) for line in lines]
+    return sorted(found, key=lambda box: -box.width_px * box.height_px)
+
+
+def without_letters(cover: Frame) -> Frame:
+    """The cover as if nothing had been written on it: what lies behind letters is filled in from around them."""
+    small, lines = _read(cover)
+    if not lines:
+        return cover
+    lab, written = from_srgb(small), np.zeros(small.shape[:2], np.uint8)
+    for line in lines:
+        box = _around(line)
+        room = round(_EDGE_ROOM * box.height_px) + 1
+        place = (
+            slice(max(0, box.top_px - room), box.bottom_px + room),
+            slice(max(0, box.left_px - room), box.right_px + room),
+        )
+        away = np.linalg.norm(lab[place] - _color(line), axis=-1)
+        written[place] |= (away < 0.5 * np.percentile(away, 75)).astype(np.uint8)
+    reach = max(1, round(_SOFT_EDGE * len(small))) * 2 + 1
+    written = cv2.dilate(written, np.ones((reach, reach), np.uint8))
+    filled = cv2.inpaint(small, written, _INPAINT_PX, cv2.INPAINT_NS)
+    size = (cover.shape[1], cover.shape[0])
+    large = cv2.resize(filled, size, interpolation=cv2.INTER_CUBIC)
+    share = cv2.resize(written.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[..., None]
+    return np.asarray(np.round(cover + share * (large.astype(np.float32) - cover)), np.uint8)
+
+
+def _read(cover: Frame) -> tuple[Frame, list[list[_Letter]]]:
+    """The version in which letters are looked for, and the lines in it."""
     scale = _WORK_SIDE_PX / max(cover.shape[:2])
     size = (max(8, round(cover.shape[1] * scale)), max(8, round(cover.shape[0] * scale)))
     small = cast(Frame, cv2.resize(cover, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC))
     letters = list(_letters(small))
     sure, unsure = ([letter for letter in letters if letter.is_sure is such] for such in (True, False))
-    rows: DisjointSet = DisjointSet(range(len(sure)))
-    for i, one in enumerate(sure):
+    lines = [_grown(line, unsure) for line in _sets(sure, _neighbours) if len(line) >= _FEWEST]
+    lines = [line for line in lines if _around(line).width_px > 1.2 * _around(line).height_px]
+    return small, [[letter for part in parts for letter in part] for parts in _sets(lines, _in_a_row)]
+
+
+def _sets(items: list[T], belong: Callable[[T, T], bool]) -> list[list[T]]:
+    """Those that belong together, directly or by others between them."""
+    sets: DisjointSet = DisjointSet(range(len(items)))
+    for i, one in enumerate(items):
         for j in range(i):
-            if _neighbours(one, sure[j]):
-                rows.merge(i, j)
-    lines = [_around(_grown([sure[i] for i in row], unsure)) for row in rows.subsets() if len(row) >= _FEWEST]
-    lines = [line for line in lines if line.width_px > 1.2 * line.height_px]
-    found = [_enlarged(line, 1 / scale) for line in lines]
-    return sorted(found, key=lambda box: -box.width_px * box.height_px)
+            if belong(one, items[j]):
+                sets.merge(i, j)
+    return [[items[i] for i in members] for members in sets.subsets()]
 
 
 def _letters(small: Frame) -> Iterator[_Letter]:
@@ -144,6 +188,19 @@ def _neighbours(one: _Letter, other: _Letter) -> bool:
     )
 
 
+def _in_a_row(one: list[_Letter], other: list[_Letter]) -> bool:
+    """Whether two pieces are one line, with a wide gap or a dash between them."""
+    a, b = _around(one), _around(other)
+    tall, short = max(a.height_px, b.height_px), min(a.height_px, b.height_px)
+    apart = max(a.left_px, b.left_px) - min(a.right_px, b.right_px)
+    return (
+        tall <= 1.5 * short
+        and abs(a.center_px[1] - b.center_px[1]) <= _LEVEL * tall
+        and apart <= _WORD_GAP * tall
+        and float(np.linalg.norm(_color(one) - _color(other))) <= _COLOR
+    )
+
+
 def _grown(line: list[_Letter], unsure: list[_Letter]) -> list[_Letter]:
     """The line with the letters beside it that alone would not count as some."""
     grown, left = list(line), list(unsure)
@@ -158,6 +215,10 @@ def _around(letters: list[_Letter]) -> Box:
     left, top = min(box.left_px for box in boxes), min(box.top_px for box in boxes)
     right, bottom = max(box.right_px for box in boxes), max(box.bottom_px for box in boxes)
     return Box(left, top, right - left, bottom - top)
+
+
+def _color(line: list[_Letter]) -> Floats:
+    return np.median([letter.color for letter in line], axis=0)
 
 
 def _enlarged(box: Box, scale: float) -> Box:

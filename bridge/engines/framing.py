@@ -96,10 +96,11 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         depth: the name of what estimates the depth.
     """
     from bridge.cover import load, saliency, subject_box
-    from bridge.cover.lettering import lettering
+    from bridge.cover.lettering import lettering, without_letters
     from bridge.cover.subject import detail
 
     cover = load(path)
+    bare = without_letters(cover)  # the subject is the picture's, and letters lie on it, as flat as it is there
     small = reduced(cover, 640)
 
     def place(box: Box) -> Rectangle:
@@ -108,9 +109,9 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
 
     return Study(
         cover,
-        depth_by(depth, cover),
+        depth_by(depth, bare),
         _telling(saliency(small), detail(small)),
-        place(subject_box(cover)),
+        place(subject_box(bare)),
         tuple(map(place, lettering(cover))),
     )
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from bridge.cover.lettering import lettering
+from bridge.cover.lettering import lettering, without_letters
 
 
 def ground(side_px=600):
@@ -60,3 +60,29 @@ def test_what_touches_a_branch_still_belongs_to_its_line():
     found = lettering(branched)[0]
     assert found.left_px < left + 0.12 * (right - left)
     assert found.right_px > right - 0.02 * (right - left)
+
+
+def test_two_words_with_a_dash_between_are_one_line_of_their_own_colour():
+    light, dark = (245, 240, 225), (15, 10, 30)
+    lines = [("SIDE", (60, 200), 60, light), ("NORTH", (260, 200), 60, light), ("SOUTH", (60, 400), 60, dark)]
+    picture, boxes = written(ground(), lines)
+    first, second = sorted(lettering(picture), key=lambda box: box.top_px)
+    assert (first.left_px, first.right_px) == pytest.approx((boxes[0][0], boxes[1][2]), abs=8)
+    assert (second.left_px, second.right_px) == pytest.approx((boxes[2][0], boxes[2][2]), abs=8)
+
+
+@pytest.mark.parametrize("color", [(245, 240, 225), (15, 10, 30)])
+def test_behind_letters_is_what_is_around_them(color):
+    bare = ground()
+    picture, boxes = written(bare, [("Paper Birds", (30, 60), 90, color), ("THE LANTERNS", (180, 540), 30, color)])
+    filled = without_letters(picture)
+    shown = np.zeros(bare.shape[:2], bool)
+    for left, top, right, bottom in boxes:
+        shown[int(top) - 24 : int(bottom) + 24, int(left) - 24 : int(right) + 24] = True
+    assert np.array_equal(filled[~shown], bare[~shown])
+    before, after = (np.abs(of.astype(int) - bare)[shown].mean() for of in (picture, filled))
+    assert after < 0.2 * before
+
+
+def test_where_nothing_is_written_nothing_is_filled():
+    assert np.array_equal(without_letters(ground()), ground())
