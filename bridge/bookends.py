@@ -11,7 +11,7 @@ from blender_addon.strip_layout import cover_turn
 from bridge import cover
 from bridge.engines.base import Frame, Work
 
-COVER_VERSION = "6"
+COVER_VERSION = "7"
 """changes whenever `cover.recompose` gives another picture: a clip that ends on the one before no longer ends right"""
 
 

@@ -13,7 +13,7 @@ from bridge.cover.oklab import Floats
 from bridge.cover.rarity import rarity
 from bridge.cover.shiftmap import continued
 from bridge.cover.subject import faces
-from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, harmonic, straight
+from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, flattened, harmonic, straight
 from bridge.engines.base import Frame
 from bridge.engines.pacing import smoothstep
 
@@ -49,10 +49,10 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
     """The whole cover, undistorted and uncropped, extended on two sides to fill a frame of any shape.
 
     Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, flat colours go on straight,
-    with their borders, smooth ones as they rise or fall; the rest goes on with copies of its own parts and its mirror
-    image (`shiftmap`), which show no face, no letters and, where that can be helped, nothing again that the cover has
-    only once. The less good all that fits, the more it goes out of focus with the distance from the cover, and most
-    beside a cover too narrow for copies. Deterministic.
+    with their borders, at whatever slope these meet the edge, smooth ones as they rise or fall; the rest goes on with
+    copies of its own parts and its mirror image (`shiftmap`), which show no face, no letters and, where that can be
+    helped, nothing again that the cover has only once. The less good all that fits, the more it goes out of focus with
+    the distance from the cover, and most beside a cover too narrow for copies. Deterministic.
 
     Returns:
         uint8, shape (height_px, width_px, 3).
@@ -128,7 +128,7 @@ class _Known:
 def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
     if _is_flat(cover):
-        return straight(cover, np.arange(-depth_px, 0))
+        return straight(flattened(cover), np.arange(-depth_px, 0))
     if min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
         return _out_of_focus(cover, Mirrored().full(cover, depth_px), 1.0)
     grown, energy = continued(cover, known.small(known.cover), known.avoid(), depth_px, side)

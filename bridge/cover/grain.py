@@ -9,6 +9,7 @@ object can come back as a ghost.
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft2, rfft2
 
 from bridge.cover.oklab import Floats
 
@@ -17,6 +18,9 @@ _SEGMENTS = 6
 _FINEST = 1 / 400
 """detail is what is finer than this share of the edge"""
 _GREYNESS = 0.7
+_MOST = 2.0
+_UNSEEN = 0.5
+"""sRGB levels"""
 
 
 def continued_grain(picture: Floats, depth_px: int) -> Floats:
@@ -34,21 +38,24 @@ def continued_grain(picture: Floats, depth_px: int) -> Floats:
     height = len(picture)
     strip = picture[:, : max(8, round(0.12 * height))]
     detail = strip - cv2.GaussianBlur(strip, (0, 0), max(1.0, _FINEST * height))
+    detail -= detail.mean(axis=1, keepdims=True)
+    strength = _strength(detail, height)
+    if strength.max() < _UNSEEN:
+        return np.zeros((height, depth_px, 3), np.float32)
+    most = _MOST * strength[:, None, None]
+    detail = np.clip(detail, -most, most)
     # Mostly grey: the colours of single edges would turn to confetti.
     greyer = detail + _GREYNESS * (detail.mean(axis=-1, keepdims=True) - detail)
     # Larger than needed, so that the ends, which the filtering joins to a ring, are not neighbours in the result.
-    shape = (
-        _fast(height + height // _SEGMENTS),
-        _fast(depth_px + strip.shape[1]),
-    )
-    spectrum = np.fft.rfft2(np.random.default_rng(0).standard_normal(shape))
+    shape = (_fast(height + height // _SEGMENTS), _fast(depth_px + strip.shape[1]))
+    spectrum = np.asarray(rfft2(np.random.default_rng(0).standard_normal(shape, np.float32)))
     total = np.zeros((height, depth_px, 3), np.float32)
     centers = (np.arange(_SEGMENTS) + 0.5) * height / _SEGMENTS
     for number in range(_SEGMENTS):
         rows = slice(round(number * height / _SEGMENTS), round((number + 1) * height / _SEGMENTS))
         share = _share(np.arange(height), centers, number)[:, None, None]
         total += share * _filtered(spectrum, shape, greyer[rows])[:height, :depth_px]
-    return total * _strength(detail, height)[:, None, None]
+    return total * strength[:, None, None]
 
 
 def _fast(length: int) -> int:
@@ -65,9 +72,9 @@ def _share(rows: npt.NDArray[np.integer], centers: npt.NDArray[np.floating], num
 def _filtered(spectrum: npt.NDArray[np.complexfloating], shape: tuple[int, int], texture: Floats) -> Floats:
     """Noise with the spectrum of a piece of texture, of standard deviation 1 over all channels."""
     window = np.outer(np.hanning(texture.shape[0] + 2)[1:-1], np.hanning(texture.shape[1] + 2)[1:-1])
-    kernel = (texture - texture.mean(axis=(0, 1))) * window[..., None]
+    kernel = (texture - texture.mean(axis=(0, 1))) * window[..., None].astype(np.float32)
     kernel /= np.sqrt((kernel**2).sum() / 3) + 1e-6
-    channels = [np.fft.irfft2(spectrum * np.fft.rfft2(kernel[..., c], shape), shape) for c in range(3)]
+    channels = [np.asarray(irfft2(spectrum * np.asarray(rfft2(kernel[..., c], shape)), shape)) for c in range(3)]
     return np.stack(channels, axis=-1).astype(np.float32)
 
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A picture continued beyond its left edge in several ways at once, cut where they agree.
 
-Each place beyond the edge shows a shifted copy of the picture, its mirror image, or the edge's colours straight on
-(`ways`). Which one is the least-cost labelling of a Markov random field, found by graph cuts
-(Pritch et al., "Shift-map image editing", ICCV 2009; He and Sun, "Image completion approaches using the statistics of
-similar patches", TPAMI 2014; alpha expansion: Boykov et al., TPAMI 2001): what is shown agrees with the edge and with
-each other, repeats nothing in a row and nothing that the picture has only once. It is solved on a small version; the
-pieces are cut at full resolution, with the picture's own sharpness and grain, and steps in tone between them are evened
-out (Pérez et al., "Poisson image editing", 2003).
+Each place beyond the edge shows a shifted copy of the picture, its mirror image, or the edge's colours straight on, at
+a right angle or at the slopes at which borders meet the edge (`ways`, `slants`). Which one is the least-cost labelling
+of a Markov random field, found by graph cuts (Pritch et al., "Shift-map image editing", ICCV 2009; He and Sun, "Image
+completion approaches using the statistics of similar patches", TPAMI 2014; alpha expansion: Boykov et al., TPAMI 2001):
+what is shown agrees with the edge and with each other, repeats nothing in a row and nothing that the picture has only
+once. It is solved on a small version; the pieces are cut at full resolution, with the picture's own sharpness and
+grain, and steps in tone between them are evened out (Pérez et al., "Poisson image editing", 2003).
 """
 
 from collections.abc import Iterator
@@ -21,11 +21,13 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import spsolve
 
 from bridge.cover.oklab import Floats
+from bridge.cover.slants import Slants
 from bridge.cover.ways import (
     BAND,
     LENGTH,
     Layer,
     Mirrored,
+    Repeated,
     Scene,
     Shift,
     Side,
@@ -40,6 +42,10 @@ _SEGMENT, _PER_SEGMENT, _APART = LENGTH // 10, 3, 4
 """pieces of the edge, each of which proposes that many shifts, which differ by so many pixels"""
 _NEAREST = 4 * BAND
 """the least way inward: what comes from nearer would have to be repeated too often"""
+_LEVEL, _SLANTED = 0.03, 0.1
+"""slopes that look as 0 does; those at which a mirror image has a kink"""
+_REPEATED = (24, 40)
+"""columns that are repeated along a border"""
 _SEAM_COST, _STEP_COST = 0.12, 9.0
 """of any seam, per pixel; of what differs on its two sides, in Oklab"""
 _TONE = 50
@@ -62,13 +68,27 @@ def continued(picture: Floats, small: Floats, avoid: Floats, depth_px: int, side
         Shape (height, depth_px, 3), and the solution's energy per pixel of the edge: how much may be noticed.
     """
     depth = int(np.ceil(depth_px * LENGTH / len(picture)))
-    scene = Scene(small, features_of(small), avoid, depth, side)
-    ways: list[Way] = [Mirrored(), Straight(), *_shifts(scene)]
+    features = features_of(small)
+    scene = Scene(small, features, avoid, depth, side, Slants.of(features[..., :3]))
+    ways: list[Way] = [Mirrored(), *_straight_ways(scene.slants), *_shifts(scene)]
     layers = [way.layer(scene) for way in ways]
     field = _Field.of(layers)
     labels = field.solved()
     pieces = {number: ways[number].full(picture, depth_px) for number in np.unique(labels).tolist()}
     return _composed(pieces, labels, _tones(scene, layers, labels)), field.energy(labels)
+
+
+def _straight_ways(slants: Slants) -> Iterator[Straight | Repeated]:
+    """Straight on, and if borders meet the edge at slopes, at each of these and at all, blended; or repeated."""
+    yield Straight(np.zeros(LENGTH, np.float32))
+    slopes = [slope for slope in slants.own if abs(slope) > _LEVEL]
+    for slope in slopes:
+        yield Straight(np.full(LENGTH, slope, np.float32))
+    if len(slants.own) > 1:
+        yield Straight(slants.between)
+    for slope in slopes:
+        if abs(slope) > _SLANTED:
+            yield from (Repeated(slope, inward) for inward in _REPEATED)
 
 
 def _shifts(scene: Scene) -> Iterator[Shift]:

@@ -4,7 +4,8 @@ import pytest
 
 from bridge import cover
 from bridge.cover.extend import recomposed_box
-from bridge.cover.ways import straight
+from bridge.cover.slants import Slants
+from bridge.cover.ways import LENGTH, features_of, straight
 
 SHAPES = [(320, 180), (180, 320)]
 
@@ -276,3 +277,133 @@ def test_letters_are_not_shown_again(size):
     frame, box = cover.recompose(picture, *size), cover.recomposed_box((240, 240), *size)
     for strip in beyond(frame, box):
         assert (strip[..., 0].astype(int) - strip[..., 2] > 110).mean() < 0.003
+
+
+def drawn(polygons, ground=(236, 224, 196), size_px=300, grain=0.0):
+    """Filled polygons, whose corners are given in lengths of the edge and may lie outside."""
+    picture, fine = np.full((4 * size_px, 4 * size_px, 3), ground, np.uint8), 2**10
+    for corners, color in polygons:
+        at = np.round(np.array(corners) * 4 * size_px * fine - fine / 2).astype(np.int32)
+        cv2.fillPoly(picture, [at], color, cv2.LINE_AA, 10)
+    small = cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA).astype(float)
+    noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (size_px, size_px, 1)), (0, 0), 1)[..., None]
+    return np.clip(np.round(small + grain * noise / noise.std()), 0, 255).astype(np.uint8)
+
+
+def turned(picture, size):
+    """So that what is drawn for the left and right edges lies at those that are extended."""
+    return picture if size[0] > size[1] else np.ascontiguousarray(picture.transpose(1, 0, 2))
+
+
+def borders(frame, size, color):
+    """The first and last row of each column, in lengths of the edge, that are nearer to a colour than to paper."""
+    upright = turned(frame, size).astype(float)
+    near = np.linalg.norm(upright - color, axis=-1) < np.linalg.norm(upright - COLORS["paper"], axis=-1)
+    rows = np.where(near.any(axis=0), [near.argmax(axis=0), len(near) - near[::-1].argmax(axis=0)], np.nan)
+    return rows / len(near)
+
+
+def columns_of(size):
+    """The columns of a frame that is turned upright, in lengths of the edge from the cover's left one."""
+    long, short = max(size), min(size)
+    return (np.arange(long) + 0.5 - (long - short) / 2) / short
+
+
+@pytest.mark.parametrize("size", SHAPES)
+@pytest.mark.parametrize("slope", [0.15, -0.4])
+def test_a_slanted_band_goes_on_along_its_lines(size, slope):
+    def line(x):
+        return 0.5 + slope * (x - 0.5)
+
+    band = [(x, line(x) + side) for x, side in ((-1, -0.1), (2, -0.1), (2, 0.1), (-1, 0.1))]
+    frame = cover.recompose(turned(drawn([(band, COLORS["red"])]), size), *size)
+    top, bottom = borders(frame, size, COLORS["red"])
+    x = columns_of(size)
+    assert np.abs(top - line(x) + 0.1).max() < 0.015
+    assert np.abs(bottom - line(x) - 0.1).max() < 0.015
+    strip = turned(frame, size)[:, : round(0.3 * min(size))]
+    blends = np.abs(strip.astype(int)[:, :, None] - [COLORS["red"], COLORS["paper"]]).max(axis=-1).min(axis=-1) > 20
+    assert blends.mean() < 0.04, "its borders are crisp"
+
+
+@pytest.mark.parametrize("size", SHAPES)
+@pytest.mark.parametrize("grain", [0, 6])
+def test_the_two_sides_of_a_torso_both_spread(size, grain):
+    """Each has a slope of its own; what has a texture goes on with it."""
+    torso = [(0.4, 0.4), (0.4, 0.6), (1.5, 0.6 + 1.1 * 0.25), (1.5, 0.4 - 1.1 * 0.2)]
+    frame = cover.recompose(turned(drawn([(torso, COLORS["ink"])], grain=grain), size), *size)
+    top, bottom = borders(cv2.GaussianBlur(frame, (0, 0), 1 + grain / 10), size, COLORS["ink"])
+    x = columns_of(size)
+    near = (x > 1) & (x < 1.3)
+    assert np.abs(top - 0.4 + 0.2 * (x - 0.4))[near].max() < 0.03
+    assert np.abs(bottom - 0.6 - 0.25 * (x - 0.4))[near].max() < 0.03
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_triangle_ends_where_its_sides_meet(size):
+    triangle = [(0.3, 0.2), (1.2, 0.5), (0.3, 0.8)]
+    frame = cover.recompose(turned(drawn([(triangle, COLORS["pine"])]), size), *size)
+    top, bottom = borders(frame, size, COLORS["pine"])
+    x = columns_of(size)
+    before = (x > 1) & (x < 1.15)
+    assert np.abs(top - 0.5 + (1.2 - x) / 3)[before].max() < 0.02
+    assert np.abs(bottom - 0.5 - (1.2 - x) / 3)[before].max() < 0.02
+    assert np.isnan(top[x > 1.23]).all()
+
+
+def test_rays_go_on_each_at_its_slope():
+    rays = []
+    for number in range(8):
+        angle, width = -1.0 + 0.25 * number, 0.06
+        rays.append([(0.4, 0.5), *((0.4 + 3 * np.cos(a), 0.5 + 3 * np.sin(a)) for a in (angle, angle + width))])
+    picture = drawn([(ray, COLORS["rust"]) for ray in rays])
+    frame = cover.recompose(picture, 320, 180)
+    x, y = np.meshgrid(columns_of((320, 180)), (np.arange(180) + 0.5) / 180)
+    wanted = (np.mod(np.arctan2(y - 0.5, x - 0.4) + 1.0, 0.25) < 0.06) & (np.abs(np.arctan2(y - 0.5, x - 0.4)) < 1.05)
+    gap = np.linalg.norm(frame.astype(float) - COLORS["rust"], axis=-1)
+    shown = gap < np.linalg.norm(frame.astype(float) - COLORS["paper"], axis=-1)
+    beyond = x > 1.02
+    assert (shown & wanted)[beyond].sum() > 0.8 * (shown | wanted)[beyond].sum()
+
+
+def test_slopes_are_measured_and_none_where_nothing_slanted_is_straight():
+    def slants(picture):
+        small = cv2.resize(picture, (LENGTH, LENGTH), interpolation=cv2.INTER_AREA)
+        return Slants.of(features_of(small.astype(np.float32))[..., :3])
+
+    bands = [[(-1, y - s), (1, y + s), (1, y + s + 0.1), (-1, y - s + 0.1)] for y, s in ((0.2, 0.35), (0.7, -0.6))]
+    found = slants(drawn([(band, COLORS["ink"]) for band in bands], grain=6))
+    assert sorted(found.own) == pytest.approx([-0.6, 0.35], abs=0.02)
+    assert found.between[round(0.25 * LENGTH)] == pytest.approx(0.35, abs=0.03)
+    assert found.between[round(0.75 * LENGTH)] == pytest.approx(-0.6, abs=0.03)
+    for picture in (gravel(), landscape(), scene()):
+        assert np.abs([0, *slants(picture).own]).max() < 0.03
+
+
+def cloud(size_px=300):
+    """A long one, aslant, that an edge cuts: white lumps with soft borders."""
+    white, chance = np.zeros((size_px, size_px), np.float32), np.random.default_rng(6)
+    for at in np.linspace(-0.05, 0.2, 40):
+        middle = np.array([at, 0.4 + 0.3 * at]) + chance.normal(0, 0.02, 2)
+        cv2.circle(white, (middle * size_px).astype(int).tolist(), int(chance.integers(6, 14)), (1,), -1)
+    white = cv2.GaussianBlur(white, (0, 0), 4)[..., None]
+    grain = chance.normal(0, 3, (size_px, size_px, 1))
+    return np.clip(np.array([60, 110, 200]) * (1 - white) + 245 * white + grain, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_a_cloud_that_the_edge_cuts_sends_no_beam(size):
+    frame = turned(cover.recompose(turned(cloud(), size), *size), size)
+    brighter = cv2.GaussianBlur(frame.astype(np.float32), (0, 0), 2)[..., 0] - 60
+    assert brighter[:, (max(size) - min(size)) // 2 + 3].max() > 90
+    assert brighter[:, :20].max() < 30
+
+
+@pytest.mark.parametrize("size", SHAPES)
+def test_what_is_printed_near_a_flat_edge_leaves_no_marks_beyond(size):
+    title = [(0.04, 0.3), (0.09, 0.3), (0.09, 0.6), (0.04, 0.6)]
+    band = [(0, 0.72), (1, 0.72), (1, 0.82), (0, 0.82)]
+    picture = drawn([(title, (20, 20, 20)), (band, COLORS["red"])])
+    strip = turned(cover.recompose(turned(picture, size), *size), size)[:, : (max(size) - min(size)) // 2]
+    gaps = np.abs(strip.astype(int)[:, :, None] - [COLORS["red"], COLORS["paper"]]).max(axis=-1).min(axis=-1)
+    assert (gaps > 5).mean() < 0.02
