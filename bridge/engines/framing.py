@@ -260,7 +260,7 @@ def _uncut(
 ) -> tuple[tuple[float, float], float]:
     """The frame at rest that cuts no line of letters, if there is one near: moved, or wider, or both.
 
-    It may reach beyond the cover for that, and a wider shot may move less than keeps its subject in.
+    It may reach beyond the cover for that. Wide and medium shots keep as much of their subject as they had.
     """
     if not study.lines:
         return center, width
