@@ -214,8 +214,11 @@ def _excerpt(edit: _Edit) -> list[Violation]:
         found.append(Violation(2, end, "The excerpt does not end on a downbeat."))
     if end != _frame(plan, plan.excerpt.end_s):
         found.append(Violation(2, end, "The shots do not end where the excerpt ends."))
-    if analysis.drop_s is not None and not plan.excerpt.start_s - 0.5 <= analysis.drop_s <= plan.excerpt.end_s + 0.5:
-        found.append(Violation(2, 0, f"The excerpt leaves out the drop at {analysis.drop_s:.1f} s of the song."))
+    drop_s = analysis.drop_s
+    if drop_s is not None and drop_s > analysis.duration_s - 0.5:
+        drop_s = None  # the song ends with it: there is nothing after it to show
+    if drop_s is not None and not plan.excerpt.start_s - 0.5 <= drop_s <= plan.excerpt.end_s + 0.5:
+        found.append(Violation(2, 0, f"The excerpt leaves out the drop at {drop_s:.1f} s of the song."))
     if plan.excerpt.fades_out and plan.excerpt.end_s >= analysis.duration_s:
         found.append(Violation(2, end, "The audio fades although the song ends with the video."))
     return found + _three_acts(edit)

@@ -270,6 +270,13 @@ def test_very_short_bars_make_no_very_short_shots(song, fps):
         assert min(abs(cut - place) for cut in cuts_of(plan)) <= SHORTEST_S * fps + 1
 
 
+def test_a_drop_with_which_the_song_ends_need_not_be_shown():
+    song = make_song([0.1875] * 3, meter=2, first_s=1.0, drop=3)
+    plan = plan_edit(song, LOOK, fps=Fraction(24))
+    assert plan.excerpt.end_s < song.drop_s - 0.5
+    assert rules.broken(plan, song) == ()
+
+
 @settings(thorough, max_examples=40)
 @given(st.floats(0.1, 600), st.integers(0, 3), st.floats(0, 1), FRAME_RATE)
 def test_songs_without_bars_are_cut_on_an_even_grid(duration_s, beat_count, place, fps):
