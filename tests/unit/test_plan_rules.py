@@ -273,7 +273,7 @@ def test_very_short_bars_make_no_very_short_shots(song, fps):
 def test_a_drop_with_which_the_song_ends_need_not_be_shown():
     song = make_song([0.1875] * 3, meter=2, first_s=1.0, drop=3)
     plan = plan_edit(song, LOOK, fps=Fraction(24))
-    assert plan.excerpt.end_s < song.drop_s - 0.5
+    assert plan.excerpt.end_s < song.duration_s - 0.5
     assert rules.broken(plan, song) == ()
 
 
