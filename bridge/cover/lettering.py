@@ -38,8 +38,8 @@ touch what lies behind them"""
 _EDGE_ROOM, _SOFT_EDGE, _INPAINT_PX = 0.15, 0.006, 5
 """around a line, where a letter may have been missed, in its height; the soft edge of letters, in the picture's height;
 how far around a place what fills it is taken from"""
-_FEWEST = 3
-"""letters of a line"""
+_FEWEST, _LONG, _STROKE_ALONE = 3, 1.2, 0.2
+"""letters of a line; how much longer than high it is; the width of one stroke, in its height"""
 
 
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def _read(cover: Frame) -> tuple[Frame, list[list[_Letter]]]:
     letters = list(_letters(small))
     sure, unsure = ([letter for letter in letters if letter.is_sure is such] for such in (True, False))
     lines = [_grown(line, unsure) for line in _sets(sure, _neighbours) if len(line) >= _FEWEST]
-    lines = [line for line in lines if _around(line).width_px > 1.2 * _around(line).height_px]
+    lines = [line for line in lines if _is_written(line)]
     return small, [[letter for part in parts for letter in part] for parts in _sets(lines, _in_a_row)]
 
 
@@ -199,6 +199,13 @@ def _in_a_row(one: list[_Letter], other: list[_Letter]) -> bool:
         and apart <= _WORD_GAP * tall
         and float(np.linalg.norm(_color(one) - _color(other))) <= _COLOR
     )
+
+
+def _is_written(line: list[_Letter]) -> bool:
+    """Whether it is a line, and not all of strokes alone, as trunks and fences are."""
+    around = _around(line)
+    widths = [letter.box.width_px / letter.box.height_px for letter in line]
+    return around.width_px > _LONG * around.height_px and float(np.median(widths)) > _STROKE_ALONE
 
 
 def _grown(line: list[_Letter], unsure: list[_Letter]) -> list[_Letter]:

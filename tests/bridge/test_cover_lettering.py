@@ -47,7 +47,10 @@ def test_finds_nothing_where_nothing_is_written():
     discs = ground()
     for x, y in ((90, 100), (330, 240), (200, 420), (470, 480)):
         cv2.circle(discs, (x, y), 45, (250, 230, 90), -1, cv2.LINE_AA)
-    for picture in (ground(), stones, discs, np.full((300, 300, 3), 200, np.uint8)):
+    fence = ground()
+    for x in range(60, 540, 50):
+        cv2.rectangle(fence, (x, 150), (x + 14, 400), (30, 20, 15), -1)
+    for picture in (ground(), stones, discs, fence, np.full((300, 300, 3), 200, np.uint8)):
         assert lettering(picture) == []
 
 
