@@ -50,9 +50,10 @@ def test_the_index_moves_and_everything_decodes_as_before(video):
 
 def test_a_file_that_is_so_already_is_left_alone(video):
     mp4.move_index_first(video)
-    stat = video.stat()
+    before = video.stat()
     mp4.move_index_first(video)
-    assert video.stat() == stat
+    after = video.stat()  # its time of access changes, since it is looked into
+    assert (after.st_ino, after.st_mtime_ns, after.st_size) == (before.st_ino, before.st_mtime_ns, before.st_size)
 
 
 def test_a_full_disk_leaves_the_file_and_nothing_else(video, monkeypatch):
