@@ -55,7 +55,7 @@ def _last_still(request: ClipRequest, path: Path) -> Still:
     return Still(_finished(canvas, canvas.shape[1] / (unit * study.cover.shape[1]), rng), _depth(study, view))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _canvas(path: Path, width_px: int, height_px: int, room: float) -> tuple[Frame, tuple[float, float], float]:
     """The recomposed cover as finely as the cover itself is, its top left corner and its width in cover widths.
 
