@@ -100,7 +100,6 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
     from bridge.cover.subject import detail
 
     cover = load(path)
-    bare = without_letters(cover)  # the subject is the picture's, and letters lie on it, as flat as it is there
     small = reduced(cover, 640)
 
     def place(box: Box) -> Rectangle:
@@ -109,9 +108,9 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
 
     return Study(
         cover,
-        depth_by(depth, bare),
+        depth_by(depth, cover),  # with its letters: an outline through them would tear them
         _telling(saliency(small), detail(small)),
-        place(subject_box(bare)),
+        place(subject_box(without_letters(cover))),  # the picture's, not the title's
         tuple(map(place, lettering(cover))),
     )
 
