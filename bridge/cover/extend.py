@@ -8,7 +8,7 @@ import numpy as np
 
 from bridge.cover.box import Box
 from bridge.cover.defocus import defocused
-from bridge.cover.lettering import without_letters
+from bridge.cover.lettering import lettering
 from bridge.cover.oklab import Floats
 from bridge.cover.rarity import rarity
 from bridge.cover.shiftmap import continued
@@ -72,7 +72,7 @@ def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
         (rows, slice(box.right_px, width_px)),
         (slice(box.bottom_px, height_px), columns),
     )
-    bare = without_letters(cover)
+    bare = lettering(cover).bare
     source = np.asarray(cv2.resize(bare, (box.width_px, box.height_px), interpolation=kernel), np.float32)
     known = _Known.of(bare)
     for turns, (depth_px, place) in enumerate(zip(depths_px, places, strict=True)):

@@ -57,23 +57,31 @@ class _Letter:
     is_sure: bool
 
 
-def lettering(cover: Frame) -> list[Box]:
-    """The lines of letters, the largest first.
+@dataclass(frozen=True)
+class Lettering:
+    """What is written on a cover."""
 
-    Letters are regions whose outline stands still over many thresholds (MSER: Matas et al., BMVC 2002), drawn with
+    lines: tuple[Box, ...]
+    """of letters, the largest first"""
+    bare: Frame
+    """the cover as if nothing had been written on it: what lies behind letters is filled in from around them"""
+
+
+def lettering(cover: Frame) -> Lettering:
+    """Finds a cover's letters.
+
+    They are regions whose outline stands still over many thresholds (MSER: Matas et al., BMVC 2002), drawn with
     strokes of one width (Epshtein et al., CVPR 2010), that stand in a row, alike in height and colour.
     """
     small, lines = _read(cover)
     scale = max(cover.shape[:2]) / max(small.shape[:2])
     found = [_enlarged(_around(line), scale) for line in lines]
-    return sorted(found, key=lambda box: -box.width_px * box.height_px)
+    found.sort(key=lambda box: -box.width_px * box.height_px)
+    return Lettering(tuple(found), _without(lines, small, cover) if lines else cover)
 
 
-def without_letters(cover: Frame) -> Frame:
-    """The cover as if nothing had been written on it: what lies behind letters is filled in from around them."""
-    small, lines = _read(cover)
-    if not lines:
-        return cover
+def _without(lines: list[list[_Letter]], small: Frame, cover: Frame) -> Frame:
+    """The cover with what lies behind the letters that were found in its small version."""
     lab, written = from_srgb(small), np.zeros(small.shape[:2], np.uint8)
     for line in lines:
         box = _around(line)
@@ -177,8 +185,7 @@ def _overlap(one: Box, other: Box) -> float:
 
 def _neighbours(one: _Letter, other: _Letter) -> bool:
     a, b = one.box, other.box
-    tall, short = max(a.height_px, b.height_px), min(a.height_px, b.height_px)
-    apart = max(a.left_px, b.left_px) - min(a.right_px, b.right_px)
+    tall, short, apart = _side_by_side(a, b)
     return (
         tall <= _SIZES * short
         and min(abs(a.center_px[1] - b.center_px[1]), abs(a.bottom_px - b.bottom_px)) <= _LEVEL * tall
@@ -191,14 +198,19 @@ def _neighbours(one: _Letter, other: _Letter) -> bool:
 def _in_a_row(one: list[_Letter], other: list[_Letter]) -> bool:
     """Whether two pieces are one line, with a wide gap or a dash between them."""
     a, b = _around(one), _around(other)
-    tall, short = max(a.height_px, b.height_px), min(a.height_px, b.height_px)
-    apart = max(a.left_px, b.left_px) - min(a.right_px, b.right_px)
+    tall, short, apart = _side_by_side(a, b)
     return (
         tall <= 1.5 * short
         and abs(a.center_px[1] - b.center_px[1]) <= _LEVEL * tall
         and apart <= _WORD_GAP * tall
         and float(np.linalg.norm(_color(one) - _color(other))) <= _COLOR
     )
+
+
+def _side_by_side(a: Box, b: Box) -> tuple[int, int, int]:
+    """The larger height, the smaller one, and how far they are apart (less than 0 where one is over the other)."""
+    apart = max(a.left_px, b.left_px) - min(a.right_px, b.right_px)
+    return max(a.height_px, b.height_px), min(a.height_px, b.height_px), apart
 
 
 def _is_written(line: list[_Letter]) -> bool:

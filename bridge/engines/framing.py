@@ -96,11 +96,11 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         depth: the name of what estimates the depth.
     """
     from bridge.cover import load, saliency, subject_box
-    from bridge.cover.lettering import lettering, without_letters
+    from bridge.cover.lettering import lettering
     from bridge.cover.subject import detail
 
     cover = load(path)
-    small = reduced(cover, 640)
+    small, written = reduced(cover, 640), lettering(cover)
 
     def place(box: Box) -> Rectangle:
         left, top, width, height = astuple(box)
@@ -110,8 +110,8 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         cover,
         depth_by(depth, cover),  # with its letters: an outline through them would tear them
         _telling(saliency(small), detail(small)),
-        place(subject_box(without_letters(cover))),  # the picture's, not the title's
-        tuple(map(place, lettering(cover))),
+        place(subject_box(written.bare)),  # the picture's, not the title's
+        tuple(map(place, written.lines)),
     )
 
 
@@ -132,7 +132,7 @@ def framed(request: ClipRequest, study: Study, rng: np.random.Generator) -> View
 def _width(request: ClipRequest, study: Study) -> float:
     """What the frame at rest sees, in widths of the cover."""
     aspect = request.height_px / request.width_px
-    inscribed, whole = min(1.0, study.height / aspect), max(1.0, study.height / aspect) / ROOM
+    inscribed, whole = min(1.0, study.height / aspect), study.canvas(aspect)[0] / ROOM
     width = inscribed * _WIDTHS[request.framing]
     medium = _medium_width(study, aspect, inscribed, whole)
     if request.framing is Framing.MEDIUM:
@@ -264,7 +264,7 @@ def _uncut(
     if not study.lines:
         return center, width
     aspect = request.height_px / request.width_px
-    canvas = study.canvas(aspect)
+    canvas, middle = study.canvas(aspect), (0.5, study.height / 2)
     cover, subject = (0.0, 0.0, 1.0, study.height), study.subject
     loose = request.kind is not ShotKind.HERO_HOLD and request.framing in (Framing.CLOSE, Framing.DETAIL)
     seen = _shown(subject, width * np.array([1, aspect]), np.array([center[0]]), np.array([center[1]]))
@@ -272,7 +272,6 @@ def _uncut(
     for wide in np.geomspace(width, max(width, min(canvas[0], _LOOSER * width) if loose else canvas[0]), 12):
         size = wide * np.array([1, aspect])
         reach = (np.array(canvas) - size) / 2
-        middle = np.array([0.5, study.height / 2])
         places = [center[i] + size[i] * np.linspace(-_ASTRAY, _ASTRAY, 41) for i in (0, 1)]
         places = [np.append(places[i], [line[i] + line[i + 2] / 2 for line in study.lines]) for i in (0, 1)]
         x, y = (np.clip(places[i], middle[i] - reach[i], middle[i] + reach[i]) for i in (0, 1))

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from bridge.cover.lettering import lettering, without_letters
+from bridge.cover.lettering import lettering
 
 
 def ground(side_px=600):
@@ -31,7 +31,7 @@ def written(picture, lines):
 def test_finds_title_and_artist(color, scale):
     picture, boxes = written(ground(), [("Paper Birds", (30, 60), 90, color), ("THE LANTERNS", (180, 540), 30, color)])
     large = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
-    found = lettering(large)
+    found = lettering(large).lines
     for left, top, right, bottom in np.array(boxes) * scale:
         shown = np.zeros(large.shape[:2], bool)
         for line in found:
@@ -51,7 +51,7 @@ def test_finds_nothing_where_nothing_is_written():
     for x in range(60, 540, 50):
         cv2.rectangle(fence, (x, 150), (x + 14, 400), (30, 20, 15), -1)
     for picture in (ground(), stones, discs, fence, np.full((300, 300, 3), 200, np.uint8)):
-        assert lettering(picture) == []
+        assert lettering(picture).lines == ()
 
 
 def test_what_touches_a_branch_still_belongs_to_its_line():
@@ -60,7 +60,7 @@ def test_what_touches_a_branch_still_belongs_to_its_line():
     branched = picture.copy()
     left, top, right, bottom = boxes[0]
     cv2.line(branched, (left, bottom + 60), (left + 60, top - 60), (215, 205, 190), 7, cv2.LINE_AA)
-    found = lettering(branched)[0]
+    found = lettering(branched).lines[0]
     assert found.left_px < left + 0.12 * (right - left)
     assert found.right_px > right - 0.02 * (right - left)
 
@@ -69,7 +69,7 @@ def test_two_words_with_a_dash_between_are_one_line_of_their_own_colour():
     light, dark = (245, 240, 225), (15, 10, 30)
     lines = [("SIDE", (60, 200), 60, light), ("NORTH", (260, 200), 60, light), ("SOUTH", (60, 400), 60, dark)]
     picture, boxes = written(ground(), lines)
-    first, second = sorted(lettering(picture), key=lambda box: box.top_px)
+    first, second = sorted(lettering(picture).lines, key=lambda box: box.top_px)
     assert (first.left_px, first.right_px) == pytest.approx((boxes[0][0], boxes[1][2]), abs=8)
     assert (second.left_px, second.right_px) == pytest.approx((boxes[2][0], boxes[2][2]), abs=8)
 
@@ -78,7 +78,7 @@ def test_two_words_with_a_dash_between_are_one_line_of_their_own_colour():
 def test_behind_letters_is_what_is_around_them(color):
     bare = ground()
     picture, boxes = written(bare, [("Paper Birds", (30, 60), 90, color), ("THE LANTERNS", (180, 540), 30, color)])
-    filled = without_letters(picture)
+    filled = lettering(picture).bare
     shown = np.zeros(bare.shape[:2], bool)
     for left, top, right, bottom in boxes:
         shown[int(top) - 24 : int(bottom) + 24, int(left) - 24 : int(right) + 24] = True
@@ -88,4 +88,4 @@ def test_behind_letters_is_what_is_around_them(color):
 
 
 def test_where_nothing_is_written_nothing_is_filled():
-    assert np.array_equal(without_letters(ground()), ground())
+    assert np.array_equal(lettering(ground()).bare, ground())
