@@ -4,9 +4,11 @@
 import numpy as np
 
 from bridge.song.audio import Audio
-from bridge.song.bar_path import Bar, BarModel, best_path
-from bridge.song.bar_weights import WEIGHTS
+from bridge.song.bar_path import Array, Bar, BarModel, best_path
+from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
+from bridge.song.compound import recount
 from bridge.song.confidence import rate
+from bridge.song.downbeat_phase import PhaseModel, settle
 from bridge.song.evidence import CUE_RATE_HZ, Evidence, gather
 from bridge.song.hearing import Hearing
 from bridge.song.onset_times import refine
@@ -15,22 +17,26 @@ from bridge.song.trackers import Grid
 
 
 class BarsTracker:
-    """See `bridge.song.bar_path` for the model and `bridge.song.rival` for how it is put to the test."""
+    """See `bridge.song.bar_path` for the bars, `bridge.song.downbeat_phase` for "the one" and `bridge.song.rival` for
+    how they are put to the test."""
 
     name = "bars"
-    version = "8"
+    version = "9"
 
-    def __init__(self, model: BarModel = WEIGHTS) -> None:
-        self._model = model
+    def __init__(self, model: BarModel = WEIGHTS, phase: PhaseModel = PHASE_WEIGHTS) -> None:
+        self._model, self._phase = model, phase
 
     def track(self, audio: Audio, hearing: Hearing) -> Grid:  # noqa: ARG002 - the hearing says it all
         evidence = gather(hearing)
-        reading = _beats(best_path(evidence, self._model), evidence)
-        price = handicap(reading, len(evidence.cues))
-        rival = _beats(best_path(evidence, self._model, price), evidence)
+        reading = self._read(evidence)
+        rival = self._read(evidence, handicap(reading, len(evidence.cues)))
         rating = rate(reading, rival, evidence, self._model)
         times_s = refine(reading.times_s, hearing)
         return Grid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
+
+    def _read(self, evidence: Evidence, price: Array | None = None) -> Reading:
+        bars = recount(best_path(evidence, self._model, price), evidence, self._model)
+        return settle(_beats(bars, evidence), evidence, self._phase)
 
 
 def create() -> BarsTracker:
