@@ -1,13 +1,13 @@
-"""Which beat is "the one", and whether two compound beats are a bar, once the beats are known."""
+"""Which beat is "the one", and whether the bars are whole ones, once they are found."""
 
 import numpy as np
 import pytest
 
 from bridge.song.bar_path import Bar, Meter
 from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
-from bridge.song.compound import recount
 from bridge.song.downbeat_phase import phase_scores, settle, shifted
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
+from bridge.song.recount import recount
 from bridge.song.rival import Reading
 
 SIX_EIGHT, TWELVE_EIGHT, COMMON = Meter(2, 3), Meter(4, 3), Meter(4, 4)
@@ -120,3 +120,30 @@ def test_among_bars_of_four_beats_pairs_keep_to_their_grid():
 def test_a_few_compound_bars_in_a_song_stay():
     song = bars(6, COMMON) + bars(5, start=650)
     assert recount(song, heard(IN_PAIRS, bar_s=4.0), WEIGHTS) == song
+
+
+FAST, HALF_BARS = 80, {"onset": {0.4 * n: 1.0 for n in range(8)}, "chord": {0.0: 2.0}, "bass": {0.0: 2.0}}
+
+
+def fast(between: float = 0.0, second: float = 0.0) -> Evidence:
+    """150 beats a minute, or 75: as much between the beats, and on every second of the fast bars' downbeats."""
+    onsets = HALF_BARS["onset"] | {0.4 * n + 0.2: between for n in range(8)}
+    return heard(HALF_BARS | {"onset": onsets, "chord": {0.0: 2.0, 1.6: second}}, bar_s=3.2)
+
+
+def test_fast_half_bars_between_whose_beats_nothing_happens_are_counted_at_half_the_tempo():
+    song = bars(16, COMMON, length=FAST)
+    assert recount(song, fast(), WEIGHTS) == bars(8, COMMON, length=2 * FAST)
+    assert recount(song[1:], fast(), WEIGHTS) == bars(8, COMMON, length=2 * FAST)[1:]
+    assert recount(song[:-1], fast(), WEIGHTS) == bars(7, COMMON, length=2 * FAST)
+
+
+@pytest.mark.parametrize("unlike", [{"between": 0.5}, {"second": 2.0}])
+def test_fast_bars_stay_where_eighths_are_heard_or_every_bar_has_its_downbeat(unlike):
+    assert recount(bars(16, COMMON, length=FAST), fast(**unlike), WEIGHTS) == bars(16, COMMON, length=FAST)
+
+
+def test_bars_that_are_not_fast_are_never_halved():
+    slow = heard({"onset": {0.5 * n: 1.0 for n in range(8)}, "chord": {0.0: 2.0}}, bar_s=4.0)
+    assert recount(bars(14, COMMON), slow, WEIGHTS) == bars(14, COMMON)
+    assert recount([], slow, WEIGHTS) == []

@@ -6,12 +6,12 @@ import numpy as np
 from bridge.song.audio import Audio
 from bridge.song.bar_path import Array, Bar, BarModel, best_path
 from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
-from bridge.song.compound import recount
 from bridge.song.confidence import rate
 from bridge.song.downbeat_phase import PhaseModel, settle
 from bridge.song.evidence import CUE_RATE_HZ, Evidence, gather
 from bridge.song.hearing import Hearing
 from bridge.song.onset_times import refine
+from bridge.song.recount import recount
 from bridge.song.rival import Reading, handicap
 from bridge.song.trackers import Grid
 
