@@ -22,6 +22,8 @@ _THIRDS = 0.3
 """onsets on the thirds of a beat, of 6/8 at least"""
 _SLOW = 2 * CUE_RATE_HZ * 60 / 90
 """longer than this in moments, a bar of two beats rather has four: 90 beats a minute would be 180"""
+_ACCENT = 1.0
+"""what tells a downbeat from the middle of its bar at least, in the model's scores: a plain click has none"""
 _HARDLY, _NOTHING = 0.2, 0.15
 """the same of bars of four beats that are half bars: hardly a downbeat, and nothing between the beats"""
 _FAST = 4 * CUE_RATE_HZ * 60 / 130
@@ -81,11 +83,14 @@ def _accents(bars: list[Bar], evidence: Evidence, model: BarModel) -> Values:
 
 
 def _pairs(bars: list[Bar], evidence: Evidence, model: BarModel) -> tuple[int, float]:
-    """0 or 1, the bar with which pairs would begin; and how much of a downbeat the others have, 1 for as much."""
+    """0 or 1, the bar with which pairs would begin; and how much of a downbeat the others have, 1 for as much.
+
+    The first and the last bar do not count: where a song begins and ends, any beat sounds like a downbeat.
+    """
     accents = _accents(bars, evidence, model)
-    sides = accents[::2].mean(), accents[1::2].mean()
+    sides = accents[2:-1:2].mean(), accents[1:-1:2].mean()
     first = int(sides[1] > sides[0])
-    return first, sides[1 - first] / max(sides[first], 1e-9)
+    return first, sides[1 - first] / sides[first] if sides[first] > _ACCENT else 1.0
 
 
 def _length(bars: list[Bar]) -> float:

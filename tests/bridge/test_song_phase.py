@@ -147,3 +147,10 @@ def test_bars_that_are_not_fast_are_never_halved():
     slow = heard({"onset": {0.5 * n: 1.0 for n in range(8)}, "chord": {0.0: 2.0}}, bar_s=4.0)
     assert recount(bars(14, COMMON), slow, WEIGHTS) == bars(14, COMMON)
     assert recount([], slow, WEIGHTS) == []
+
+
+def test_plain_clicks_keep_their_tempo():
+    song, clicks = bars(16, COMMON, length=FAST), heard({"onset": {0.4 * n: 1.0 for n in range(4)}}, bar_s=1.6)
+    clicks.cues[song[0].start, CUES.index("chord")] = 3.0  # the song's beginning
+    clicks.cues[song[-1].start, CUES.index("chord")] = 0.5
+    assert recount(song, clicks, WEIGHTS) == song
