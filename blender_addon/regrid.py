@@ -20,10 +20,15 @@ def with_downbeat_shift(analysis: SongAnalysis, beats: int) -> SongAnalysis:
         return analysis
     meter = analysis.meter
     beats = beats if beats > 0 else beats % meter
-    lead_in = [(positions[0] - 1 - back) % meter + 1 for back in range(beats, 0, -1)]
-    shifted = (lead_in + positions)[: len(positions)]
+    shifted = shifted_positions(positions, beats, meter)
     other = replace(analysis, second_shift_beats=-beats % meter)
     return _rebuilt(other, [replace(b, position=p) for b, p in zip(analysis.beats, shifted, strict=True)])
+
+
+def shifted_positions(positions: list[int], beats: int, meter: int) -> list[int]:
+    """Beats' positions in the bar with "the one" so many beats later, 0 or more; before it they count up to it."""
+    lead_in = [(positions[0] - 1 - back) % meter + 1 for back in range(beats, 0, -1)]
+    return (lead_in + positions)[: len(positions)]
 
 
 def half_tempo(analysis: SongAnalysis) -> SongAnalysis:

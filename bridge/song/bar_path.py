@@ -139,7 +139,7 @@ def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None
         model: the weights.
         handicap: what each moment is worth less at each of `PLACES`, shape (places, moments); nothing by default.
     """
-    worth = _worth(evidence, model)
+    worth = worth_at_places(evidence, model)
     if handicap is not None:
         worth = worth - handicap
     count = int(np.log(_FASTEST_BPM / _SLOWEST_BPM) / np.log(_PERIOD_RATIO)) + 1
@@ -169,7 +169,7 @@ def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None
     return [Bar(int(start), int(end), METERS[meter]) for start, end, meter in rows]
 
 
-def _worth(evidence: Evidence, model: BarModel) -> Array:
+def worth_at_places(evidence: Evidence, model: BarModel) -> Array:
     """What each moment's cues are worth at each place, shape (places, moments)."""
     return np.array([model.cues[name] for name in CUES]).T @ evidence.cues.T
 

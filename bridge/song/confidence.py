@@ -9,7 +9,7 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from bridge.song.bar_path import PLACES, BarModel
-from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
+from bridge.song.evidence import CUES, Evidence
 from bridge.song.rival import Reading, agreement
 
 _AROUND_BARS = 8
@@ -78,7 +78,7 @@ def signs(reading: Reading, rival: Reading, margins: Values, evidence: Evidence)
 
 def phase_margins(reading: Reading, evidence: Evidence, model: BarModel) -> Values:
     """How much better each beat scores than with "the one" 1, 2, ... beats later, shape (meter - 1, beats)."""
-    worth = evidence.cues[_moments(reading.times_s, evidence)] @ np.array([model.cues[name] for name in CUES])
+    worth = evidence.cues[evidence.moments(reading.times_s)] @ np.array([model.cues[name] for name in CUES])
     shifts = range(int(reading.positions.max()))
     scores = np.stack([_read(worth, np.roll(reading.positions, shift)) for shift in shifts])
     return scores[0] - scores[1:]
@@ -88,15 +88,11 @@ def _pulse(times_s: Values, evidence: Evidence) -> float:
     """How much of a beat there is, 0-1: little where onsets are hardly more on the beats than elsewhere, as in noise,
     or do not come again after a beat, as where they fall by chance."""
     onsets = evidence.cues[:, CUES.index("onset")]
-    contrast = float(onsets[_moments(times_s, evidence)].mean() - onsets.mean())
+    contrast = float(onsets[evidence.moments(times_s)].mean() - onsets.mean())
     seconds = np.clip(times_s.astype(int), 0, len(evidence.beat_fit) - 1)
     periods = zip(np.gradient(times_s), evidence.beat_fit[seconds], strict=True)
     fit = float(np.mean([np.interp(period_s, evidence.beat_lags_s, row) for period_s, row in periods]))
     return float(np.clip(contrast / _PLAIN_CONTRAST, 0, 1)) * min(fit / _PLAIN_FIT, 1.0)
-
-
-def _moments(times_s: Values, evidence: Evidence) -> npt.NDArray[np.int64]:
-    return np.clip(np.round(times_s * CUE_RATE_HZ).astype(int), 0, len(evidence.cues) - 1)
 
 
 def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:

@@ -9,18 +9,16 @@ bar counts for itself, so that a pick-up before "the one" or a snare after beat 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
-from bridge.song.rival import Reading
+from blender_addon.regrid import shifted_positions
+from bridge.song.evidence import CUES, Evidence
+from bridge.song.rival import Reading, Values
 
 _BEATS, _PARTS = 4, 4
 _FEWEST_BEATS = 12
 """three bars; of fewer the means say little"""
 _BEGINS_S = 0.06
 """how far from a beat the first sound may be"""
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ def phase_scores(reading: Reading, evidence: Evidence, model: PhaseModel) -> Val
     times_s = reading.times_s
     periods_s = np.append(np.diff(times_s), times_s[-1] - times_s[-2])
     sixteenths_s = times_s[:, None] + periods_s[:, None] * np.arange(_PARTS) / _PARTS
-    moments = np.clip(np.round(sixteenths_s * CUE_RATE_HZ).astype(int), 0, len(evidence.cues) - 1)
-    heard = evidence.cues[moments]
+    heard = evidence.cues[evidence.moments(sixteenths_s)]
     means = np.concatenate([heard[reading.positions == beat + 1].mean(axis=0) for beat in range(_BEATS)])
     weights = np.array([model.cues[name] for name in CUES]).reshape(len(CUES), -1).T
     scores = np.array([(weights * np.roll(means, -_PARTS * later, axis=0)).sum() for later in range(_BEATS)])
@@ -68,6 +65,5 @@ def phase_scores(reading: Reading, evidence: Evidence, model: PhaseModel) -> Val
 
 def shifted(reading: Reading, beats: int) -> Reading:
     """The same beats with "the one" so many beats later, 0 or more."""
-    first = reading.positions[0] - 1
-    lead_in = np.arange(first - beats, first) % reading.positions.max() + 1
-    return Reading(reading.times_s, np.concatenate([lead_in, reading.positions])[: len(reading.positions)])
+    positions = shifted_positions(reading.positions.tolist(), beats, int(reading.positions.max()))
+    return Reading(reading.times_s, np.array(positions))

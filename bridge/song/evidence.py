@@ -30,6 +30,10 @@ class Evidence:
     first_sound_s: float
     last_sound_s: float
 
+    def moments(self, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """The rows of `cues` nearest to these times, in the same shape."""
+        return np.clip(np.round(times_s * CUE_RATE_HZ).astype(int), 0, len(self.cues) - 1)
+
 
 def gather(hearing: Hearing) -> Evidence:
     """Condenses a hearing to the cues that the bar model reads."""

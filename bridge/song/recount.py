@@ -9,9 +9,8 @@ begins like the next.
 import itertools
 
 import numpy as np
-import numpy.typing as npt
 
-from bridge.song.bar_path import PLACES, Bar, BarModel, Meter
+from bridge.song.bar_path import PLACES, Array, Bar, BarModel, Meter, worth_at_places
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
 
 _COMPOUND, _LONG, _COMMON = Meter(2, 3), Meter(4, 3), Meter(4, 4)
@@ -28,8 +27,6 @@ _HARDLY, _NOTHING = 0.2, 0.15
 """the same of bars of four beats that are half bars: hardly a downbeat, and nothing between the beats"""
 _FAST = 4 * CUE_RATE_HZ * 60 / 130
 """not longer than this in moments, a bar of four beats may be half of one: 130 beats a minute would be 65"""
-
-Values = npt.NDArray[np.float64]
 
 
 def recount(bars: list[Bar], evidence: Evidence, model: BarModel) -> list[Bar]:
@@ -73,11 +70,10 @@ def _from_common(bars: list[Bar], evidence: Evidence, model: BarModel) -> list[B
     return _paired(bars[first:], _COMMON)[: (len(bars) - first) // 2]
 
 
-def _accents(bars: list[Bar], evidence: Evidence, model: BarModel) -> Values:
-    """How much more each bar's first beat sounds like a downbeat than its second, shape (bars,)."""
-    downbeat, other = (PLACES.index(place) for place in ("downbeat", "other"))
-    weights = np.array([model.cues[name][downbeat] - model.cues[name][other] for name in CUES])
-    worth = evidence.cues @ weights
+def _accents(bars: list[Bar], evidence: Evidence, model: BarModel) -> Array:
+    """How much more each bar's beginning sounds like a downbeat than its middle, shape (bars,)."""
+    places = worth_at_places(evidence, model)
+    worth = places[PLACES.index("downbeat")] - places[PLACES.index("other")]
     last = len(worth) - 1
     return np.array([worth[min(bar.start, last)] - worth[min((bar.start + bar.end) // 2, last)] for bar in bars])
 

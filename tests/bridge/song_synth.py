@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bridge.song.audio import Audio
+from bridge.song.rival import Reading
 
 RATE_HZ = 24_000
 
@@ -93,3 +94,8 @@ def _bar(sound, start_s, beat_s, meter, root_hz, kind, loud, rng):
             _add(sound, time_s, 0.5 * loud * noise(rng, 0.15, 0.03))
         for half in (0, 0.5):
             _add(sound, time_s + half * beat_s, 0.1 * loud * noise(rng, 0.04, 0.008))
+
+
+def grid(first: int = 0, count: int = 64, *, meter: int = 4, period_s: float = 0.5, start_s: float = 1.0) -> Reading:
+    """Beats as steady as a clock's, the first of them so many beats into its bar."""
+    return Reading(start_s + period_s * np.arange(count), (np.arange(count) + first) % meter + 1)

@@ -7,12 +7,9 @@ from bridge.song.bar_weights import WEIGHTS
 from bridge.song.confidence import rate
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
 from bridge.song.rival import Reading
+from tests.bridge.song_synth import grid
 
 LAGS_S = np.arange(0.27, 1.26, 0.01)
-
-
-def grid(first: int = 0, count: int = 64) -> Reading:
-    return Reading(1.0 + 0.5 * np.arange(count), (np.arange(count) + first) % 4 + 1)
 
 
 def heard(contrast: float = 0.5, fit: float = 1.0, chord: float = 0.5) -> Evidence:

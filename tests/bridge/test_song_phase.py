@@ -9,12 +9,9 @@ from bridge.song.downbeat_phase import phase_scores, settle, shifted
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence
 from bridge.song.recount import recount
 from bridge.song.rival import Reading
+from tests.bridge.song_synth import grid
 
 SIX_EIGHT, TWELVE_EIGHT, COMMON = Meter(2, 3), Meter(4, 3), Meter(4, 4)
-
-
-def grid(first: int = 0, count: int = 64, meter: int = 4) -> Reading:
-    return Reading(1.0 + 0.5 * np.arange(count), (np.arange(count) + first) % meter + 1)
 
 
 def heard(cues: dict[str, dict[float, float]], bar_s: float = 2.0, first_sound_s: float = 0.0) -> Evidence:

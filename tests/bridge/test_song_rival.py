@@ -9,11 +9,7 @@ from bridge.song.bar_weights import WEIGHTS
 from bridge.song.evidence import CUE_RATE_HZ, CUES, Evidence, gather
 from bridge.song.hearing import SAMPLE_RATE_HZ, listen
 from bridge.song.rival import Reading, agreement, handicap
-from tests.bridge.song_synth import noise, pop_song
-
-
-def grid(period_s: float = 0.5, start_s: float = 1.0, first: int = 0, count: int = 64) -> Reading:
-    return Reading(start_s + period_s * np.arange(count), (np.arange(count) + first) % 4 + 1)
+from tests.bridge.song_synth import grid, noise, pop_song
 
 
 def test_accents_tell_the_strong_from_the_weak():

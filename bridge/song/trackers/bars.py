@@ -17,8 +17,8 @@ from bridge.song.trackers import Grid
 
 
 class BarsTracker:
-    """See `bridge.song.bar_path` for the bars, `bridge.song.downbeat_phase` for "the one" and `bridge.song.rival` for
-    how they are put to the test."""
+    """See `bridge.song.bar_path` for the bars, `bridge.song.recount` for how they are counted again,
+    `bridge.song.downbeat_phase` for "the one" and `bridge.song.rival` for how they are put to the test."""
 
     name = "bars"
     version = "9"
