@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from blender_addon import codec, style_choice
-from blender_addon.protocol import Clip, ClipRequest, CoverLook, EditPlan, Grade, Job, JobState, LookStyle, SongAnalysis
+from blender_addon.core import codec, textures
+from blender_addon.core.types import (
+    Clip,
+    ClipRequest,
+    CoverLook,
+    EditPlan,
+    Grade,
+    Job,
+    JobState,
+    LookStyle,
+    SongAnalysis,
+)
 from bridge import cover as covers
-from bridge import files, plan, settings, song
+from bridge import plan, song
 from bridge.check import CheckReport
-from bridge.console import Display, Report
-from bridge.errors import BadInput, GenerationFailed
+from bridge.common import files, paths
+from bridge.common.errors import BadInput, GenerationFailed
+from bridge.common.progress import Display, OnProgress
+from bridge.common.store import Store
 from bridge.plan.storyboard import Storyboard
 from bridge.song import audio
-from bridge.store import Store
 
 MEASURED_CLIPS = 6
 """enough to know the footage's texture"""
@@ -160,10 +171,10 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
     with display.stage("Cover"):
         look = covers.look(options.cover)
         font = title_font(options, storyboard, look)
-    with display.stage("Song") as report:
-        analysis = song.analyze(options.song, tracker=options.tracker, report=report)
+    with display.stage("Song") as on_progress:
+        analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
     edit = plan_for(options, analysis, look, storyboard)
-    store = Store(settings.store_folder(), limit_bytes=settings.DEFAULT_STORE_LIMIT_BYTES)
+    store = Store(paths.store_folder(), limit_bytes=paths.DEFAULT_STORE_LIMIT_BYTES)
     try:
         material = Material(options, analysis, look, storyboard, edit, store, font)
         return [make_format(material, shape, display) for shape in options.formats]
@@ -183,34 +194,36 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
     mark = f" {shape}" if len(options.formats) > 1 else ""
     project = Project.beside(output)
     audio.write_song(options.song, project.song)
-    with display.stage("Shots" + mark) as report:
-        clips = make_clips(material, edit, report)
-    paths = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}
+    with display.stage("Shots" + mark) as on_progress:
+        clips = make_clips(material, edit, on_progress)
+    takes = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}
     with display.stage("Grade" + mark):
-        look = fitted_look(material, paths)
-        edit = with_titles(material, edit, look, paths)
+        look = fitted_look(material, takes)
+        edit = with_titles(material, edit, look, takes)
     project.save(analysis, look, edit)
     project.keep_edited(output.with_suffix(".blend"))
-    with display.stage("Render" + mark) as report:
+    with display.stage("Render" + mark) as on_progress:
         rendered = render.render(
             edit,
             analysis,
             look,
-            paths,
+            takes,
             project.song,
             output,
-            work_dir=settings.cache_folder() / "render",
+            work_dir=paths.cache_folder() / "render",
             blender=options.blender,
             workers=options.workers,
-            report=report,
+            on_progress=on_progress,
             draft=options.draft,
             bake_grade=options.bake_grade,
             cluster=options.cluster,
             font=material.font,
         )
     project.mark(rendered.blend_path)
-    with display.stage("Check" + mark) as report:
-        measured = check.check(output, options.song, options.cover, plan=edit, analysis=analysis, report=report)
+    with display.stage("Check" + mark) as on_progress:
+        measured = check.check(
+            output, options.song, options.cover, plan=edit, analysis=analysis, on_progress=on_progress
+        )
         page = output.with_suffix(".html")
         check.write_page(measured, page)
     likeness = {shot_id: clip.likeness for shot_id, clip in clips.items() if clip.likeness is not None}
@@ -223,7 +236,7 @@ def preflight(options: MakeOptions) -> None:
     Raises:
         BadInput: with what to do about it.
     """
-    from bridge.engines import registry
+    from bridge.clips import registry
 
     registry.load(options.engine)
     if options.blender and not os.access(options.blender, os.X_OK):
@@ -284,7 +297,7 @@ def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, stor
     )
 
 
-def make_clips(material: Material, edit: EditPlan, report: Report) -> dict[str, Clip]:
+def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> dict[str, Clip]:
     """A clip for every shot, by shot id. Shots that were made before come from the store.
 
     Raises:
@@ -298,7 +311,7 @@ def make_clips(material: Material, edit: EditPlan, report: Report) -> dict[str, 
     requests = plan.clip_requests(
         edit, material.analysis, engine=options.engine, settings=options.engine_settings, character_sha256=character
     )
-    finished = jobs.run_batch(requests, store, workers=options.workers, on_update=BatchProgress(requests, report))
+    finished = jobs.run_batch(requests, store, workers=options.workers, on_update=BatchProgress(requests, on_progress))
     failed = [job for job in finished if job.state is not JobState.DONE]
     if failed:
         raise GenerationFailed(
@@ -309,24 +322,24 @@ def make_clips(material: Material, edit: EditPlan, report: Report) -> dict[str, 
 
 
 class BatchProgress:
-    """Turns the jobs' updates into one report, weighted by the shots' lengths."""
+    """Turns the jobs' updates into one progress, weighted by the shots' lengths."""
 
-    def __init__(self, requests: tuple[ClipRequest, ...], report: Report) -> None:
-        self.report = report
+    def __init__(self, requests: tuple[ClipRequest, ...], on_progress: OnProgress) -> None:
+        self.on_progress = on_progress
         self.frames = {request.shot_id: request.frame_count for request in requests}
         self.progress = dict.fromkeys(self.frames, 0.0)
 
     def __call__(self, job: Job) -> None:
         self.progress[job.request.shot_id] = 1.0 if job.state is JobState.DONE else job.progress
         done = sum(self.progress[shot_id] * frames for shot_id, frames in self.frames.items())
-        self.report(done / sum(self.frames.values()), f"{job.request.shot_id} {job.stage or job.state.value}")
+        self.on_progress(done / sum(self.frames.values()), f"{job.request.shot_id} {job.stage or job.state.value}")
 
 
 def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
     """The look with its grade fitted to the footage, what moves these clips' colours to the cover's; and its style."""
-    from bridge import footage
+    from bridge.cover import clip_grade
 
-    grade = footage.fit_grade(list(clips.values()), material.options.cover)
+    grade = clip_grade.fit_grade(list(clips.values()), material.options.cover)
     grade = dataclasses.replace(grade, strength=material.options.grade_strength)
     return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, grade, clips))
 
@@ -344,36 +357,36 @@ def title_font(options: MakeOptions, storyboard: Storyboard, look: CoverLook) ->
     Raises:
         BadInput: the font that was asked for can't be used, or none here has all the letters.
     """
-    from bridge import title
+    from bridge.render import title_placement
 
     text = "".join(wording(options, storyboard))
     asked = options.font or storyboard.font
     if asked:
-        title.check_font(asked, text)
+        title_placement.check_font(asked, text)
     if not text:
         return None
-    return asked or title.font_for(text, look.palette)
+    return asked or title_placement.font_for(text, look.palette)
 
 
 def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path]) -> EditPlan:
     """The plan with title and artist over its opening, if they were asked for."""
-    from bridge import title
+    from bridge.render import title_placement
 
     if material.font is None:
         return edit
     name, artist = wording(material.options, material.storyboard)
-    frames = title.opening(edit, look, clips[edit.shots[0].id], material.options.cover)
-    lines = title.plan_titles(edit, name, artist, frames, look.palette, material.font)
+    frames = title_placement.opening(edit, look, clips[edit.shots[0].id], material.options.cover)
+    lines = title_placement.plan_titles(edit, name, artist, frames, look.palette, material.font)
     return dataclasses.replace(edit, titles=lines)
 
 
 def chosen_style(material: Material, grade: Grade, clips: Mapping[str, Path]) -> LookStyle:
     """The textures that were asked for, as far as the graded clips lack them."""
-    from bridge import footage
+    from bridge.common import frame_sampling
 
     words = style_words(material.options, material.storyboard)
     if words in ("", "none"):
         return LookStyle()
-    sampled = footage.sample(list(clips.values())[:MEASURED_CLIPS], per_video=1, width_px=None)
+    sampled = frame_sampling.sample(list(clips.values())[:MEASURED_CLIPS], per_video=1, width_px=None)
     frames = [covers.apply_grade(frame, grade) for frame in sampled]
-    return style_choice.choose(words, covers.lacking_style(material.look.style, frames))
+    return textures.choose(words, covers.lacking_style(material.look.style, frames))

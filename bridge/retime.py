@@ -17,20 +17,20 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from blender_addon import rules
-from blender_addon.protocol import Excerpt, SongAnalysis
-from blender_addon.timing import FRAME_RATES, frame_at
-from bridge import interpolate
+from blender_addon.core import rules
+from blender_addon.core.timing import FRAME_RATES, frame_at
+from blender_addon.core.types import Excerpt, SongAnalysis
 from bridge import song as songs
 from bridge.check import sound
 from bridge.check.container import Container, VideoTrack, probe
 from bridge.check.cuts import CutFinder
 from bridge.check.sound_measures import KNOWN_LIKENESS
 from bridge.check.watching import decoded, small, upright
-from bridge.console import Report
-from bridge.engines.base import Frame
-from bridge.errors import BadInput
-from bridge.files import for_ffmpeg
+from bridge.common import interpolation
+from bridge.common.errors import BadInput
+from bridge.common.files import for_ffmpeg
+from bridge.common.frames import Frame
+from bridge.common.progress import OnProgress
 from bridge.render.join import excerpt_samples, join
 
 DROP_COST = 2.0
@@ -72,7 +72,7 @@ class _Edited:
 
 
 def retime(
-    video: Path, song: Path, out: Path, analysis: SongAnalysis | None = None, report: Report | None = None
+    video: Path, song: Path, out: Path, analysis: SongAnalysis | None = None, on_progress: OnProgress | None = None
 ) -> Retimed:
     """Moves a video's cuts to the song's downbeats and puts the song under it.
 
@@ -81,12 +81,12 @@ def retime(
         song: the song.
         out: the MP4 file to write: H.264 High, AAC, the index first. An existing one stays until the new one is whole.
         analysis: the song's grid; analysed here if it isn't given.
-        report: is told how far it is (0-1) and what is being done.
+        on_progress: is told how far it is (0-1) and what is being done.
 
     Raises:
         BadInput: a file cannot be read or written, or no bars are heard in the song.
     """
-    tell: Report = report or _say_nothing
+    tell: OnProgress = on_progress or _say_nothing
     if out.suffix.lower() != ".mp4":
         raise BadInput(f"The output is an MP4 file: give it a name that ends in .mp4, not {out.name!r}.")
     if any(out.exists() and given.exists() and out.samefile(given) for given in (video, song)):
@@ -224,7 +224,7 @@ class _Reel:
             return self._before
         if self._after is None:
             self._after = self._next()
-        return interpolate.between(self._before, self._after, [part])[0]
+        return interpolation.between(self._before, self._after, [part])[0]
 
     def _next(self) -> Frame:
         frame = next(self._frames)

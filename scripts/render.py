@@ -21,9 +21,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import bpy
 
-from blender_addon import codec, deliver, grade, segments, style, style_choice, timeline, titles
-from blender_addon.protocol import CoverLook, EditPlan, LookStyle, SongAnalysis
-from blender_addon.strip_layout import DRAFT_LONG_SIDE_PX
+from blender_addon.core import codec, textures
+from blender_addon.core.strip_layout import DRAFT_LONG_SIDE_PX
+from blender_addon.core.types import CoverLook, EditPlan, LookStyle, SongAnalysis
+from blender_addon.scene import film_textures, grade, render_settings, segments, timeline, titles
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
@@ -40,7 +41,7 @@ def main() -> int:
             serve()
         else:
             once(options)
-    except (OSError, ValueError, deliver.RenderError) as error:
+    except (OSError, ValueError, render_settings.RenderError) as error:
         print(f"beatboard: {error}", file=sys.stderr)
         return 2
     return 0
@@ -97,7 +98,7 @@ def once(options: argparse.Namespace) -> None:
         )
         timeline.save(scene, (options.save_blend or output.with_suffix(".blend")).absolute())
     make_ready(scene, is_draft=options.draft)
-    deliver.render(scene, output, on_frame=(lambda count: say({"frames": count})) if options.tell else None)
+    render_settings.render(scene, output, on_frame=(lambda count: say({"frames": count})) if options.tell else None)
 
 
 def scene_named(name: str) -> Any:
@@ -127,16 +128,16 @@ def build(
     titles.lay_out(scene, plan, font)
     if look:
         grade.apply(scene, look.grade)
-    style.apply(scene, style_choice.choose(style_words, look.style if look else LookStyle()))
-    deliver.settings(scene)
+    film_textures.apply(scene, textures.choose(style_words, look.style if look else LookStyle()))
+    render_settings.settings(scene)
 
 
 def make_ready(scene: Any, *, is_draft: bool) -> None:
     """What is for this render only, and must not be saved."""
     grade.follow(scene)
     if is_draft:
-        deliver.draft(scene)
-    deliver.for_this_process(scene)
+        render_settings.draft(scene)
+    render_settings.for_this_process(scene)
 
 
 def new_scene() -> None:
@@ -225,20 +226,20 @@ def do_open(job: dict[str, Any]) -> dict[str, Any]:
     size = {"width_px": scene.render.resolution_x, "height_px": scene.render.resolution_y}
     grade.follow(scene)
     if job["draft"]:
-        deliver.draft(scene)
+        render_settings.draft(scene)
     found = [dataclasses.asdict(segment) for segment in segments.segments(scene)]
-    deliver.for_this_process(scene)
+    render_settings.for_this_process(scene)
     return {**size, "fps": str(timeline.scene_fps(scene)), "segments": found}
 
 
 def do_mix(job: dict[str, Any]) -> None:
     """Writes what the sequencer plays."""
-    deliver.mix(served["scene"], Path(job["path"]))
+    render_settings.mix(served["scene"], Path(job["path"]))
 
 
 def do_render(job: dict[str, Any]) -> None:
     """Renders one segment, without sound."""
-    deliver.render(
+    render_settings.render(
         served["scene"],
         Path(job["path"]),
         job["start"],

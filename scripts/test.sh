@@ -15,5 +15,5 @@ pyright --level error
 pytest -q -n 2 --dist loadfile "$@"
 if $engines; then
   use_environment gpu
-  pytest -q -m torch tests/engines "$@"
+  pytest -q -m torch tests/clips "$@"
 fi

@@ -8,15 +8,17 @@ No thread touches bpy: `tasks` runs what waits, and hands results to the main th
 
 def register() -> None:
     """Switches the extension on."""
-    from . import handlers, lists, menus, operators, panels, preferences, preview, properties, pump
+    from ..session import preferences
+    from . import handlers, lists, menus, operators, panels, preview, properties, timer
 
-    for module in (properties, preferences, operators, lists, panels, preview, menus, handlers, pump):
+    for module in (properties, preferences, operators, lists, panels, preview, menus, handlers, timer):
         module.register()
 
 
 def unregister() -> None:
     """Switches it off, and ends what it started."""
-    from . import handlers, lists, menus, operators, panels, preferences, preview, properties, pump
+    from ..session import preferences
+    from . import handlers, lists, menus, operators, panels, preview, properties, timer
 
-    for module in (pump, handlers, menus, preview, panels, lists, operators, preferences, properties):
+    for module in (timer, handlers, menus, preview, panels, lists, operators, preferences, properties):
         module.unregister()

@@ -6,7 +6,8 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import connection, generate, look, properties, shots, song, takes, tasks, watch
+from ..actions import generate, look, shots, song, takes
+from ..session import connection, file_watch, state, tasks
 
 
 @persistent
@@ -17,9 +18,9 @@ def _opened(*_: Any) -> None:
     takes.forget()
     look.fitted.clear()
     shots.forget()
-    watch.missing.clear()
+    file_watch.missing.clear()
     connection.bridge.estimate = None
-    scene = properties.scene_of(bpy.context)
+    scene = state.scene_of(bpy.context)
     if scene is not None:
         shots.refresh(scene, force=True)
     song.recall()
@@ -31,7 +32,7 @@ def _opened(*_: Any) -> None:
 def _undone(*_: Any) -> None:
     takes.reconcile()
     look.reconcile()
-    scene = properties.scene_of(bpy.context)
+    scene = state.scene_of(bpy.context)
     if scene is not None:
         shots.refresh(scene, force=True)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import bpy
 
-from . import connection
+from ..session import connection
 
 
 class BEATBOARD_MT_engine(bpy.types.Menu):

@@ -10,22 +10,11 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from .. import timeline
-from . import (
-    connection,
-    delivery,
-    environment,
-    generate,
-    look,
-    preferences,
-    properties,
-    shots,
-    song,
-    takes,
-    tasks,
-    title,
-)
-from .tasks import Problem
+from ..actions import deliver, generate, look, plan, shots, song, takes, title
+from ..core import regrid
+from ..scene import timeline
+from ..session import connection, environment, preferences, state, tasks
+from ..session.tasks import Problem
 
 READINGS = (
     ("EARLIER", "The One a Beat Earlier", "Every bar starts one beat earlier"),
@@ -46,7 +35,7 @@ class Base:
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def execute(self, context: Any) -> set[str]:
-        scene = properties.scene_of(context)
+        scene = state.scene_of(context)
         try:
             said = self.work(context, scene)
         except Problem as problem:
@@ -72,7 +61,7 @@ def _can(cls: Any, *reasons: str) -> bool:
 
 
 def _no_scene(context: Any) -> str:
-    return "" if properties.scene_of(context) else "The sequencer shows no scene: add one in its header"
+    return "" if state.scene_of(context) else "The sequencer shows no scene: add one in its header"
 
 
 def _busy(kind: str) -> str:
@@ -84,38 +73,38 @@ def _not_set_up() -> str:
 
 
 def _not_chosen(context: Any) -> str:
-    settings = properties.of(properties.scene_of(context))
+    settings = state.settings_of(state.scene_of(context))
     if not settings.song:
         return "Choose a song first"
     return "" if settings.cover else "Choose an album cover first"
 
 
 def _not_heard(context: Any) -> str:
-    return "" if properties.of(properties.scene_of(context)).analysis else "Analyze the song first"
+    return "" if state.settings_of(state.scene_of(context)).analysis else "Analyze the song first"
 
 
 def _not_planned(context: Any) -> str:
-    return "" if timeline.SCENE_KEY in properties.scene_of(context) else "Plan the shots first"
+    return "" if timeline.SCENE_KEY in state.scene_of(context) else "Plan the shots first"
 
 
 def _no_title(context: Any) -> str:
-    settings = properties.of(properties.scene_of(context))
+    settings = state.settings_of(state.scene_of(context))
     return "Write a title or an artist first" if title.nothing_to_write(settings) else ""
 
 
 def _no_shot(context: Any) -> str:
-    if properties.scene_of(context).sequence_editor is None or not properties.session().shots:
+    if state.scene_of(context).sequence_editor is None or not state.session().shots:
         return "There are no shots yet: plan them first"
-    return "" if shots.active_row(properties.scene_of(context)) else "Choose a shot in the list"
+    return "" if shots.active_row(state.scene_of(context)) else "Choose a shot in the list"
 
 
 def _no_take(context: Any) -> str:
-    row = shots.active_row(properties.scene_of(context))
+    row = shots.active_row(state.scene_of(context))
     return "" if row and row.take_count else "This shot has no takes yet"
 
 
 def _no_selection(context: Any) -> str:
-    strips = timeline.shot_strips(properties.scene_of(context))
+    strips = timeline.shot_strips(state.scene_of(context))
     return "" if any(strip.select for strip in strips) else "Select the strips of one or more shots"
 
 
@@ -239,7 +228,7 @@ class Choose(Base, ImportHelper):
         path = Path(self.filepath)
         if not path.is_file():
             raise Problem(f"There is no file {path}: choose another.")
-        setattr(properties.of(scene), self.target, str(path))
+        setattr(state.settings_of(scene), self.target, str(path))
         return f"{self.target.title()}: {path.name}"
 
 
@@ -291,12 +280,12 @@ class BEATBOARD_OT_regrid(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         changes: dict[str, Callable[[Any], Any]] = {
-            "EARLIER": lambda analysis: analysis.with_downbeat_shift(-1),
-            "LATER": lambda analysis: analysis.with_downbeat_shift(1),
-            "HALF": lambda analysis: analysis.half_tempo(),
-            "DOUBLE": lambda analysis: analysis.double_tempo(),
+            "EARLIER": lambda analysis: regrid.with_downbeat_shift(analysis, -1),
+            "LATER": lambda analysis: regrid.with_downbeat_shift(analysis, 1),
+            "HALF": regrid.half_tempo,
+            "DOUBLE": regrid.double_tempo,
         }
-        song.regrid(scene, changes[self.reading])
+        song.read_differently(scene, changes[self.reading])
 
 
 class BEATBOARD_OT_downbeat_here(Base, bpy.types.Operator):
@@ -325,11 +314,11 @@ class BEATBOARD_OT_plan(Base, bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         if reason := _no_scene(context) or _not_heard(context):
             return _can(cls, reason)
-        stale = "" if song.is_current(properties.scene_of(context)) else "Song or cover changed: analyze again first"
+        stale = "" if song.is_current(state.scene_of(context)) else "Song or cover changed: analyze again first"
         return _can(cls, stale, _not_set_up(), _busy("plan"))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        song.plan(scene)
+        plan.plan(scene)
 
 
 class BEATBOARD_OT_restore_fps(Base, bpy.types.Operator):
@@ -338,7 +327,7 @@ class BEATBOARD_OT_restore_fps(Base, bpy.types.Operator):
     bl_idname, bl_label = "beatboard.restore_fps", "Restore Frame Rate"
 
     def work(self, context: Any, scene: Any) -> str | None:
-        song.restore_fps(scene)
+        plan.restore_fps(scene)
 
 
 class BEATBOARD_OT_split(Base, bpy.types.Operator):
@@ -378,7 +367,7 @@ class BEATBOARD_OT_snap(Base, bpy.types.Operator):
         return _can(cls, _no_scene(context) or _not_planned(context) or _not_heard(context))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        ids = [row.name for row in properties.session().shots] if self.all_shots else shots.selected_ids(scene)
+        ids = [row.name for row in state.session().shots] if self.all_shots else shots.selected_ids(scene)
         if not ids:
             raise Problem("Select the strips of one or more shots, or switch on All Shots.")
         moved = shots.snap(scene, ids)
@@ -396,7 +385,7 @@ class BEATBOARD_OT_lock(Base, bpy.types.Operator):
         return _can(cls, _no_scene(context) or _no_shot(context))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        row = properties.session().shots.get(self.shot) if self.shot else shots.active_row(scene)
+        row = state.session().shots.get(self.shot) if self.shot else shots.active_row(scene)
         if row is not None:
             shots.set_locked(scene, [row.name], locked=not row.is_locked)
 
@@ -422,7 +411,7 @@ class BEATBOARD_OT_set_engine(Base, bpy.types.Operator):
         found = next((one for one in connection.bridge.engines if one.name == self.engine), None)
         if found is not None and not found.available:
             raise Problem(f"The engine {self.engine} cannot run here: it needs {found.missing}.")
-        properties.of(scene).engine = self.engine
+        state.settings_of(scene).engine = self.engine
         connection.bridge.estimate = None
 
 
@@ -481,7 +470,7 @@ class BEATBOARD_OT_cancel_jobs(Base, bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         if reason := _no_scene(context):
             return _can(cls, reason)
-        waiting = properties.of(properties.scene_of(context)).jobs
+        waiting = state.settings_of(state.scene_of(context)).jobs
         return _can(cls, "" if waiting else "Nothing is under way", _busy("queue"))
 
     def work(self, context: Any, scene: Any) -> str | None:
@@ -608,7 +597,7 @@ class BEATBOARD_OT_render(Base, bpy.types.Operator):
         return _can(cls, _no_scene(context) or _not_planned(context), _busy("render"))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        delivery.render(scene, then_check=self.check)
+        deliver.render(scene, then_check=self.check)
 
 
 class BEATBOARD_OT_check(Base, bpy.types.Operator):
@@ -622,7 +611,7 @@ class BEATBOARD_OT_check(Base, bpy.types.Operator):
         return _can(cls, _no_scene(context) or _not_planned(context), _not_set_up(), _busy("check"))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        delivery.check(scene)
+        deliver.check(scene)
 
 
 class BEATBOARD_OT_open(Base, bpy.types.Operator):
@@ -633,7 +622,7 @@ class BEATBOARD_OT_open(Base, bpy.types.Operator):
     what: EnumProperty(items=(("VIDEO", "Video", ""), ("REPORT", "Report", ""), ("FOLDER", "Folder", "")))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        video = delivery.output_of(scene)
+        video = deliver.output_of(scene)
         path = {"VIDEO": video, "REPORT": video.with_suffix(".html"), "FOLDER": video.parent}[self.what]
         if not path.exists():
             raise Problem(f"{path} is not there yet.")

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 import bpy
 
-from .. import style_choice, timeline, titles
-from ..protocol import SongAnalysis
-from . import connection, delivery, generate, properties, shots, song, takes, tasks
+from ..actions import deliver, generate, plan, shots, song, takes
+from ..core import textures
+from ..core.types import SongAnalysis
+from ..scene import timeline, titles
+from ..session import connection, state, tasks
+from ..session.preferences import draw_size_or_offline, draw_trouble, stored, wrapped
 from .lists import STATE_ICONS, STATE_NAMES
-from .preferences import draw_size_or_offline, draw_trouble, stored, wrapped
 
 MOST_VIOLATIONS = 3
 BUSY = ("queued", "running")
@@ -27,15 +29,15 @@ class Tab:
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return properties.scene_of(context) is not None
+        return state.scene_of(context) is not None
 
     def start(self, context: Any) -> tuple[Any, Any, Any]:
         """The layout, the scene and its settings."""
         layout = self.layout  # type: ignore[attr-defined]
         layout.use_property_split = True
         layout.use_property_decorate = False
-        scene = properties.scene_of(context)
-        return layout, scene, properties.of(scene)
+        scene = state.scene_of(context)
+        return layout, scene, state.settings_of(scene)
 
 
 class BEATBOARD_PT_song(Tab, bpy.types.Panel):
@@ -145,7 +147,7 @@ class BEATBOARD_PT_shots(Tab, bpy.types.Panel):
         draw_trouble(layout, "plan")
         if not planned:
             return
-        session = properties.session()
+        session = state.session()
         row = layout.row()
         row.template_list(
             "BEATBOARD_UL_shots", "", session, "shots", session, "active", rows=6, maxrows=12, sort_lock=True
@@ -179,11 +181,11 @@ class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        scene = properties.scene_of(context)
+        scene = state.scene_of(context)
         return scene is not None and shots.active_strip(scene) is not None
 
     def draw_header(self, context: Any) -> None:
-        row = shots.active_row(properties.scene_of(context))
+        row = shots.active_row(state.scene_of(context))
         if row is not None:
             self.layout.label(text="", icon=STATE_ICONS.get(row.state, "QUESTION"))
 
@@ -260,12 +262,12 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
             _fact_row(layout, "Quality").prop(settings, "quality", text="")
             _fact_row(layout, "Options").prop(settings, "engine_options", text="")
         needed = generate.needed(scene)
-        busy = [row for row in properties.session().shots if row.state in BUSY]
+        busy = [row for row in state.session().shots if row.state in BUSY]
         if busy:
             done = sum(row.progress for row in busy) / len(busy)
             text = "1 shot" if len(busy) == 1 else f"{len(busy)} shots"
             _fact_row(layout, "Under Way").progress(factor=done, text=f"{text}, {done:.0%}")
-        elif properties.session().shots:
+        elif state.session().shots:
             _draw_estimate(layout, needed)
         if not _draw_progress(layout, "generate", MAIN_HEIGHT):
             row = layout.row(align=True)
@@ -307,7 +309,7 @@ def duration(seconds: float) -> str:
 
 
 def _draw_failed(layout: Any) -> None:
-    failed = [row for row in properties.session().shots if row.state == "failed"]
+    failed = [row for row in state.session().shots if row.state == "failed"]
     for row in failed[:2]:
         box = layout.box()
         column = box.column(align=True)
@@ -404,7 +406,7 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
         column.prop(settings, "use_style")
         sub = column.column(align=True)
         sub.active = settings.use_style
-        for name in style_choice.NAMES:
+        for name in textures.NAMES:
             sub.prop(settings, f"style_{name}", slider=True)
         column = layout.column(heading="Opening")
         column.prop(settings, "hero_hold")
@@ -456,11 +458,11 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
 
 def _is_planned_for(scene: Any, settings: Any) -> bool:
     size = (scene.render.resolution_x, scene.render.resolution_y)
-    return song.size_px(settings.shape, settings.height) == size and settings.fps == settings.planned_fps
+    return plan.size_px(settings.shape, settings.height) == size and settings.fps == settings.planned_fps
 
 
 def _draw_verdict(layout: Any, scene: Any) -> None:
-    found = delivery.measured.get(scene.session_uid)
+    found = deliver.measured.get(scene.session_uid)
     if found is None:
         return
     box = layout.box()

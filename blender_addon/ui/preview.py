@@ -13,9 +13,9 @@ from typing import Any
 import bpy
 from bpy.props import BoolProperty
 
-from .. import timeline
+from ..scene import timeline
+from ..session.state import scene_of
 from .panels import Tab
-from .properties import scene_of
 
 CORES_FOR_HALF = 6
 """below this, half-size frames are graded more slowly than 24 a second: a core grades 5 of them, or 19 of a quarter"""

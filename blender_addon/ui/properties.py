@@ -2,7 +2,6 @@
 """What is saved with the scene, what lasts as long as the session, and a shot's settings on its strip."""
 # pyright: reportInvalidTypeForm=false
 
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -17,9 +16,9 @@ from bpy.props import (
     StringProperty,
 )
 
-from .. import style_choice
-from ..protocol import Framing
-from ..timing import FRAME_RATES
+from ..core import textures
+from ..core.timing import FRAME_RATES
+from ..core.types import Framing
 
 BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
 """paths that start with // are meant from the .blend's folder"""
@@ -82,19 +81,19 @@ class BeatboardSwatch(bpy.types.PropertyGroup):
 
 
 def _markers_changed(settings: Any, context: Any) -> None:
-    from . import song
+    from ..actions import song
 
     song.show_markers(settings.id_data)
 
 
 def _grade_changed(settings: Any, context: Any) -> None:
-    from . import look
+    from ..actions import look
 
     look.apply_grade(settings.id_data)
 
 
 def _style_changed(settings: Any, context: Any) -> None:
-    from . import look
+    from ..actions import look
 
     look.apply_style(settings.id_data)
 
@@ -103,22 +102,22 @@ def _style_amount(name: str, title: str, description: str) -> Any:
     """A slider for one of the cover's textures."""
 
     def changed(settings: Any, context: Any) -> None:
-        from . import look
+        from ..actions import look
 
         look.set_style(settings.id_data, name)
 
-    most = getattr(style_choice.MOST, name)
+    most = getattr(textures.MOST, name)
     return FloatProperty(name=title, description=description, min=0.0, max=most, precision=3, update=changed)
 
 
 def _strength_changed(settings: Any, context: Any) -> None:
-    from . import look
+    from ..actions import look
 
     look.set_strength(settings.id_data)
 
 
 def _hold_changed(settings: Any, context: Any) -> None:
-    from . import look
+    from ..actions import look
 
     look.apply_holds(settings.id_data)
 
@@ -241,7 +240,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
 
 def _of_row(field: str) -> dict[str, Any]:
     def read(row: Any) -> Any:
-        from . import shots
+        from ..actions import shots
 
         return getattr(shots.rows.get(row.name, shots.NO_ROW), field)
 
@@ -269,7 +268,7 @@ class BeatboardShot(bpy.types.PropertyGroup):
 
 
 def _shot_chosen(session: Any, context: Any) -> None:
-    from . import shots
+    from ..actions import shots
 
     shots.select_active(context)
 
@@ -335,31 +334,6 @@ STRIP_PROPERTIES = {
 """a shot's settings, under the keys that `strip_layout` reads, with names, ranges and tooltips"""
 
 _CLASSES = (BeatboardTake, BeatboardJob, BeatboardSwatch, BeatboardScene, BeatboardShot, BeatboardSession)
-
-
-def of(scene: Any) -> Any:
-    """The scene's settings."""
-    return scene.beatboard
-
-
-def session() -> Any:
-    """The session's."""
-    return bpy.context.window_manager.beatboard
-
-
-def scene_of(context: Any) -> Any:
-    """The scene that the sequencer shows."""
-    return getattr(context, "sequencer_scene", None) or context.scene
-
-
-def find_scene(session_uid: int) -> Any | None:
-    """A scene by the number that it keeps over renaming and undo, if it is still there."""
-    return next((scene for scene in bpy.data.scenes if scene.session_uid == session_uid), None)
-
-
-def path_of(text: str) -> Path | None:
-    """A path property's path; None if it is empty."""
-    return Path(bpy.path.abspath(text)) if text.strip() else None
 
 
 def register() -> None:

@@ -4,7 +4,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.protocol import EditPlan, SongAnalysis
+from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge.check.report import CheckReport, Group, Measure, Verdict, VisibleCut
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bridge.check.takes import ShotTakes
-    from bridge.console import Report
+    from bridge.common.progress import OnProgress
 
 __all__ = ["CheckReport", "Group", "Measure", "Verdict", "VisibleCut", "check", "table", "takes_page", "write_page"]
 
@@ -24,7 +24,7 @@ def check(
     cover: Path,
     plan: EditPlan | None = None,
     analysis: SongAnalysis | None = None,
-    report: "Report | None" = None,
+    on_progress: "OnProgress | None" = None,
 ) -> CheckReport:
     """Measures a video file, whoever made it, knowing nothing but the song, the cover and optionally the plan.
 
@@ -35,14 +35,14 @@ def check(
         plan: what was meant to be made, if known: size, rate, length, excerpt, holds and the ten rules are then held
             against it.
         analysis: the song's grid; analysed here if it isn't given.
-        report: is told how far it is (0-1) and what is being done.
+        on_progress: is told how far it is (0-1) and what is being done.
 
     Raises:
         BadInput: one of the files cannot be read. Everything else that is wrong is a failed measure.
     """
     from bridge.check import measuring
 
-    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, report or _say_nothing)
+    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, on_progress or _say_nothing)
 
 
 def table(report: CheckReport) -> "Table":

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from av.stream import Disposition
 
-from bridge.errors import BadInput
-from bridge.files import for_ffmpeg
+from bridge.common.errors import BadInput
+from bridge.common.files import for_ffmpeg
 
 _MP4_NAMES = {"mov", "mp4"}
 _COVER_ART = Disposition.attached_pic

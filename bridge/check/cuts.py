@@ -6,7 +6,7 @@ undoing the motion between them (dense optical flow), by local correlation, whic
 zooms, flashes of light and dissolves leave it high. What is left is told apart by its surroundings: a flash or a strobe
 comes back to the picture before it within a third of a second, a whip pan stays unlike for several frames on end.
 
-On the clips of tests/bridge/cut_cases.py it finds every cut and nothing else (recall and precision 1.0); of
+On the clips of tests/check/cut_cases.py it finds every cut and nothing else (recall and precision 1.0); of
 PySceneDetect's detectors the adaptive one comes closest (recall 0.87, precision 0.48): flashes, strobes and shakes
 look like cuts to it, and cuts between framings of one picture do not.
 """

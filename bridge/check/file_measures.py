@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The file as a deliverable: what players and upload sites ask of it."""
 
-from blender_addon.protocol import EditPlan
-from blender_addon.strip_layout import draft_size
-from blender_addon.timing import FRAME_RATES
+from blender_addon.core.strip_layout import draft_size
+from blender_addon.core.timing import FRAME_RATES
+from blender_addon.core.types import EditPlan
 from bridge.check.container import Container, SoundTrack, VideoTrack
 from bridge.check.measures import judged, told
 from bridge.check.report import Group, Measure

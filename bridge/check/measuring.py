@@ -8,32 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_addon import rules
-from blender_addon.protocol import EditPlan, SongAnalysis
+from blender_addon.core import rules
+from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge import cover as covers
 from bridge import song as songs
 from bridge.check import sound
 from bridge.check.container import Container, VideoTrack, probe
 from bridge.check.file_measures import file_measures, full_size
-from bridge.check.picture_measures import (
-    cover_measures,
-    cut_measures,
-    hold_measures,
-    motion_measures,
-    plan_measures,
-)
-from bridge.check.report import (
-    CheckReport,
-    GridBeat,
-    GridSection,
-    Measure,
-    Series,
-    ShotMotion,
-    VisibleCut,
-)
+from bridge.check.picture_measures import cover_measures, cut_measures, hold_measures, motion_measures, plan_measures
+from bridge.check.report import CheckReport, GridBeat, GridSection, Measure, Series, ShotMotion, VisibleCut
 from bridge.check.sound_measures import SongPlace, song_place
 from bridge.check.watching import Moved, Watched, watch
-from bridge.console import Report
+from bridge.common.progress import OnProgress
 
 ENERGY_STEP_S = 0.1
 
@@ -48,17 +34,17 @@ def check(
     cover: Path,
     plan: EditPlan | None,
     analysis: SongAnalysis | None,
-    report: Report,
+    on_progress: OnProgress,
 ) -> CheckReport:
     """See `bridge.check.check`."""
     container = probe(video)
     art = covers.load(cover)
-    report(0.02, "listening to the song")
+    on_progress(0.02, "listening to the song")
     if analysis is None:
         analysis = songs.analyze(song)
     place = _hear(video, song, container, analysis, plan)
-    seen = watch(video, container.video, lambda done: report(0.1 + 0.8 * done, "watching the video"))
-    report(0.9, "comparing with the cover")
+    seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"))
+    on_progress(0.9, "comparing with the cover")
     cuts = _cuts(seen, container.video, place.start_s, analysis)
     shots = _shots(_edges(seen, plan, float(container.video.fps)), seen, container.video, place.start_s, analysis)
     measures: list[Measure] = [
@@ -70,7 +56,7 @@ def check(
         *motion_measures(shots),
         *(plan_measures(plan, analysis) if plan else []),
     ]
-    report(1.0, "done")
+    on_progress(1.0, "done")
     duration_s = container.video.duration_s
     return CheckReport(
         str(video),

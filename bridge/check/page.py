@@ -11,15 +11,15 @@ import jinja2
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.protocol import PaletteColor
+from blender_addon.core.types import PaletteColor
 from bridge import cover as covers
-from bridge import files
 from bridge.check import sound
 from bridge.check.drawing import draw
 from bridge.check.report import CheckReport, Group, Measure, Verdict
 from bridge.check.stills import data_uri, stills
+from bridge.common import files
+from bridge.common.frames import Frame
 from bridge.cover.palette import palette
-from bridge.engines.base import Frame
 
 CONTACT_WIDTH_PX = 320
 PICTURE_WIDTH_PX = 640

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from blender_addon import rules
-from blender_addon.protocol import EditPlan, ShotKind, SongAnalysis
+from blender_addon.core import rules
+from blender_addon.core.types import EditPlan, ShotKind, SongAnalysis
 from bridge.check.measures import judged, told
 from bridge.check.report import Group, Measure, ShotMotion, VisibleCut
 from bridge.check.watching import Watched
-from bridge.engines.base import Frame
+from bridge.common.frames import Frame
 
 MOST_FRAMES_OFF = 1.05
 """one frame, and a twentieth for what the sound's place is uncertain by"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a check finds. Frozen dataclasses that go to JSON by `blender_addon.codec.encode`."""
+"""What a check finds. Frozen dataclasses that go to JSON by `blender_addon.core.codec.encode`."""
 
 from dataclasses import dataclass
 from enum import StrEnum

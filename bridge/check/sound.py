@@ -14,7 +14,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from scipy import signal
 
-from bridge.files import for_ffmpeg
+from bridge.common.files import for_ffmpeg
 
 RATE_HZ = 12_000
 """enough for a tenth of a millisecond, by interpolation"""

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from blender_addon.protocol import EditPlan, SongAnalysis
+from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge.check.measures import judged, told
 from bridge.check.report import Group, Measure
 from bridge.check.sound import Placement

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from bridge.check.container import pictures_of
-from bridge.engines.base import Frame
-from bridge.errors import BadInput
-from bridge.files import for_ffmpeg
+from bridge.common.errors import BadInput
+from bridge.common.files import for_ffmpeg
+from bridge.common.frames import Frame
 
 
 def stills(video: Path, times_s: Sequence[float], width_px: int) -> list[Frame]:

@@ -7,11 +7,11 @@ from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 
-from blender_addon import mp4
-from blender_addon.protocol import EditPlan
-from bridge import files
+from blender_addon.core import mp4
+from blender_addon.core.types import EditPlan
 from bridge.check.page import environment, relative_link
-from bridge.errors import BadInput
+from bridge.common import files
+from bridge.common.errors import BadInput
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ import numpy as np
 
 from bridge.check.container import VideoTrack, pictures_of
 from bridge.check.cuts import CutFinder
-from bridge.engines.base import Frame
-from bridge.errors import BadInput
-from bridge.files import for_ffmpeg
-from bridge.flow import FlowMeter
+from bridge.common.errors import BadInput
+from bridge.common.files import for_ffmpeg
+from bridge.common.frames import Frame
+from bridge.common.optical_flow import FlowMeter
 
 LONG_SIDE_PX = 480
 """of the pictures that are looked at"""
@@ -64,7 +64,7 @@ class Watched:
     damaged_packets: int = 0
 
 
-def watch(video: Path, track: VideoTrack, report: Callable[[float], None]) -> Watched:
+def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None]) -> Watched:
     """Decodes the video once, keeping a fraction of a second of it in memory, and a few samples.
 
     Raises:
@@ -86,7 +86,7 @@ def watch(video: Path, track: VideoTrack, report: Callable[[float], None]) -> Wa
             seen.samples.append(_halved(picture))
         seen.frame_count += 1
         latest = frame
-        report(seen.frame_count / max(track.frame_count, seen.frame_count))
+        on_progress(seen.frame_count / max(track.frame_count, seen.frame_count))
     if latest is None:
         raise BadInput(f"No picture of {video.name} can be decoded; export it again, as H.264 in MP4.")
     seen.last = upright(latest, latest.rotation)

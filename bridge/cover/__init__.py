@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bridge.cover.analyze import look as look
     from bridge.cover.box import Box as Box
     from bridge.cover.cube import write_cube as write_cube
     from bridge.cover.extend import recompose as recompose
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
     from bridge.cover.fitting import grade_from_cover as grade_from_cover
     from bridge.cover.grading import apply_grade as apply_grade
     from bridge.cover.image import load as load
-    from bridge.cover.looking import look as look
-    from bridge.cover.picture import plot as plot
+    from bridge.cover.plot import plot as plot
     from bridge.cover.subject import calm_area as calm_area
     from bridge.cover.subject import saliency as saliency
     from bridge.cover.subject import subject_box as subject_box

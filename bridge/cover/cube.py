@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_addon.protocol import Grade
-from bridge import files
+from blender_addon.core.types import Grade
+from bridge.common import files
 from bridge.cover.grading import transform
 
 SIZE = 33

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from bridge.common.frames import Frame, smoothstep
 from bridge.cover.box import Box
 from bridge.cover.defocus import defocused
+from bridge.cover.extension_modes import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, flattened, harmonic, straight
 from bridge.cover.lettering import lettering
 from bridge.cover.oklab import Floats
 from bridge.cover.rarity import rarity
 from bridge.cover.shiftmap import continued
 from bridge.cover.subject import faces
-from bridge.cover.ways import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, flattened, harmonic, straight
-from bridge.engines.base import Frame
-from bridge.engines.pacing import smoothstep
 
 _FIGURE_COST, _FACE_COST = 0.6, 3.0
 """of showing something rare, or a face, again beside the cover, as `shiftmap` counts"""

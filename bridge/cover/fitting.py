@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from blender_addon.protocol import NEUTRAL_GRADE, Grade
+from blender_addon.core.types import NEUTRAL_GRADE, Grade
+from bridge.common.frames import Frame
 from bridge.cover.grading import apply_grade
 from bridge.cover.oklab import Floats, from_srgb, gradient_to_srgb, to_srgb
 from bridge.cover.subject import faces
 from bridge.cover.transport import directions, sample_colors, squared_distance
-from bridge.engines.base import Frame
 
 CURVE_POINTS = 33
 _KNOTS = 9

@@ -3,9 +3,9 @@
 
 import numpy as np
 
-from blender_addon.protocol import Grade
+from blender_addon.core.types import Grade
+from bridge.common.frames import Frame
 from bridge.cover.oklab import Floats
-from bridge.engines.base import Frame
 
 
 def apply_grade(frame: Frame, grade: Grade) -> Frame:

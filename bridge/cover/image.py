@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from bridge.common.errors import BadInput
+from bridge.common.frames import Frame
 from bridge.cover.oklab import from_srgb
-from bridge.engines.base import Frame
-from bridge.errors import BadInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")
 MIN_SIDE_PX = 16

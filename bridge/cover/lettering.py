@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.cluster.hierarchy import DisjointSet
 
+from bridge.common.frames import Frame
 from bridge.cover.box import Box
 from bridge.cover.oklab import Floats, from_srgb
-from bridge.engines.base import Frame
 
 _WORK_SIDE_PX = 720
 _STEP = 4

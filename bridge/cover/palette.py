@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.protocol import PaletteColor
+from blender_addon.core.types import PaletteColor
+from bridge.common.frames import Frame
 from bridge.cover.names import name_all
 from bridge.cover.oklab import Floats, from_srgb, to_srgb
-from bridge.engines.base import Frame
 
 MAX_COLORS = 7
 NEAR_DUPLICATE = 0.07

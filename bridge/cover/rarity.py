@@ -4,8 +4,8 @@
 import cv2
 import numpy as np
 
+from bridge.cover.extension_modes import stressed
 from bridge.cover.oklab import Floats
-from bridge.cover.ways import stressed
 
 _SIDE_PX, _STEP_PX = 160, 3
 """the longer side that pictures are compared at; places are compared on a grid of this step"""

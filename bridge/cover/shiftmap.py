@@ -20,9 +20,8 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import spsolve
 
-from bridge.cover.oklab import Floats
-from bridge.cover.slants import Slants
-from bridge.cover.ways import (
+from bridge.cover.border_slopes import Slants
+from bridge.cover.extension_modes import (
     BAND,
     LENGTH,
     Layer,
@@ -37,6 +36,7 @@ from bridge.cover.ways import (
     difference,
     features_of,
 )
+from bridge.cover.oklab import Floats
 
 _SEGMENT, _PER_SEGMENT, _APART = LENGTH // 10, 3, 4
 """pieces of the edge, each of which proposes that many shifts, which differ by so many pixels"""

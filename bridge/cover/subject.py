@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, uniform_filter
 
+from bridge.common.frames import Frame
 from bridge.cover.box import Box
 from bridge.cover.oklab import from_srgb
-from bridge.engines.base import Frame
 
 Map = npt.NDArray[np.float32]
 

@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
 
-from blender_addon.protocol import LookStyle
-from blender_addon.style_choice import MOST, NAMES
+from blender_addon.core.textures import MOST, NAMES
+from blender_addon.core.types import LookStyle
+from bridge.common.frames import Frame
 from bridge.cover.oklab import LUMA, Floats, light_of
 from bridge.cover.subject import subject_mask
-from bridge.engines.base import Frame
 
 SHORT_SIDE_PX = 1080
 """larger pictures are measured at this size, as they are seen in the video"""

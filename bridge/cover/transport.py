@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from bridge.common.frames import Frame
 from bridge.cover.oklab import Floats, from_srgb
-from bridge.engines.base import Frame
 
 SAMPLES = 4096
 """colours that stand for a set of frames"""

@@ -4,10 +4,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from blender_addon.protocol import ClipRequest, Job
+from blender_addon.core.types import ClipRequest, Job
 
 if TYPE_CHECKING:
-    from bridge.store import Store
+    from bridge.common.store import Store
 
 
 def run_batch(
@@ -25,7 +25,7 @@ def run_batch(
         store: where covers are and clips go.
         workers: how many processes; by default one per GPU for engines that need one, else one per core.
         on_update: called, on the calling thread, at every change of a job.
-        make_clip: module:function to call in place of `bridge.clips.make_clip`.
+        make_clip: module:function to call in place of `bridge.clips.make_clip.make_clip`.
 
     Returns:
         The jobs, in the order of the requests, each done, failed or cancelled.

@@ -3,14 +3,14 @@
 
 from collections.abc import Callable, Sequence
 
-from blender_addon.protocol import ClipRequest, Job
+from blender_addon.core.types import ClipRequest, Job
+from bridge.common.store import Store
 from bridge.jobs.devices import cpus, gpu_workers, kind_for
 from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind
 from bridge.jobs.local import LocalExecutor
 from bridge.jobs.queue import JobQueue, Submission
 from bridge.jobs.speeds import Speeds
-from bridge.store import Store
 
 
 def run(

@@ -4,9 +4,9 @@
 import re
 from collections.abc import Callable, Mapping
 
-from blender_addon.protocol import ClipRequest
-from bridge.errors import BadInput
-from bridge.store import SHA256
+from blender_addon.core.types import ClipRequest
+from bridge.common.errors import BadInput
+from bridge.common.store import SHA256
 
 LIMITS = {
     "seed": (0, 2**31 - 1),

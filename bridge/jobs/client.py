@@ -4,11 +4,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blender_addon.link.client import Client, LinkError, Unreachable
-from blender_addon.protocol import Job, JobState
-from bridge import settings
-from bridge.errors import BadInput
-from bridge.instance import read_connection
+from blender_addon.client.client import Client, LinkError, Unreachable
+from blender_addon.core.types import Job, JobState
+from bridge.common import paths
+from bridge.common.errors import BadInput
+from bridge.common.single_instance import read_connection
 
 LATEST = 2**53
 """a revision that is never reached: asking for what changed since then gives no jobs, and the newest revision"""
@@ -22,7 +22,7 @@ def connect() -> Client:
     Raises:
         BadInput: none does.
     """
-    connection = read_connection(settings.data_folder())
+    connection = read_connection(paths.data_folder())
     if connection is None:
         raise BadInput(NOT_RUNNING)
     client = Client(connection.url, connection.token, connection.fingerprint)

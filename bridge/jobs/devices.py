@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 
+from bridge.common.cores import cores
 from bridge.jobs.executor import Device, DeviceKind
 
 FOR_TWO_GIB = 60.0
@@ -59,11 +60,6 @@ def cpus(count: int | None = None) -> list[Device]:
     return [Device(DeviceKind.CPU, index, f"{model} x {cores()}") for index in range(count or cores())]
 
 
-def cores() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def kind_for(engine: str) -> DeviceKind:
     """What this engine runs on here: a GPU if it is made for one and there is one."""
     return DeviceKind.GPU if wants_gpu(engine) and gpus() else DeviceKind.CPU
@@ -71,6 +67,6 @@ def kind_for(engine: str) -> DeviceKind:
 
 def wants_gpu(engine: str) -> bool:
     """Whether it is made for one."""
-    from bridge.engines import registry
+    from bridge.clips import registry
 
     return any(entry.name == engine and "torch" in entry.packages for entry in registry.TABLE)

@@ -6,7 +6,7 @@ import logging
 import queue
 from collections.abc import Callable
 
-from blender_addon.protocol import Job
+from blender_addon.core.types import Job
 from bridge.jobs.executor import DeviceKind, Event, EventKind, Executor, Task
 from bridge.jobs.queue import JobQueue
 from bridge.jobs.speeds import Speeds
@@ -83,7 +83,7 @@ class Dispatcher:
                 executor.start(self._with_siblings(task, kind), kind)
 
     def _with_siblings(self, task: Task, kind: DeviceKind) -> Task:
-        from bridge.engines import registry
+        from bridge.clips import registry
 
         if not (task.request.into or registry.paints_keyframes(task.request.engine)):
             return task

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from blender_addon.protocol import Clip, ClipRequest
+from blender_addon.core.types import Clip, ClipRequest
 
-MAKE_CLIP = "bridge.clips:make_clip"
+MAKE_CLIP = "bridge.clips.make_clip:make_clip"
 """module:function of `make_clip(request, store, work) -> Clip`; tests name a faster one"""
 
 
@@ -44,7 +44,7 @@ class Task:
     memory_level: int = 0
     siblings: tuple[ClipRequest, ...] = ()
     painters: int = 1
-    """see `bridge.engines.base.Work` for these; the executor knows the last"""
+    """see `bridge.clips.base.Work` for these; the executor knows the last"""
 
 
 class EventKind(StrEnum):

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from blender_addon import codec
-from bridge import settings
-from bridge.jobs.devices import cores
+from blender_addon.core import codec
+from bridge.common import paths
+from bridge.common.cores import cores
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Event, EventKind, Task
 from bridge.jobs.worker import Command
 
@@ -264,7 +264,7 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 def _environment(device: Device, cpu_count: int) -> dict[str, str]:
     """The worker's: only its own GPU, its share of the cores, and this code."""
-    environment = settings.child_environment(PYTHONUNBUFFERED="1")
+    environment = paths.child_environment(PYTHONUNBUFFERED="1")
     if device.kind is DeviceKind.GPU:
         environment["CUDA_VISIBLE_DEVICES"] = str(device.index)
         # pieces of freed memory join, so that what one step needs isn't lost between what others left

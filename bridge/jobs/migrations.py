@@ -3,7 +3,7 @@
 
 import sqlite3
 
-from bridge.errors import BadInput
+from bridge.common.errors import BadInput
 
 STEPS = (
     """

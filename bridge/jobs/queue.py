@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blender_addon import codec
-from blender_addon.protocol import Clip, ClipRequest, Job, JobState
-from bridge.errors import BadInput
+from blender_addon.core import codec
+from blender_addon.core.types import Clip, ClipRequest, Job, JobState
+from bridge.common.errors import BadInput
 from bridge.jobs.executor import DeviceKind, Task
 from bridge.jobs.migrations import migrate
 

@@ -18,10 +18,10 @@ from typing import Any
 
 import blender_addon
 import bridge
-from blender_addon import codec
-from bridge.errors import BadInput
+from blender_addon.core import codec
+from bridge.common.errors import BadInput
+from bridge.common.store import Store
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Event, EventKind, Task
-from bridge.store import Store
 
 NODE_STORE_LIMIT_BYTES = 20 * 2**30
 CALLS_AT_ONCE = 4

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blender_addon.protocol import Clip, ClipRequest
+from blender_addon.core.types import Clip, ClipRequest
 from bridge.jobs.devices import kind_for
 from bridge.jobs.executor import Device, DeviceKind
 

@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from blender_addon import codec
-from bridge import files
-from bridge.errors import BeatboardError, Cancelled
+from blender_addon.core import codec
+from bridge.common import files
+from bridge.common.errors import BeatboardError, Cancelled
+from bridge.common.store import Store
 from bridge.jobs.executor import Event, EventKind, Task
-from bridge.store import Store
 
 if TYPE_CHECKING:
-    from bridge.engines.base import Frame
+    from bridge.common.frames import Frame
 
 PROGRESS_PAUSE_S = 0.1
 PREVIEW_PAUSE_S = 0.5
@@ -47,7 +47,7 @@ class Command:
 
 
 class TaskWork:
-    """The `bridge.engines.base.Work` of one task."""
+    """The `bridge.clips.base.Work` of one task."""
 
     def __init__(
         self, task: Task, folder: Path, store: Store, send: Callable[[Event], None], turn: Path | None = None
@@ -240,7 +240,7 @@ def peak_memory_bytes() -> int:
 
 def has_room(wanted_gib: float) -> bool:
     """Whether the device has so much memory, with some to spare."""
-    from bridge.engines import devices
+    from bridge.clips.gpu import devices
 
     return devices.room_gib(devices.best_device()) >= wanted_gib
 

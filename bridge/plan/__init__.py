@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Analysis, look and storyboard in, the edit plan out. Pure: the same input gives the same plan."""
 
-from blender_addon.clip_requests import clip_requests
+from blender_addon.core.clip_requests import clip_requests
 from bridge.plan.edit import plan_edit
 from bridge.plan.explain import Explanation, Row, explain
 

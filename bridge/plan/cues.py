@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from blender_addon.protocol import Section, SectionRole, SongAnalysis
+from blender_addon.core.types import Section, SectionRole, SongAnalysis
 from bridge.plan.grid import Grid
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the cuts are: the cheapest way through the bars, found by dynamic programming.
 
-What a way costs is a tuple, compared from the left: the order of precedence in `blender_addon.rules`, as code.
+What a way costs is a tuple, compared from the left: the order of precedence in `blender_addon.core.rules`, as code.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blender_addon.rules import MIN_SHOT_S
+from blender_addon.core.rules import MIN_SHOT_S
 from bridge.plan.cues import Cues
 from bridge.plan.grid import Grid
 

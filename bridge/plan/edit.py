@@ -4,9 +4,9 @@
 from dataclasses import replace
 from fractions import Fraction
 
-from blender_addon.protocol import CoverLook, EditPlan, Excerpt, SongAnalysis
-from blender_addon.timing import FRAME_RATES
-from bridge.errors import BadInput
+from blender_addon.core.timing import FRAME_RATES
+from blender_addon.core.types import CoverLook, EditPlan, Excerpt, SongAnalysis
+from bridge.common.errors import BadInput
 from bridge.plan.cues import find_cues
 from bridge.plan.cuts import place_cuts
 from bridge.plan.excerpt import choose_excerpt
@@ -30,7 +30,7 @@ def plan_edit(
     height_px: int = 1080,
     fps: Fraction = Fraction(24),
 ) -> EditPlan:
-    """Plans the video for a song and a cover, by the rules in `blender_addon.rules`.
+    """Plans the video for a song and a cover, by the rules in `blender_addon.core.rules`.
 
     Any song works: where no bars were heard, the edit is cut on an even grid, and the shots' `why` says so.
 

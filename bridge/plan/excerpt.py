@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which part of the song the video uses."""
 
-from blender_addon.protocol import SongAnalysis
-from blender_addon.rules import MIN_SHOT_S
-from bridge.errors import BadInput
+from blender_addon.core.rules import MIN_SHOT_S
+from blender_addon.core.types import SongAnalysis
+from bridge.common.errors import BadInput
 from bridge.plan.cues import Cues, find_cues
 from bridge.plan.cuts import OPENING_S, SHORTEST_ENDING_S
 from bridge.plan.grid import Grid

@@ -3,9 +3,9 @@
 
 from dataclasses import dataclass
 
-from blender_addon.protocol import EditPlan, Shot, ShotKind, SongAnalysis
-from blender_addon.rules import Violation, broken, downbeat_frames, has_bars, shot_energy
-from blender_addon.timing import time_of
+from blender_addon.core.rules import Violation, broken, downbeat_frames, has_bars, shot_energy
+from blender_addon.core.timing import time_of
+from blender_addon.core.types import EditPlan, Shot, ShotKind, SongAnalysis
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 
 from collections.abc import Sequence
 
-from blender_addon.protocol import Framing
-from blender_addon.rules import FRAMING_STEPS
+from blender_addon.core.rules import FRAMING_STEPS
+from blender_addon.core.types import Framing
 
 FORBIDDEN = 1000.0
 """more than all tastes together; only the storyboard can make it unavoidable"""

@@ -5,9 +5,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from blender_addon.protocol import SongAnalysis
-from blender_addon.rules import MIN_SHOT_S, has_bars
-from bridge.errors import BadInput
+from blender_addon.core.rules import MIN_SHOT_S, has_bars
+from blender_addon.core.types import SongAnalysis
+from bridge.common.errors import BadInput
 
 SAME_DOWNBEAT_S = 0.1
 """downbeats closer than this are one: no two may fall on one frame"""

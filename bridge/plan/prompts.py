@@ -3,7 +3,7 @@
 
 from hashlib import sha256
 
-from blender_addon.protocol import CoverLook, Framing, SectionRole
+from blender_addon.core.types import CoverLook, Framing, SectionRole
 from bridge.plan.storyboard import Storyboard
 
 FRAMING_WORDS = {

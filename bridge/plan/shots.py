@@ -4,9 +4,9 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from blender_addon.protocol import CoverLook, EditPlan, Framing, SectionRole, Shot, ShotKind, SongAnalysis
-from blender_addon.rules import beat_frames, shot_energy
-from blender_addon.timing import frame_at
+from blender_addon.core.rules import beat_frames, shot_energy
+from blender_addon.core.timing import frame_at
+from blender_addon.core.types import CoverLook, EditPlan, Framing, SectionRole, Shot, ShotKind, SongAnalysis
 from bridge.plan.acts import assign_acts
 from bridge.plan.cues import Cues
 from bridge.plan.cuts import pace_of

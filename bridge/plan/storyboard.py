@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from blender_addon import style_choice
-from blender_addon.protocol import Framing, LookStyle
-from bridge.errors import BadInput
+from blender_addon.core import textures
+from blender_addon.core.types import Framing, LookStyle
+from bridge.common.errors import BadInput
 from bridge.plan.toml_lines import TomlLines
 
 LARGEST_FILE_BYTES = 1_000_000
@@ -169,7 +169,7 @@ class _Reader:
 
     def check_look(self, words: str) -> None:
         try:
-            style_choice.choose(words, LookStyle())
+            textures.choose(words, LookStyle())
         except ValueError as error:
             raise self._error("look", None, str(error)) from None
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
-    from bridge.console import Report
+    from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis
+    from bridge.common.progress import OnProgress
     from bridge.render.blender import Farm
     from bridge.render.cluster import ClusterFarm
 
@@ -48,7 +48,7 @@ def render(
     work_dir: Path,
     blender: Path | None = None,
     workers: int | None = None,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
     draft: bool = False,
     bake_grade: bool = False,
     font: Path | None = None,
@@ -66,7 +66,7 @@ def render(
         work_dir: keeps the segments.
         blender: a Blender 5 program; the `bpy` package of this environment by default.
         workers: how many Blender processes; as many as pay off by default.
-        report: told of progress and of the time left; may raise `Cancelled`.
+        on_progress: told of progress and of the time left; may raise `Cancelled`.
         draft: 640 pixels wide, quickly.
         bake_grade: let Blender render the grade as a table once, and apply that while encoding: faster.
         font: of the plan's titles.
@@ -82,7 +82,7 @@ def render(
     from bridge.render.segments import Output, render_segments
 
     blend_path = out_path.with_suffix(".blend")
-    told = report or _silent
+    told = on_progress or _silent
     timings_s: dict[str, float] = {}
     with _farms(blender, work_dir, cluster) as (farm, remote):
         told(0.0, "building the edit in Blender")
@@ -91,7 +91,7 @@ def render(
         output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(
-                farm, blend_path, work_dir, output, workers=workers, report=told, cluster=remote
+                farm, blend_path, work_dir, output, workers=workers, on_progress=told, cluster=remote
             )
     told(0.97, "joining picture and sound")
     with _timed(timings_s, "join"):
@@ -109,7 +109,7 @@ def render_edit(
     work_dir: Path,
     blender: Path | None = None,
     workers: int | None = None,
-    report: Report | None = None,
+    on_progress: OnProgress | None = None,
     draft: bool = False,
     bake_grade: bool = False,
 ) -> RenderResult:
@@ -126,7 +126,7 @@ def render_edit(
     from bridge.render.join import join
     from bridge.render.segments import Output, render_segments
 
-    told = report or _silent
+    told = on_progress or _silent
     timings_s: dict[str, float] = {}
     with _farms(blender, work_dir) as (farm, _):
         told(0.0, "opening the edit in Blender")
@@ -135,7 +135,7 @@ def render_edit(
         fps = Fraction(edit["fps"])
         output = Output(edit["width_px"], edit["height_px"], fps, draft, bake_grade and not draft, scene)
         with _timed(timings_s, "render"):
-            parts, rendered = render_segments(farm, blend_path, work_dir, output, workers=workers, report=told)
+            parts, rendered = render_segments(farm, blend_path, work_dir, output, workers=workers, on_progress=told)
     told(0.97, "joining picture and sound")
     with _timed(timings_s, "join"):
         join(parts, fps, sound, out_path)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
-from bridge.errors import BadInput, RenderFailed
+from bridge.common.errors import BadInput, RenderFailed
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "render.py"
 MARK = "@beatboard "

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bridge import files
-from bridge.errors import BadInput, BeatboardError, RenderFailed
+from bridge.common import files
+from bridge.common.errors import BadInput, BeatboardError, RenderFailed
+from bridge.common.store import Store
 from bridge.render.blender import SCRIPT, Blender, Died, Farm
-from bridge.store import Store
 
 NODE_STORE_LIMIT_BYTES = 20 * 2**30
 LOOK_EVERY_S = 0.5

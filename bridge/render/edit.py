@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from blender_addon import codec
-from blender_addon.protocol import CoverLook, EditPlan, SongAnalysis
-from bridge import files
-from bridge.errors import BadInput
+from blender_addon.core import codec
+from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis
+from bridge.common import files
+from bridge.common.errors import BadInput
 from bridge.render.blender import Farm
 from bridge.render.join import SAMPLE_RATE_HZ, Samples
 from bridge.song import audio

@@ -12,7 +12,7 @@ from av.codec.context import ThreadType
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 
-from bridge import files
+from bridge.common import files
 
 X264 = {"preset": "medium", "crf": "20", "bf": "0"}
 _BT709, _LIMITED = 1, 1

@@ -13,7 +13,7 @@ import av.filter
 import numpy as np
 from av.video.frame import VideoFrame
 
-from bridge.errors import RenderFailed
+from bridge.common.errors import RenderFailed
 from bridge.render.encode import encode, encode_still
 
 REST_LEVELS = 0.5

@@ -15,9 +15,10 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.packet import Packet
 
-from blender_addon.protocol import Excerpt
-from bridge import files, song
-from bridge.errors import RenderFailed
+from blender_addon.core.types import Excerpt
+from bridge import song
+from bridge.common import files
+from bridge.common.errors import RenderFailed
 
 SAMPLE_RATE_HZ = 48_000
 AUDIO_BITS_PER_S = 192_000

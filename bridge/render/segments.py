@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.protocol import Graded
-from bridge import files
-from bridge.console import Report
-from bridge.jobs.devices import cores
+from blender_addon.core.types import Graded
+from bridge.common import files
+from bridge.common.cores import cores
+from bridge.common.progress import OnProgress
 from bridge.render.blender import Blender, Died, Farm
 from bridge.render.footage import Baked, encode_rest, is_at_rest
 
@@ -76,7 +76,7 @@ def render_segments(
     output: Output,
     *,
     workers: int | None,
-    report: Report,
+    on_progress: OnProgress,
     cluster: ClusterFarm | None = None,
 ) -> tuple[list[Segment], int]:
     """Renders what is not there yet, on the cluster if there is one.
@@ -98,7 +98,7 @@ def render_segments(
         if segment.path.exists():
             os.utime(segment.path)
     if missing:
-        crew = _Crew(cluster or farm, opening, missing, output, report)
+        crew = _Crew(cluster or farm, opening, missing, output, on_progress)
         baked = [segment for segment in missing if output.bake_grade and segment.movie]
         if baked:
             crew.bake(blender, baked, folder)
@@ -135,12 +135,12 @@ class _Crew:
     """Threads that each lead one Blender process through the queue of segments."""
 
     def __init__(
-        self, farm: Farm, opening: dict[str, object], segments: list[Segment], output: Output, report: Report
+        self, farm: Farm, opening: dict[str, object], segments: list[Segment], output: Output, on_progress: OnProgress
     ) -> None:
         self._farm = farm
         self._opening = opening
         self._output = output
-        self._report = report
+        self._on_progress = on_progress
         self._todo: queue.SimpleQueue[tuple[Segment, int]] = queue.SimpleQueue()
         self._frames = {segment.path: 0 for segment in segments}
         self._open = {segment.path: segment for segment in segments}
@@ -233,7 +233,7 @@ class _Crew:
     def _tell(self) -> None:
         with self._changed:
             done = sum(self._frames.values())
-        self._report(0.03 + 0.94 * done / self._total, _stage(done, self._total, time.monotonic() - self._started))
+        self._on_progress(0.03 + 0.94 * done / self._total, _stage(done, self._total, time.monotonic() - self._started))
 
     def _lead(self, blender: Blender | None) -> None:
         while self._failure is None and not self._todo.empty():

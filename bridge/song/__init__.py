@@ -2,35 +2,33 @@
 """The ear: a song in, its grid, sections, energy, drop and drum gaps out."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.protocol import SongAnalysis
+from blender_addon.core.types import SongAnalysis
+from bridge.common.progress import OnProgress
 
 if TYPE_CHECKING:
     from bridge.song.audio import Audio
     from bridge.song.trackers import Tracker
 
-Report = Callable[[float, str], None]
 
-
-def analyze(path: str | os.PathLike[str], tracker: str = "bars", report: Report | None = None) -> SongAnalysis:
+def analyze(path: str | os.PathLike[str], tracker: str = "bars", on_progress: OnProgress | None = None) -> SongAnalysis:
     """Analyses a song, or recalls the analysis of the same file by the same tracker's version.
 
     Args:
         path: the song.
         tracker: a name from `bridge.song.trackers.names()`.
-        report: is told how far it is (0-1) and what is being done.
+        on_progress: is told how far it is (0-1) and what is being done.
 
     Raises:
         BadInput: the file holds no song, or there is no such tracker.
     """
-    from bridge.files import sha256_of
+    from bridge.common.files import sha256_of
     from bridge.song import cache, trackers
     from bridge.song.audio import must_be_readable
 
-    tell = report or (lambda _fraction, _stage: None)
+    tell = on_progress or (lambda _progress, _stage: None)
     song = Path(path)
     must_be_readable(song)
     ear = trackers.load(tracker)
@@ -38,7 +36,7 @@ def analyze(path: str | os.PathLike[str], tracker: str = "bars", report: Report 
     known = cache.load(song_sha256, f"{ear.name}-{ear.version}")
     if known is None:
         from bridge.song.audio import decode
-        from bridge.song.hearing import SAMPLE_RATE_HZ
+        from bridge.song.spectra import SAMPLE_RATE_HZ
 
         tell(0.0, "decoding")
         known = analyze_audio(decode(song, SAMPLE_RATE_HZ), song_sha256, ear, tell)
@@ -68,14 +66,14 @@ def write_click(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[
     clicks.write_click(analysis, audio, path)
 
 
-def analyze_audio(audio: "Audio", song_sha256: str, ear: "Tracker", tell: Report) -> SongAnalysis:
+def analyze_audio(audio: "Audio", song_sha256: str, ear: "Tracker", on_progress: OnProgress) -> SongAnalysis:
     """The analysis of decoded sound at `hearing.SAMPLE_RATE_HZ`, without the cache."""
-    from bridge.song.hearing import listen
-    from bridge.song.summary import summarize
+    from bridge.song.assemble import summarize
+    from bridge.song.spectra import listen
 
-    tell(0.2, "listening")
+    on_progress(0.2, "listening")
     hearing = listen(audio)
-    tell(0.6, "finding beats and bars")
+    on_progress(0.6, "finding beats and bars")
     grid = ear.track(audio, hearing)
-    tell(0.9, "finding sections")
+    on_progress(0.9, "finding sections")
     return summarize(audio, hearing, grid, song_sha256, f"{ear.name}-{ear.version}")

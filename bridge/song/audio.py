@@ -17,8 +17,8 @@ from av.container import InputContainer
 from av.error import ArgumentError, FFmpegError, InvalidDataError, PatchWelcomeError
 from av.error import EOFError as EndOfFile
 
-from bridge.errors import BadInput
-from bridge.files import for_ffmpeg, written_beside
+from bridge.common.errors import BadInput
+from bridge.common.files import for_ffmpeg, written_beside
 
 MAX_DURATION_S = 30 * 60
 MAX_SAMPLE_RATE_HZ = 48_000

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The default tracker's weights, found as docs/accuracy.md tells."""
 
-from bridge.song.bar_path import BarModel
+from bridge.song.bar_decoder import BarModel
 from bridge.song.downbeat_phase import PhaseModel
 
 WEIGHTS = BarModel(

@@ -3,11 +3,11 @@
 
 from pathlib import Path
 
-from blender_addon import codec
-from blender_addon.protocol import PROTOCOL_VERSION, SongAnalysis
-from bridge import settings
-from bridge.errors import BadInput
-from bridge.files import write_text
+from blender_addon.core import codec
+from blender_addon.core.types import PROTOCOL_VERSION, SongAnalysis
+from bridge.common import paths
+from bridge.common.errors import BadInput
+from bridge.common.files import write_text
 
 _SUMMARY_VERSION = 4
 """changes whenever the same grid would give other sections, gaps, energy or drop"""
@@ -15,7 +15,7 @@ _SUMMARY_VERSION = 4
 
 def folder() -> Path:
     """Where the analyses are."""
-    return settings.cache_folder() / "analyses"
+    return paths.cache_folder() / "analyses"
 
 
 def load(song_sha256: str, tracker: str) -> SongAnalysis | None:

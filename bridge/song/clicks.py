@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from blender_addon.protocol import SongAnalysis
+from blender_addon.core.types import SongAnalysis
 from bridge.song.audio import Audio, Series, write_wav
 
 _DOWNBEAT_HZ, _BEAT_HZ = 1760.0, 880.0

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from bridge.song.bar_path import PLACES, BarModel
-from bridge.song.evidence import CUES, Evidence
-from bridge.song.rival import Reading, agreement
+from bridge.song.alternative import Reading, agreement
+from bridge.song.bar_decoder import PLACES, BarModel
+from bridge.song.features import CUES, Evidence
 
 _AROUND_BARS = 8
 

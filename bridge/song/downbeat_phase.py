@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blender_addon.regrid import shifted_positions
-from bridge.song.evidence import CUES, Evidence
-from bridge.song.rival import Reading, Values
+from blender_addon.core.regrid import shifted_positions
+from bridge.song.alternative import Reading, Values
+from bridge.song.features import CUES, Evidence
 
 _BEATS, _PARTS = 4, 4
 _FEWEST_BEATS = 12

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from blender_addon.protocol import SongAnalysis
-from bridge.errors import BadInput
-from bridge.files import written_beside
+from blender_addon.core.types import SongAnalysis
+from bridge.common.errors import BadInput
+from bridge.common.files import written_beside
 from bridge.song.audio import Audio
 
 _ROW_S = 45.0

@@ -6,8 +6,8 @@ import numpy.typing as npt
 import scipy.ndimage
 import scipy.signal
 
-from blender_addon.protocol import DrumGap
-from bridge.song.hearing import ATTACK_RATE_HZ, RATE_HZ, Hearing, envelope_centres_hz
+from blender_addon.core.types import DrumGap
+from bridge.song.spectra import ATTACK_RATE_HZ, RATE_HZ, Hearing, envelope_centres_hz
 
 _MOST_GAPS = 5
 _AROUND_S = 0.5

@@ -6,7 +6,7 @@ import numpy.typing as npt
 import pyloudnorm
 import scipy.signal
 
-from blender_addon.protocol import EnergyCurve
+from blender_addon.core.types import EnergyCurve
 from bridge.song.audio import Audio
 
 HOP_S = 0.1

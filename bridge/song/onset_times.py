@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from bridge.song.hearing import ATTACK_RATE_HZ, Hearing, Series
+from bridge.song.spectra import ATTACK_RATE_HZ, Hearing, Series
 
 LATENCY_S = 0.004
 """how late the attack's peak is after the true onset; measured on the corpus (docs/accuracy.md)"""

@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.protocol import EnergyCurve, Section, SectionRole
-from bridge.song.hearing import HARMONY_RATE_HZ, RATE_HZ, Hearing
+from blender_addon.core.types import EnergyCurve, Section, SectionRole
+from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Hearing
 
 _LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SAME_SECTION = 0.5

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs inside a Blender with a window: measures how long the main thread leaves a 60 Hz timer waiting.
 
-`scripts/bench_ui.py` starts it. First idle, then while a strip's colour is changed again and again, which redraws the
+`scripts/bench/ui.py` starts it. First idle, then while a strip's colour is changed again and again, which redraws the
 sequencer as any edit does, then while the clips of eight shots stream in, in the same Blender. The gaps go to the file
 `gaps.json`, in milliseconds, and what ran in the longest ones.
 """
@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from driver import ADDON, COVER, FOLDER, LENGTH_S, PYTHON, Wait, all_are, is_idle, run, session, set_stage  # noqa: E402
 
 SHOTS, BEATS_PER_SHOT, FPS = 8, 4, Fraction(24)
-QUICK = "tests.blender.quick_clips:make_clip"
+QUICK = "tests.addon_ui.quick_clips:make_clip"
 PERIOD_S = 1 / 60
 TOLD = 5
 """how many of the longest gaps are explained"""

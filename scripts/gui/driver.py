@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """For scripts that run inside a Blender with a window: their steps, taken from a timer.
 
-`scripts/test_gui.sh` starts such a script. What a hand does (keys, mouse, pictures) it asks for by lines in the file
-`hands`; it writes `ok` or what went wrong to the file `verdict`.
+`scripts/gui/test_gui.sh` starts such a script. What a hand does (keys, mouse, pictures) it asks for by lines in the
+file `hands`; it writes `ok` or what went wrong to the file `verdict`.
 
     BEATBOARD_GUI   the folder for `hands`, `verdict` and the .blend
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Goes through the whole work in a Blender that has never seen Beatboard, by mouse and keyboard alone.
 
-`scripts/test_gui.sh` starts it beside that Blender, whose window fills the display. Nothing of it runs inside
+`scripts/gui/test_gui.sh` starts it beside that Blender, whose window fills the display. Nothing of it runs inside
 Blender: what to press, and when, is read off the screen. From the extension's zip to the measured video.
 """
 

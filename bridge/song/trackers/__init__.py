@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
-from bridge.errors import BadInput
+from bridge.common.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     Values = npt.NDArray[np.float64]
 
     from bridge.song.audio import Audio
-    from bridge.song.hearing import Hearing
+    from bridge.song.spectra import Hearing
 
 _MODULES = {"bars": "bars", "beat-this": "beat_this"}
 DEFAULT = "bars"

@@ -3,22 +3,22 @@
 
 import numpy as np
 
+from bridge.song.alternative import Reading, handicap
 from bridge.song.audio import Audio
-from bridge.song.bar_path import Array, Bar, BarModel, best_path
+from bridge.song.bar_correction import recount
+from bridge.song.bar_decoder import Array, Bar, BarModel, best_path
 from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
 from bridge.song.confidence import rate
 from bridge.song.downbeat_phase import PhaseModel, settle
-from bridge.song.evidence import CUE_RATE_HZ, Evidence, gather
-from bridge.song.hearing import Hearing
+from bridge.song.features import CUE_RATE_HZ, Evidence, gather
 from bridge.song.onset_times import refine
-from bridge.song.recount import recount
-from bridge.song.rival import Reading, handicap
+from bridge.song.spectra import Hearing
 from bridge.song.trackers import Grid
 
 
 class BarsTracker:
-    """See `bridge.song.bar_path` for the bars, `bridge.song.recount` for how they are counted again,
-    `bridge.song.downbeat_phase` for "the one" and `bridge.song.rival` for how they are put to the test."""
+    """See `bridge.song.bar_decoder` for the bars, `bridge.song.bar_correction` for how they are counted again,
+    `bridge.song.downbeat_phase` for "the one" and `bridge.song.alternative` for how they are put to the test."""
 
     name = "bars"
     version = "9"

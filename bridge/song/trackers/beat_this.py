@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bridge.errors import BadInput
+from bridge.common.errors import BadInput
 from bridge.song.audio import Audio
-from bridge.song.hearing import Hearing
+from bridge.song.spectra import Hearing
 from bridge.song.trackers import Grid
 
 if TYPE_CHECKING:
@@ -109,6 +109,6 @@ def _version(checkpoint: str) -> str:
     """Names the weights: the published name, or the file's hash."""
     if checkpoint == _PUBLISHED:
         return checkpoint
-    from bridge.files import sha256_of
+    from bridge.common.files import sha256_of
 
     return sha256_of(Path(checkpoint))[:12]

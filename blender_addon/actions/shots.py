@@ -1,0 +1,504 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The shots as the timeline shows them, and what is done to them there. The timeline is the truth.
+
+Functions take a scene and can be called from scripts; operators only check, call and report.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import bpy
+
+from ..core import codec, rules, strip_layout
+from ..core.strip_layout import SeenShot
+from ..core.types import ClipRequest, EditPlan, Job, JobState, Shot, SongAnalysis
+from ..scene import compat, grade, timeline
+from ..session import file_watch, state
+from ..session.tasks import Problem
+
+TAKE_KEY = "take"
+"""the strip's custom property that names the take it shows, by sha256"""
+COMPARED = {
+    "kind": "its role",
+    "framing": "framing",
+    "prompt": "prompt",
+    "negative_prompt": "negative prompt",
+    "seed": "seed",
+    "motion": "motion",
+    "frame_count": "length",
+    "hold_frames": "hold",
+    "fps": "frame rate",
+    "width_px": "size",
+    "height_px": "size",
+    "cover_sha256": "cover",
+}
+"""what of a request makes a clip stale when it changes, in words"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the list shows of a shot."""
+
+    strip: str = ""
+    start: int = 0
+    frame_count: int = 0
+    bars: str = ""
+    """how long it is, in the song's bars, or in seconds"""
+    act: int = 2
+    state: str = "empty"
+    progress: float = 0.0
+    detail: str = ""
+    frames_off: int = 0
+    """from the nearest downbeat"""
+    is_locked: bool = False
+    take_count: int = 0
+    take_index: int = 0
+    """1-based; 0 if it shows none of its takes"""
+
+
+NO_ROW = Row()
+rows: dict[str, Row] = {}
+"""by shot, as of the last `refresh`"""
+jobs: dict[str, Job] = {}
+"""the newest known state of each job of this session"""
+violations: list[rules.Violation] = []
+"""which of the plan's rules the timeline breaks, as of the last `refresh`"""
+_shown: dict[str, Any] = {}
+"""what the rows were made from, under "signature"; the edit that `violations` are of, under "judged" """
+
+
+@lru_cache(maxsize=8)
+def _analysis(text: str) -> SongAnalysis:
+    return codec.loads(SongAnalysis, text)
+
+
+@lru_cache(maxsize=512)
+def request_from(text: str) -> ClipRequest:
+    """What a take was made from."""
+    return codec.loads(ClipRequest, text)
+
+
+def analysis_of(scene: Any) -> SongAnalysis | None:
+    """The song's analysis, as the editor reads it now."""
+    text = state.settings_of(scene).analysis
+    return _analysis(text) if text else None
+
+
+def edit_of(scene: Any) -> EditPlan | None:
+    """The edit as the timeline shows it; None if nothing was planned here."""
+    if timeline.SCENE_KEY not in scene:
+        return None
+    return timeline.read(scene, _kept(scene))
+
+
+def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
+    """The shots that the timeline shows; none gets the id of a deleted one whose takes are kept."""
+    return timeline.seen_shots(scene, _kept(scene))
+
+
+def _kept(scene: Any) -> set[str]:
+    settings = state.settings_of(scene)
+    return {take.shot_id for take in settings.takes} | {record.shot_id for record in settings.jobs}
+
+
+def adopt(scene: Any) -> None:
+    """Writes onto the strips what the timeline shows: new ids for pieces and copies, where each shot is now.
+
+    A strip that others cover in its middle is cut there, so that each of its shots has a strip.
+    """
+    _cut_covered(scene)
+    by_name = {strip.name: strip for strip in timeline.shot_strips(scene)}
+    for seen in seen_shots(scene):
+        strip = by_name[seen.strip.name]
+        if seen.is_new:
+            strip.name = seen.shot.id
+        for key, value in strip_layout.properties_of(seen.shot).items():
+            if strip.get(key) != value:
+                strip[key] = value
+
+
+def _cut_covered(scene: Any) -> None:
+    seen = seen_shots(scene)
+    for name in {one.strip.name for one in seen}:
+        pieces = [one for one in seen if one.strip.name == name]
+        strip = scene.sequence_editor.strips[name]
+        for piece in reversed(pieces[1:]):
+            strip.split(frame=strip_layout.to_scene(piece.shot.start_frame), split_method="SOFT")
+
+
+def strip_of(scene: Any, shot_id: str) -> Any | None:
+    """The strip that shows this shot."""
+    for seen in seen_shots(scene):
+        if seen.shot.id == shot_id:
+            return scene.sequence_editor.strips.get(seen.strip.name)
+    return None
+
+
+def active_row(scene: Any) -> Any | None:
+    """The row that is chosen in the list."""
+    session = state.session()
+    return session.shots[session.active] if 0 <= session.active < len(session.shots) else None
+
+
+def active_strip(scene: Any) -> Any | None:
+    """The strip of the row that is chosen."""
+    row = active_row(scene)
+    return scene.sequence_editor.strips.get(row.strip) if row and scene.sequence_editor else None
+
+
+def selected_ids(scene: Any) -> list[str]:
+    """The shots whose strips are selected, in order of time."""
+    strips = scene.sequence_editor.strips
+    return [seen.shot.id for seen in seen_shots(scene) if strips[seen.strip.name].select]
+
+
+# The list
+
+
+@dataclass(frozen=True)
+class _State:
+    name: str
+    progress: float = 0.0
+    detail: str = ""
+
+
+def refresh(scene: Any, *, force: bool = False) -> bool:
+    """Makes the list's rows from the timeline, if anything changed; whether it did.
+
+    Nothing is written to Blender's data as long as the shots are the same ones: that would redraw every editor.
+    """
+    now = _signature(scene)
+    if now == _shown.get("signature") and not force:
+        return False
+    _shown["signature"] = now
+    if scene is not None:
+        grade.follow(scene)
+    session = state.session()
+    plan, analysis = edit_of(scene), analysis_of(scene)
+    seen = seen_shots(scene) if plan else ()
+    while len(session.shots) > len(seen):
+        session.shots.remove(len(session.shots) - 1)
+    while len(session.shots) < len(seen):
+        session.shots.add()
+    rows.clear()
+    for row, one in zip(session.shots, seen, strict=True):
+        assert plan
+        if row.name != one.shot.id:
+            row.name = one.shot.id
+        rows[one.shot.id] = _row(scene, one, plan, analysis)
+    if _shown.get("judged") != (plan, analysis):
+        _shown["judged"] = (plan, analysis)
+        violations[:] = rules.broken(plan, analysis) if plan and plan.shots and analysis else []
+    _follow_selection(scene, session)
+    return True
+
+
+def forget() -> None:
+    """Another file: nothing that was shown counts any more."""
+    _shown.clear()
+    rows.clear()
+    jobs.clear()
+
+
+def _signature(scene: Any) -> Any:
+    if scene is None:
+        return None
+    settings = state.settings_of(scene)
+    strips = [
+        (strip.name, compat.left(strip), compat.right(strip), strip.channel, strip.lock, strip.type, *strip.items())
+        for strip in timeline.shot_strips(scene)
+    ]
+    active = scene.sequence_editor and scene.sequence_editor.active_strip
+    waiting = [(record.name, jobs.get(record.name)) for record in settings.jobs]
+    render = scene.render
+    return (
+        scene.session_uid,
+        [tuple(map(str, strip)) for strip in strips],
+        waiting,
+        [(take.sha256, take.shot_id) for take in settings.takes],
+        hash(settings.analysis),
+        sorted(file_watch.missing),
+        (render.fps, render.fps_base, render.resolution_x, render.resolution_y, scene.get(timeline.SCENE_KEY)),
+        active.name if active else "",
+    )
+
+
+def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | None) -> Row:
+    shot, settings = seen.shot, state.settings_of(scene)
+    strip = scene.sequence_editor.strips[seen.strip.name]
+    row_state = _state(settings, strip, shot, plan)
+    takes, shown = takes_of(scene, shot.id), strip.get(TAKE_KEY, "")
+    return Row(
+        strip=strip.name,
+        start=shot.start_frame,
+        frame_count=shot.frame_count,
+        bars=_bars(shot, plan, analysis),
+        act=shot.act,
+        state=row_state.name,
+        progress=row_state.progress,
+        detail=row_state.detail,
+        frames_off=rules.frames_off(shot.start_frame, plan, analysis) if analysis else 0,
+        is_locked=strip.lock,
+        take_count=len(takes),
+        take_index=next((index for index, take in enumerate(takes, 1) if take.sha256 == shown), 0),
+    )
+
+
+def _bars(shot: Shot, plan: EditPlan, analysis: SongAnalysis | None) -> str:
+    """How long a shot is, in the song's bars: "2", or "1.5" off the grid, or seconds where no bars were heard."""
+    if analysis is None or not rules.has_bars(analysis):
+        return f"{float(shot.frame_count / plan.fps):.1f} s"
+    start_s = plan.excerpt.start_s
+    around = (start_s + float(shot.start_frame / plan.fps) - 1, start_s + float(shot.end_frame / plan.fps) + 1)
+    beats = [beat.time_s for beat in analysis.beats if around[0] < beat.time_s < around[1]]  # exact frames cost time
+    inside = sum(shot.start_frame <= rules.frame_at(time_s - start_s, plan.fps) < shot.end_frame for time_s in beats)
+    return f"{inside / max(1, analysis.meter):.3g}"
+
+
+def takes_of(scene: Any, shot_id: str) -> list[Any]:
+    """A shot's takes, oldest first."""
+    return [take for take in state.settings_of(scene).takes if take.shot_id == shot_id]
+
+
+def shown_take(settings: Any, strip: Any, shot_id: str) -> Any | None:
+    """The take that a shot shows: its own if two shots have the same clip."""
+    sha256 = strip.get(TAKE_KEY, "")
+    found = [take for take in settings.takes if take.sha256 == sha256]
+    return next((take for take in found if take.shot_id == shot_id), found[0] if found else None)
+
+
+def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
+    job = next((record for record in reversed(settings.jobs) if record.shot_id == shot.id), None)
+    if job is not None:
+        known = jobs.get(job.name)
+        if known is None:
+            return _State("queued", 0.0, "waiting for the bridge")
+        if known.state is JobState.FAILED:
+            return _State("failed", 0.0, known.error)
+        if known.state is not JobState.CANCELLED:
+            name = "running" if known.state in (JobState.RUNNING, JobState.DONE) else "queued"
+            return _State(name, known.progress, known.stage)
+    if strip.type != "MOVIE":
+        return _State("empty", detail="no clip yet")
+    return _take_state(settings, strip, shot, plan)
+
+
+def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
+    if strip.filepath in file_watch.missing:
+        return _State("missing", detail=f"{strip.filepath} is not there: put it back, or generate the shot again")
+    take = shown_take(settings, strip, shot.id)
+    if take is None or not take.request:
+        resized = compat.content_length(strip) != shot.frame_count + 2 * int(strip.get(timeline.HANDLE_KEY, 0))
+        return _State("stale", detail="the length changed") if resized else _State("done")
+    changed = changes(request_from(take.request), shot, plan)
+    if changed:
+        return _State("stale", detail=f"changed since this take: {', '.join(changed)}")
+    return _State("done", detail=f"made in {take.seconds_taken:.0f} s")
+
+
+def changes(request: ClipRequest, shot: Shot, plan: EditPlan) -> list[str]:
+    """What of a shot is no longer what its clip was made from, in words."""
+    found = []
+    for name, words in COMPARED.items():
+        holder = shot if hasattr(shot, name) else plan
+        if getattr(request, name) != getattr(holder, name) and words not in found:
+            found.append(words)
+    return found
+
+
+def _follow_selection(scene: Any, session: Any) -> None:
+    """The row of the strip that is active in the sequencer is the active one."""
+    active = scene.sequence_editor and scene.sequence_editor.active_strip
+    if active is not None:
+        for index, row in enumerate(session.shots):
+            if row.strip == active.name and session.active != index:
+                session["active"] = index
+                return
+
+
+def select_active(context: Any) -> None:
+    """Selects the strip of the row that was clicked, and shows its first frame."""
+    scene = state.scene_of(context)
+    strip = active_strip(scene)
+    if strip is None or scene.sequence_editor.active_strip == strip:
+        return
+    for other in scene.sequence_editor.strips:
+        other.select = other == strip
+    scene.sequence_editor.active_strip = strip
+    row = active_row(scene)
+    if row is not None and not context.screen.is_animation_playing:
+        scene.frame_set(strip_layout.to_scene(row.start))
+
+
+# Edits
+
+
+def split(scene: Any, scene_frame: int) -> str:
+    """Splits the shot under a scene frame on the downbeat nearest to it; the new shot's id.
+
+    Raises:
+        Problem: there is no shot there, or it holds no downbeat to split on.
+    """
+    plan, analysis = _planned(scene)
+    frame = strip_layout.from_scene(scene_frame)
+    seen = next((s for s in seen_shots(scene) if s.shot.start_frame <= frame < s.shot.end_frame), None)
+    if seen is None:
+        raise Problem("There is no shot under the playhead.")
+    _must_be_free([seen], scene)
+    inside = [f for f in rules.downbeat_frames(plan, analysis) if seen.shot.start_frame < f < seen.shot.end_frame]
+    if not inside:
+        raise Problem(f"Shot {seen.shot.id} is one bar long: there is no downbeat inside to split it on.")
+    nearest = min(inside, key=lambda downbeat: abs(downbeat - frame))
+    strip = scene.sequence_editor.strips[seen.strip.name]
+    right = strip.split(frame=strip_layout.to_scene(nearest), split_method="SOFT")
+    adopt(scene)
+    refresh(scene)
+    return str(right["id"])
+
+
+def merge(scene: Any, shot_ids: Sequence[str]) -> str:
+    """Makes one shot of neighbours: the first goes on to the last's end; its id.
+
+    Raises:
+        Problem: fewer than two, they are no neighbours, or one is locked.
+    """
+    adopt(scene)
+    seen = seen_shots(scene)
+    chosen = [index for index, one in enumerate(seen) if one.shot.id in set(shot_ids)]
+    if len(chosen) < 2:
+        raise Problem("Select two or more shots that follow each other.")
+    if chosen[-1] - chosen[0] != len(chosen) - 1:
+        raise Problem("The selected shots don't follow each other: select their neighbours in between too.")
+    parts = [seen[index] for index in chosen]
+    _must_be_free(parts, scene)
+    strips = scene.sequence_editor.strips
+    first = strips[parts[0].strip.name]
+    for part in parts[1:]:
+        strips.remove(strips[part.strip.name])
+    compat.set_right(first, strip_layout.to_scene(parts[-1].shot.end_frame))
+    if parts[-1].shot.kind is strip_layout.ShotKind.COVER_END:  # the video still ends on the cover
+        first["kind"], first["hold_frames"] = parts[-1].shot.kind.value, parts[-1].shot.hold_frames
+    adopt(scene)
+    refresh(scene)
+    return parts[0].shot.id
+
+
+def snap(scene: Any, shot_ids: Sequence[str]) -> int:
+    """Moves these shots' edges onto the nearest downbeats, their neighbours with them; how many edges moved.
+
+    Raises:
+        Problem: nothing was planned, no bars were heard, or a shot is locked.
+    """
+    plan, analysis = _planned(scene)
+    if not rules.has_bars(analysis):
+        raise Problem("No bars were heard in this song, so there are no downbeats to snap to.")
+    adopt(scene)
+    grid = sorted({strip_layout.to_scene(frame) for frame in rules.downbeat_frames(plan, analysis)})
+    seen = list(seen_shots(scene))
+    ids = set(shot_ids)
+    _must_be_free([one for one in seen if one.shot.id in ids], scene)
+    wanted = _snapped(seen, ids, grid)
+    moved = _move_edges(scene, seen, wanted)
+    adopt(scene)
+    refresh(scene)
+    return moved
+
+
+def _snapped(seen: Sequence[SeenShot], ids: set[str], grid: Sequence[int]) -> list[tuple[int, int]]:
+    """Where each shot's strip is to lie, in scene frames. Shots that touched, or nearly, touch afterwards."""
+    spans = [[one.strip.left, one.strip.right] for one in seen]
+    near = max(1, min((b - a for a, b in pairwise(grid)), default=2) // 2)
+    for index, one in enumerate(seen):
+        if one.shot.id not in ids:
+            continue
+        old_left, old_right = spans[index]
+        left = _nearest(grid, old_left)
+        right = _nearest([frame for frame in grid if frame > left], old_right)
+        before = spans[index - 1] if index else None
+        after = spans[index + 1] if index + 1 < len(spans) else None
+        if before and abs(before[1] - old_left) <= near and before[0] < left:
+            before[1] = left
+        elif before and before[1] > left:
+            left = before[1]
+        if after and abs(after[0] - old_right) <= near and right < after[1]:
+            after[0] = right
+        elif after and right > after[0]:
+            right = after[0]
+        if left < right:
+            spans[index] = [left, right]
+    return [(left, right) for left, right in spans]
+
+
+def _nearest(frames: Sequence[int], frame: int) -> int:
+    return min(frames, key=lambda other: abs(other - frame), default=frame)
+
+
+def _move_edges(scene: Any, seen: Sequence[SeenShot], wanted: Sequence[tuple[int, int]]) -> int:
+    """Moves handles: those that make a strip shorter first, so that none ever lands on another."""
+    moved = 0
+    strips = [scene.sequence_editor.strips[one.strip.name] for one in seen]
+    for strip, (left, right) in zip(strips, wanted, strict=True):
+        if left > compat.left(strip):
+            compat.set_left(strip, left)
+            moved += 1
+        if right < compat.right(strip):
+            compat.set_right(strip, right)
+            moved += 1
+    for strip, (left, right) in zip(strips, wanted, strict=True):
+        if left < compat.left(strip):
+            compat.set_left(strip, left)
+            moved += 1
+        if right > compat.right(strip):
+            compat.set_right(strip, right)
+            moved += 1
+    return moved
+
+
+def set_locked(scene: Any, shot_ids: Sequence[str], *, locked: bool) -> None:
+    """Locks shots, as Blender's own Lock Strips does: planning and generating then leave them alone."""
+    for shot_id in shot_ids:
+        strip = strip_of(scene, shot_id)
+        if strip is not None:
+            strip.lock = locked
+    refresh(scene)
+
+
+def _planned(scene: Any) -> tuple[EditPlan, SongAnalysis]:
+    plan, analysis = edit_of(scene), analysis_of(scene)
+    if plan is None or analysis is None:
+        raise Problem("Plan the shots first.")
+    return plan, analysis
+
+
+def _must_be_free(seen: Sequence[SeenShot], scene: Any) -> None:
+    for one in seen:
+        if scene.sequence_editor.strips[one.strip.name].lock:
+            raise Problem(f"Shot {one.shot.id} is locked: unlock it first.")
+
+
+def reasons(strip: Any) -> str:
+    """Why the planner cut where this shot starts."""
+    try:
+        return "; ".join(map(str, json.loads(strip.get("why", "[]"))))
+    except (ValueError, TypeError):
+        return ""
+
+
+def redraw() -> None:
+    """Shows what changed: the sidebars of all sequencers, and nothing else."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+def after_task(scene: Any, what: str) -> None:
+    """The end of what may have begun in a thread: a step of its own in the undo history."""
+    refresh(scene, force=True)
+    bpy.ops.ed.undo_push(message=what)

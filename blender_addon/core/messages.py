@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes over HTTP besides the protocol's own types. Standard library only; both sides import it."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .types import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis, TitleLine
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be queued."""
+
+    request: ClipRequest
+    id: str
+    """made by the client, so that sending it again after a lost answer is harmless"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """The queue as a whole."""
+
+    paused: bool
+    queued: int
+    running: int
+    seconds_left: float | None
+    """None as long as an engine in it was never measured here"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJobs:
+    """A batch: all of it is queued, or none."""
+
+    jobs: tuple[NewJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobIds:
+    """Some jobs, in order."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What an estimate is wanted for."""
+
+    requests: tuple[ClipRequest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Whether queued jobs wait."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Some files, by hash."""
+
+    sha256s: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Jobs that changed, oldest change first."""
+
+    revision: int
+    """ask for what changed since this one next time"""
+    more: bool
+    """there is more: ask again at once"""
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a batch will take; null for what was never measured here."""
+
+    seconds: float | None
+    peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """One engine, and whether it can run here."""
+
+    name: str
+    available: bool
+    missing: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """Every engine."""
+
+    engines: tuple[EngineState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """That the bridge lives, and which versions it speaks."""
+
+    version: str
+    protocol_version: int
+    python: str
+    launch: str
+    """changes with each start of the bridge"""
+    uptime_s: float
+    fault: str
+    """why no job can start, if so"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file that is now in the store."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzeSong:
+    """Arguments of the call "analyze"."""
+
+    song_sha256: str
+    tracker: str = "bars"
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSong:
+    """Arguments of the call "wav": the song as a WAV file in the store, which Blender plays without a shift."""
+
+    song_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtCover:
+    """Arguments of the call "look"."""
+
+    cover_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FitGrade:
+    """Arguments of the call "grade": what brings an edit's clips to its cover's colours."""
+
+    clips_sha256: tuple[str, ...]
+    cover_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanEdit:
+    """Arguments of the call "plan"."""
+
+    analysis: SongAnalysis
+    look: CoverLook
+    storyboard_sha256: str | None = None
+    """a TOML file"""
+    length_s: float = 30.0
+    width_px: int = 1920
+    height_px: int = 1080
+    fps: Fraction = Fraction(24)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRequests:
+    """Arguments of the call "requests": what to submit for the shots of a plan."""
+
+    plan: EditPlan
+    analysis: SongAnalysis
+    engine: str
+    settings: tuple[tuple[str, str], ...] = ()
+    character_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTitle:
+    """Arguments of the call "title": where title and artist go over a plan's opening, and in which colours."""
+
+    plan: EditPlan
+    title: str
+    artist: str
+    look: CoverLook
+    """with the grade as it is seen"""
+    cover_sha256: str
+    clip_sha256: str | None = None
+    """of the shot that opens; the cover is looked at as long as there is none"""
+    storyboard_sha256: str | None = None
+    """says title and artist where these are empty, and the font where none is named"""
+    font_sha256: str | None = None
+    """a TrueType or OpenType file; one that suits the cover by default"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedTitle:
+    """Lines of text, none if there is nothing to write or no room for it."""
+
+    lines: tuple[TitleLine, ...]
+    font_sha256: str
+    """now in the store"""
+    font_name: str
+    """its file's"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function of the bridge at work, in a process of its own."""
+
+    id: str
+    name: str
+    done: bool = False
+    progress: float = 0.0
+    """0-1"""
+    stage: str = ""
+    error: str = ""
+    """what happened and what to do next, if it failed"""
+    result: Any = None
+    """as its type in `CALLS` says, if it is done without an error"""
+
+
+CALLS: dict[str, tuple[type, type]] = {
+    "analyze": (AnalyzeSong, SongAnalysis),
+    "wav": (DecodeSong, StoredFile),
+    "look": (LookAtCover, CoverLook),
+    "grade": (FitGrade, Grade),
+    "plan": (PlanEdit, EditPlan),
+    "requests": (MakeRequests, Requests),
+    "title": (PlaceTitle, PlacedTitle),
+}
+"""what can be called: the types of its arguments and of its result"""

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Other readings of the same song, without analysing again. Pure functions on `SongAnalysis`.
+
+Whatever stands on downbeats (sections, the drop) moves to the nearest downbeat of the new grid.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median
+
+from .types import Beat, Section, SongAnalysis
+
+
+def with_downbeat_shift(analysis: SongAnalysis, beats: int) -> SongAnalysis:
+    """Moves "the one" by this many beats, later if positive. The beats' times stay."""
+    positions = [beat.position for beat in analysis.beats]
+    if not positions or beats == 0:
+        return analysis
+    meter = analysis.meter
+    beats = beats if beats > 0 else beats % meter
+    shifted = shifted_positions(positions, beats, meter)
+    other = replace(analysis, second_shift_beats=-beats % meter)
+    return _rebuilt(other, [replace(b, position=p) for b, p in zip(analysis.beats, shifted, strict=True)])
+
+
+def shifted_positions(positions: list[int], beats: int, meter: int) -> list[int]:
+    """Beats' positions in the bar with "the one" so many beats later, 0 or more; before it they count up to it."""
+    lead_in = [(positions[0] - 1 - back) % meter + 1 for back in range(beats, 0, -1)]
+    return (lead_in + positions)[: len(positions)]
+
+
+def half_tempo(analysis: SongAnalysis) -> SongAnalysis:
+    """Every second beat goes; two bars become one of the same meter.
+
+    Of the two ways to pair the bars, the one on which more sections start is taken.
+    """
+    bars = _bars(analysis)
+    if len(bars) < 2:
+        return analysis
+    starts = {section.start_s for section in analysis.sections} | {analysis.drop_s}
+    whole = [i for i, bar in enumerate(bars) if bar[0].position == 1]
+    hits = Counter(i % 2 for i in whole if bars[i][0].time_s in starts)
+    first = min((i for i in whole if i % 2 == (1 if hits[1] > hits[0] else 0)), default=0)
+    beats = [beat for bar in bars[:first] for beat in bar]
+    lead_in = list(reversed(beats[::-1][1::2]))
+    meter = analysis.meter
+    kept = [replace(beat, position=(i - len(lead_in)) % meter + 1) for i, beat in enumerate(lead_in)]
+    for i in range(first, len(bars), 2):
+        pair = [beat for bar in bars[i : i + 2] for beat in bar]
+        kept += [replace(beat, position=n + 1) for n, beat in enumerate(pair[::2])]
+    return _rebuilt(replace(analysis, second_tempo=2.0), kept)
+
+
+def double_tempo(analysis: SongAnalysis) -> SongAnalysis:
+    """A beat is added between each two; a bar becomes two of the same meter."""
+    if len(analysis.beats) < 2:
+        return analysis
+    doubled: list[Beat] = []
+    for bar in _bars(analysis):
+        # A pick-up is counted back from its end, so that the next downbeat still follows a whole bar.
+        lead = 2 * (bar[0].position - 1)
+        meter = analysis.meter if bar[0].position > 1 else len(bar)
+        for n, beat in enumerate(bar):
+            doubled.append(replace(beat, position=(lead + 2 * n) % meter + 1))
+            doubled.append(replace(beat, position=(lead + 2 * n + 1) % meter + 1))
+    times_s = [beat.time_s for beat in analysis.beats]
+    times_s.append(2 * times_s[-1] - times_s[-2])
+    times_s = [time_s for a, b in pairwise(times_s) for time_s in (a, (a + b) / 2)]
+    other = replace(analysis, second_tempo=0.5)
+    return _rebuilt(other, [replace(b, time_s=t) for b, t in zip(doubled, times_s, strict=True)])
+
+
+def with_downbeat_at(analysis: SongAnalysis, time_s: float) -> SongAnalysis:
+    """A tap: a downbeat is there. The nearest beat becomes one.
+
+    If the tap is between two beats, the grid sits on the off-beat, and all of it moves by half a beat.
+    """
+    times_s = [beat.time_s for beat in analysis.beats]
+    if len(times_s) < 2:
+        return analysis
+    nearest = _nearest(times_s, time_s)
+    left = max(0, min(nearest - 1 if time_s < times_s[nearest] else nearest, len(times_s) - 2))
+    period_s = times_s[left + 1] - times_s[left]
+    if 0.3 * period_s < abs(time_s - times_s[nearest]) < 0.7 * period_s:
+        analysis = _moved_by_half_a_beat(analysis)
+        times_s = [beat.time_s for beat in analysis.beats]
+        nearest = _nearest(times_s, time_s)
+    return with_downbeat_shift(analysis, analysis.beats[nearest].position - 1)
+
+
+def _moved_by_half_a_beat(analysis: SongAnalysis) -> SongAnalysis:
+    times_s = [beat.time_s for beat in analysis.beats]
+    times_s.append(2 * times_s[-1] - times_s[-2])
+    middles_s = [(a + b) / 2 for a, b in pairwise(times_s)]
+    moved = [replace(b, time_s=t) for b, t in zip(analysis.beats, middles_s, strict=True)]
+    return _rebuilt(analysis, moved)
+
+
+def _bars(analysis: SongAnalysis) -> list[list[Beat]]:
+    """The beats by bar, the pick-up first if there is one."""
+    bars: list[list[Beat]] = []
+    for beat in analysis.beats:
+        if beat.position == 1 or not bars:
+            bars.append([])
+        bars[-1].append(beat)
+    return bars
+
+
+def _rebuilt(analysis: SongAnalysis, beats: list[Beat]) -> SongAnalysis:
+    """The analysis on another grid: bars counted anew, sections and drop on the nearest downbeats."""
+    counted: list[Beat] = []
+    bar = 0
+    for beat in beats:
+        if not 0 <= beat.time_s < analysis.duration_s:
+            continue
+        bar += beat.position == 1
+        counted.append(replace(beat, time_s=round(beat.time_s, 4), bar=bar))
+    periods_s = [b.time_s - a.time_s for a, b in pairwise(counted)]
+    downbeats_s = [beat.time_s for beat in counted if beat.position == 1]
+    lengths = Counter(Counter(beat.bar for beat in counted if 0 < beat.bar < bar).values())
+    return replace(
+        analysis,
+        beats=tuple(counted),
+        tempo_bpm=round(60 / median(periods_s), 3) if periods_s else 0.0,
+        meter=lengths.most_common(1)[0][0] if lengths else analysis.meter,
+        sections=_snapped(analysis, downbeats_s),
+        drop_s=_snap(analysis.drop_s, downbeats_s),
+    )
+
+
+def _snapped(analysis: SongAnalysis, downbeats_s: list[float]) -> tuple[Section, ...]:
+    """The sections on the nearest downbeats; one that is left without length goes."""
+    if not downbeats_s:
+        return tuple(replace(section, end_s=analysis.duration_s) for section in analysis.sections[:1])
+    sections: list[Section] = []
+    for section in analysis.sections:
+        start_s = _snap(section.start_s, downbeats_s) if sections else section.start_s
+        end_s = _snap(section.end_s, downbeats_s)
+        if section is analysis.sections[-1]:
+            end_s = section.end_s
+        if start_s is not None and end_s is not None and start_s < end_s:
+            energy = round(analysis.energy.mean(start_s, end_s), 4)
+            sections.append(replace(section, start_s=start_s, end_s=end_s, energy=energy))
+    return tuple(sections)
+
+
+def _snap(time_s: float | None, downbeats_s: list[float]) -> float | None:
+    if time_s is None or not downbeats_s:
+        return None
+    return downbeats_s[_nearest(downbeats_s, time_s)]
+
+
+def _nearest(times_s: list[float], time_s: float) -> int:
+    after = bisect_left(times_s, time_s)
+    around = [i for i in (after - 1, after) if 0 <= i < len(times_s)]
+    return min(around, key=lambda i: abs(times_s[i] - time_s))

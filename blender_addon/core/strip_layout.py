@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shots to strips and back, without Blender: standard library only.
+
+`lay_out` says where each shot's strip goes; `read_back` makes shots of whatever an editor left on the timeline.
+Untouched strips give back exactly the shots they were made from.
+
+How an edited timeline is read:
+- Strips without our properties belong to someone else and are ignored.
+- Where strips overlap, the one on the upper channel is seen (on one channel: the later start). A strip that is covered
+  at one end is shorter by that; covered in its middle it is seen as two shots; covered wholly, as none.
+- Strips that share an id are pieces or copies of one shot. The piece nearest to where the shot last was keeps the id;
+  the others get new ones, as in "s03b". The first keeps the hold at a shot's start, the last the turn into the cover.
+- What lies before the scene's first frame is cut off. Settings out of range are brought into it.
+"""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import count
+from typing import TypeVar
+
+from .types import Framing, Shot, ShotKind
+
+SCENE_START = 1
+"""the scene frame that shows the excerpt's first frame"""
+SONG_CHANNEL = 1
+SHOT_CHANNEL = 2
+ACT_COLORS = {1: "COLOR_05", 2: "COLOR_02", 3: "COLOR_06"}
+"""Blender's colour tags: blue, orange, purple"""
+DRAFT_LONG_SIDE_PX = 640
+TURN_S = 1.0
+"""how long the last shot's picture takes to become the cover"""
+
+Setting = str | int
+Choice = TypeVar("Choice", ShotKind, Framing)
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One strip of the sequencer, as far as a shot is concerned."""
+
+    id: str
+    """the shot's; empty for a strip that is not ours"""
+    left: int
+    """the first scene frame"""
+    right: int
+    """one past the last scene frame"""
+    channel: int = SHOT_CHANNEL
+    color_tag: str = "NONE"
+    properties: Mapping[str, Setting] = field(default_factory=dict)
+    """custom properties: everything else about the shot, and where it was last"""
+    name: str = ""
+    """the strip's name in Blender, for whoever has to find it again"""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenShot:
+    """A shot as the timeline shows it, and the strip that it comes from."""
+
+    shot: Shot
+    strip: Strip
+    is_new: bool
+    """the shot has an id that its strip doesn't carry yet"""
+
+
+def lay_out(shots: Sequence[Shot]) -> tuple[Strip, ...]:
+    """The strip of each shot."""
+    return tuple(
+        Strip(
+            id=shot.id,
+            left=to_scene(shot.start_frame),
+            right=to_scene(shot.end_frame),
+            channel=SHOT_CHANNEL,
+            color_tag=ACT_COLORS.get(shot.act, "NONE"),
+            properties=properties_of(shot),
+            name=shot.id,
+        )
+        for shot in shots
+    )
+
+
+def to_scene(frame: int) -> int:
+    """The scene's frame number for a frame counted from 0."""
+    return frame + SCENE_START
+
+
+def from_scene(scene_frame: int) -> int:
+    """A frame counted from 0, for a scene's frame number."""
+    return scene_frame - SCENE_START
+
+
+def draft_size(width_px: int, height_px: int) -> tuple[int, int]:
+    """Width and height of the draft of a video of this size: even, as its encoding asks."""
+    ratio = DRAFT_LONG_SIDE_PX / max(width_px, height_px)
+    return 2 * round(width_px * ratio / 2), 2 * round(height_px * ratio / 2)
+
+
+def cover_turn(frame_count: int, hold_frames: int, fps: Fraction | float) -> range:
+    """The frames of a shot that ends on the cover, counted from its first, on which its picture becomes the cover.
+
+    They are its last second of motion; from their end on the cover rests, for one frame at least.
+    """
+    rest = frame_count - max(1, hold_frames)
+    return range(rest - max(1, min(rest, round(TURN_S * fps))), rest)
+
+
+def properties_of(shot: Shot) -> dict[str, Setting]:
+    """A shot as custom properties: text and whole numbers, which Blender saves as they are."""
+    return {
+        "id": shot.id,
+        "start_frame": shot.start_frame,
+        "frame_count": shot.frame_count,
+        "act": shot.act,
+        "kind": str(shot.kind),
+        "framing": str(shot.framing),
+        "hold_frames": shot.hold_frames,
+        "prompt": shot.prompt,
+        "negative_prompt": shot.negative_prompt,
+        "seed": shot.seed,
+        "motion": shot.motion,
+        "why": json.dumps(shot.why, ensure_ascii=False),
+    }
+
+
+def read_back(strips: Sequence[Strip], reserved: Collection[str] = ()) -> tuple[SeenShot, ...]:
+    """The shots that the timeline shows, in order of time.
+
+    `reserved` are ids that new shots must not get: those of deleted shots whose takes are kept.
+    """
+    ours = [strip for strip in strips if strip.id and "kind" in strip.properties]
+    pieces = sorted((piece for strip in ours for piece in _visible(strip, ours)), key=lambda piece: piece.left)
+    ids = _ids(pieces, {strip.id for strip in ours} | set(reserved))
+    return tuple(
+        SeenShot(_shot(piece, id_, pieces), piece.strip, id_ != piece.strip.id)
+        for piece, id_ in zip(pieces, ids, strict=True)
+    )
+
+
+def is_resized(strip: Strip) -> bool:
+    """Whether the strip's length is no longer its shot's, so that its clip is stale."""
+    return strip.right - strip.left != strip.properties.get("frame_count")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a strip that nothing covers."""
+
+    strip: Strip
+    left: int
+    right: int
+
+
+def _visible(strip: Strip, others: Sequence[Strip]) -> list[_Piece]:
+    """What is left of a strip under those that cover it."""
+    spans = [(max(strip.left, SCENE_START), strip.right)]
+    for other in others:
+        if _covers(other, strip):
+            spans = [
+                part
+                for left, right in spans
+                for part in ((left, min(right, other.left)), (max(left, other.right), right))
+            ]
+            spans = [(left, right) for left, right in spans if left < right]
+    return [_Piece(strip, left, right) for left, right in spans if left < right]
+
+
+def _covers(upper: Strip, lower: Strip) -> bool:
+    return (upper.channel, upper.left, upper.id, upper.name) > (lower.channel, lower.left, lower.id, lower.name)
+
+
+def _ids(pieces: Sequence[_Piece], taken: set[str]) -> list[str]:
+    """An id for each piece; of those that share one, the nearest to the shot's last place keeps it."""
+    keepers = {}
+    for index, piece in enumerate(pieces):
+        moved = abs(from_scene(piece.left) - _number(piece.strip, "start_frame", from_scene(piece.left), 0, 2**31 - 1))
+        keepers[piece.strip.id] = min(keepers.get(piece.strip.id, (moved, index)), (moved, index))
+    ids = []
+    for index, piece in enumerate(pieces):
+        id_ = piece.strip.id if keepers[piece.strip.id][1] == index else _fresh_id(piece.strip.id, taken)
+        taken.add(id_)
+        ids.append(id_)
+    return ids
+
+
+def _fresh_id(id_: str, taken: Collection[str]) -> str:
+    """The next free id after one: "s03b" after "s03", "s03c" after that."""
+    stem = re.sub(r"(?<=\d)[a-z]+$", "", id_)
+    return next(fresh for number in count(2) if (fresh := stem + _letters(number)) not in taken)
+
+
+def _letters(number: int) -> str:
+    """1 is a, 26 is z, 27 is aa."""
+    text = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+def _shot(piece: _Piece, id_: str, pieces: Sequence[_Piece]) -> Shot:
+    strip = piece.strip
+    length = piece.right - piece.left
+    shot = Shot(
+        id=id_,
+        start_frame=from_scene(piece.left),
+        frame_count=length,
+        act=_number(strip, "act", 2, 1, 3),
+        kind=_choice(strip, "kind", ShotKind.MOTION),
+        framing=_choice(strip, "framing", Framing.MEDIUM),
+        hold_frames=_number(strip, "hold_frames", 0, 0, length),
+        prompt=str(strip.properties.get("prompt", "")),
+        negative_prompt=str(strip.properties.get("negative_prompt", "")),
+        seed=_number(strip, "seed", 0, 0, 2**31 - 1),
+        motion=_number(strip, "motion", 127, 1, 255),
+        why=_reasons(strip),
+    )
+    siblings = [other for other in pieces if other.strip.id == strip.id]
+    keeps_role = siblings[-1 if shot.kind is ShotKind.COVER_END else 0] is piece
+    return shot if keeps_role else replace(shot, kind=ShotKind.MOTION, hold_frames=0)
+
+
+def _number(strip: Strip, key: str, default: int, low: int, high: int) -> int:
+    value = strip.properties.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return max(low, min(high, default))
+    return max(low, min(high, round(value)))
+
+
+def _choice(strip: Strip, key: str, default: Choice) -> Choice:
+    try:
+        return type(default)(strip.properties.get(key))
+    except ValueError:
+        return default
+
+
+def _reasons(strip: Strip) -> tuple[str, ...]:
+    try:
+        reasons = json.loads(str(strip.properties.get("why", "[]")))
+    except ValueError:
+        return ()
+    return tuple(str(reason) for reason in reasons) if isinstance(reasons, list) else ()

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cover's texture (halation, vignette, faded blacks, film grain) as one editable node group over the whole edit.
+
+It sits on an adjustment strip above the shots, which can be muted, trimmed or deleted like any other. The strip is
+gone before the picture rests on the cover: that has its texture already. The first two are done to light, in
+scene-linear values; the last two to film, in sRGB-encoded ones.
+"""
+
+from typing import Any
+
+import bpy
+
+from ..core.types import LookStyle
+from . import compat, timeline
+from .grade import LINEAR
+
+NAME = "Cover Style"
+KEY = "beatboard_style"
+CHANNEL = 5
+"""above the shots and the titles, if it is free"""
+HALATION_FROM = 0.6
+"""light above this level glows, scene-linear"""
+HALATION_RGB = (1.0, 0.42, 0.16)
+"""the glow of light that the film's base throws back: through the layers, red reaches farthest"""
+HALATION_SIZE = 0.35
+"""of Blender's bloom, 0-1"""
+STYLES = ("halation", "vignette", "fade", "grain")
+"""in the order in which they are done"""
+
+
+def apply(scene: Any, style: LookStyle) -> None:
+    """Lays the texture over the edit, in place of the one before; an empty style takes it away."""
+    timeline.prepare(scene)
+    remove(scene)
+    span = _span(scene)
+    if style == LookStyle() or span is None:
+        return
+    start, end = span
+    channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL), start, end)
+    strip = scene.sequence_editor.strips.new_effect(NAME, "ADJUSTMENT", channel, start, length=end - start)
+    strip[KEY] = True
+    if turn := timeline.cover_turn(scene):
+        timeline.fade(strip, "blend_alpha", {max(start, turn.start): 1.0, end: 0.0})
+    strip.modifiers.new(name=NAME, type="COMPOSITOR").node_group = _group(style)
+
+
+def remove(scene: Any) -> None:
+    """Takes the texture away; a node group that the editor gave another name stays in the file."""
+    strip = find(scene)
+    if strip is None:
+        return
+    groups = [modifier.node_group for modifier in strip.modifiers if modifier.type == "COMPOSITOR"]
+    timeline.clear_fade(scene, strip, "blend_alpha")
+    for modifier in strip.modifiers:
+        if modifier.type == "COMPOSITOR":
+            modifier.node_group = None  # or the group would be counted as used for ever
+    scene.sequence_editor.strips.remove(strip)
+    for group in groups:
+        if group and group.name.startswith(NAME) and group.users == 0:
+            bpy.data.node_groups.remove(group)
+
+
+def find(scene: Any) -> Any | None:
+    """Our adjustment strip, if there is one."""
+    if scene.sequence_editor is None:
+        return None
+    return next((strip for strip in scene.sequence_editor.strips if KEY in strip), None)
+
+
+def set_amount(scene: Any, name: str, amount: float) -> bool:
+    """Changes how much there is of one of `STYLES`; False if the group has no such value."""
+    strip = find(scene)
+    for modifier in strip.modifiers if strip else ():
+        node = modifier.node_group and modifier.node_group.nodes.get(name.capitalize())
+        if node:
+            node.outputs[0].default_value = amount
+            return True
+    return False
+
+
+def _span(scene: Any) -> tuple[int, int] | None:
+    """Scene frames [start, end), from the first shot to where the cover rests."""
+    shots = timeline.shot_strips(scene)
+    if not shots:
+        return None
+    turn = timeline.cover_turn(scene)
+    start, end = min(map(compat.left, shots)), turn.stop if turn else max(map(compat.right, shots))
+    return (start, end) if end > start else None
+
+
+def _group(style: LookStyle) -> Any:
+    """Only what there is an amount of: each step costs time on each frame."""
+    tree = _Tree()
+    image = tree.start()
+    if style.halation:
+        image = _halation(tree, image, tree.amount("halation", style.halation))
+    if style.vignette:
+        image = _vignette(tree, image, tree.amount("vignette", style.vignette))
+    if style.fade or style.grain:
+        image = tree.converted(image, LINEAR, "sRGB")
+        if style.fade:
+            image = _fade(tree, image, tree.amount("fade", style.fade))
+        if style.grain:
+            image = _grain(tree, image, tree.amount("grain", style.grain))
+        image = tree.converted(image, "sRGB", LINEAR)
+    return tree.end(image)
+
+
+class _Tree:
+    """A node group while it is being made, from left to right."""
+
+    def __init__(self) -> None:
+        self.group = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
+        self.group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
+        self.group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        self._column = 0
+
+    def start(self) -> Any:
+        self.input = self.node("NodeGroupInput", "Input").outputs[0]
+        return self.input
+
+    def end(self, image: Any) -> Any:
+        self.link(image, self.node("NodeGroupOutput", "Output").inputs[0])
+        return self.group
+
+    def node(self, kind: str, name: str, operation: str | None = None, row: int = 0) -> Any:
+        node = self.group.nodes.new(kind)
+        node.label = name
+        node.location = (self._column * 200, -row * 220)
+        self._column += 1
+        if operation:
+            node.operation = operation
+        return node
+
+    def link(self, output: Any, target: Any) -> None:
+        """To a socket, or a number (or several) into it."""
+        if isinstance(output, bpy.types.NodeSocket):
+            self.group.links.new(output, target)
+        else:
+            target.default_value = output
+
+    def math(self, operation: str, *values: Any, name: str = "") -> Any:
+        return self._calculated("ShaderNodeMath", operation, values, name)
+
+    def vector(self, operation: str, *values: Any, name: str = "") -> Any:
+        return self._calculated("ShaderNodeVectorMath", operation, values, name)
+
+    def _calculated(self, kind: str, operation: str, values: Any, name: str) -> Any:
+        node = self.node(kind, name, operation)
+        for value, target in zip(values, node.inputs, strict=False):
+            self.link(value, target)
+        return node.outputs["Value" if operation == "DOT_PRODUCT" else 0]
+
+    def scaled(self, vector: Any, factor: Any, name: str) -> Any:
+        node = self.node("ShaderNodeVectorMath", name, "SCALE")
+        self.link(vector, node.inputs[0])
+        self.link(factor, node.inputs["Scale"])
+        return node.outputs[0]
+
+    def converted(self, image: Any, source: str, target: str) -> Any:
+        node = self.node("CompositorNodeConvertColorSpace", f"To {target}")
+        node.from_color_space, node.to_color_space = source, target
+        self.link(image, node.inputs[0])
+        return node.outputs[0]
+
+    def amount(self, name: str, value: float) -> Any:
+        """The value that an editor changes, under the style's name."""
+        node = self.node("ShaderNodeValue", name.capitalize(), row=1)
+        node.name = name.capitalize()
+        node.outputs[0].default_value = value
+        return node.outputs[0]
+
+    def places(self, kind: str) -> Any:
+        """Where each pixel is: "Normalized" (0-1) or "Pixel"."""
+        node = self.node("CompositorNodeImageCoordinates", "Places", row=1)
+        self.link(self.input, node.inputs[0])
+        return node.outputs[kind]
+
+
+def _halation(tree: _Tree, image: Any, amount: Any) -> Any:
+    glow = tree.node("CompositorNodeGlare", "Warm glow of the highlights")
+    glow.inputs["Type"].default_value = "Bloom"
+    glow.inputs["Threshold"].default_value = HALATION_FROM
+    glow.inputs["Tint"].default_value = (*HALATION_RGB, 1.0)
+    glow.inputs["Size"].default_value = HALATION_SIZE
+    tree.link(image, glow.inputs["Image"])
+    tree.link(amount, glow.inputs["Strength"])
+    return glow.outputs["Image"]
+
+
+def _vignette(tree: _Tree, image: Any, amount: Any) -> Any:
+    """Light times 1 - amount * r^2, r being 1 in the corners."""
+    away = tree.vector("SUBTRACT", tree.places("Normalized"), (0.5, 0.5, 0.0))
+    lost = tree.math("MULTIPLY", tree.math("MULTIPLY", tree.vector("DOT_PRODUCT", away, away), 2.0), amount)
+    return tree.scaled(image, tree.math("SUBTRACT", 1.0, lost), "Darker toward the corners")
+
+
+def _fade(tree: _Tree, image: Any, amount: Any) -> Any:
+    """Black becomes the amount, white stays."""
+    left = tree.scaled(image, tree.math("SUBTRACT", 1.0, amount), "Less contrast")
+    return tree.vector("ADD", left, amount, name="Lifted blacks")
+
+
+def _grain(tree: _Tree, image: Any, amount: Any) -> Any:
+    """White noise of the amount as standard deviation in the mid-tones, a third of it in black and white."""
+    noise = tree.node("ShaderNodeTexWhiteNoise", "Noise", row=1)
+    noise.noise_dimensions = "4D"
+    tree.link(tree.places("Pixel"), noise.inputs["Vector"])
+    tree.link(tree.node("CompositorNodeSceneTime", "Another on each frame", row=1).outputs["Frame"], noise.inputs["W"])
+    grey = tree.node("CompositorNodeRGBToBW", "Brightness")
+    tree.link(image, grey.inputs[0])
+    middle = tree.math("MULTIPLY", grey.outputs[0], tree.math("SUBTRACT", 1.0, grey.outputs[0]))
+    weight = tree.math("MULTIPLY_ADD", middle, 2.64, 0.34, name="Most in the mid-tones")
+    spread = tree.math("MULTIPLY", tree.math("MULTIPLY", amount, 12**0.5), weight)
+    grain = tree.math("MULTIPLY", tree.math("SUBTRACT", noise.outputs["Value"], 0.5), spread, name="Grain")
+    return tree.vector("ADD", image, grain)

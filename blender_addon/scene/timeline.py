@@ -1,0 +1,500 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The only writer of markers and strips: an edit plan onto the sequencer, and back.
+
+What is ours is known by custom properties: a shot's strip carries its shot (`strip_layout.properties_of`), the song's
+strip `SONG_KEY`. Markers cannot carry any, so the scene lists ours by name and frame. All else is the editor's, and
+stays. Building twice is building once.
+"""
+
+import functools
+import json
+from collections.abc import Collection, Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core import codec, mp4, strip_layout
+from ..core.strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
+from ..core.timing import frame_at
+from ..core.types import EditPlan, Excerpt, ShotKind, SongAnalysis
+from . import compat
+
+SCENE_KEY = "beatboard_edit"
+"""the scene's custom property that holds, as JSON, what strips cannot"""
+SONG_KEY = "beatboard_song"
+TITLE_KEY = "beatboard_title"
+"""a title strip's custom property: the number of its line"""
+HANDLE_KEY = "handle_frames"
+"""a movie strip's custom property: how many frames its file has before what the shot shows, and after it"""
+FILL_KEY = "fill"
+"""a movie strip's custom property: the scale at which its picture filled the frame when it was laid, 0 if unknown"""
+BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
+PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
+"""per act, in the hues of `strip_layout.ACT_COLORS`"""
+FAR_FRAME = 500_000
+"""no edit reaches it; half way to Blender's last frame"""
+MAX_CHANNEL = 128
+FADE_S = 2.0
+"""how long the song fades before the end of an excerpt that stops before the song does"""
+
+
+def build(
+    scene: Any,
+    plan: EditPlan,
+    analysis: SongAnalysis | None,
+    *,
+    song_path: Path,
+    clips: Mapping[str, Path] | None = None,
+    beats: bool = False,
+) -> None:
+    """Lays the plan out on the scene's sequencer: markers, the song, and a strip per shot.
+
+    Args:
+        scene: where to; its frame rate, size and range become the plan's.
+        plan: what to lay out.
+        analysis: where the markers go; without one there are none.
+        song_path: the whole song as WAV, FLAC or Opus; other formats play shifted in some versions of Blender.
+        clips: the movie of each shot by its id; a shot without one gets a coloured placeholder.
+        beats: a marker on every beat, not only on downbeats.
+
+    Raises:
+        FileNotFoundError: the song or a clip is not there.
+    """
+    for path in (song_path, *(clips or {}).values()):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} does not exist.")
+    prepare(scene)
+    _set_scene(scene, plan)
+    markers = _set_markers(scene, plan, analysis, beats=beats)
+    _set_song(scene, plan, song_path)
+    _set_shots(scene, plan, clips or {})
+    _name_channels(scene)
+    _write_header(scene, plan, markers)
+
+
+def read(scene: Any, reserved: Collection[str] = ()) -> EditPlan:
+    """The edit as the timeline shows it now, after whatever the editor did; `reserved` as in `seen_shots`.
+
+    Raises:
+        ValueError: the scene was never built by `build`.
+    """
+    header = _header(scene)
+    if header is None:
+        raise ValueError(f"The scene {scene.name!r} has no Beatboard edit: build the timeline first.")
+    return EditPlan(
+        song_sha256=header["song_sha256"],
+        cover_sha256=header["cover_sha256"],
+        excerpt=codec.decode(Excerpt, header["excerpt"]),
+        fps=scene_fps(scene),
+        width_px=scene.render.resolution_x,
+        height_px=scene.render.resolution_y,
+        shots=tuple(seen.shot for seen in seen_shots(scene, reserved)),
+    )
+
+
+def seen_shots(scene: Any, reserved: Collection[str] = ()) -> tuple[SeenShot, ...]:
+    """The shots that the timeline shows, each with its strip's name, in order of time.
+
+    `reserved` are ids that pieces and copies must not get: those of deleted shots whose takes are kept.
+    """
+    return strip_layout.read_back([_as_layout(strip) for strip in shot_strips(scene)], reserved)
+
+
+def place_clip(scene: Any, shot_id: str, clip: Path, shown: str = "") -> Any:
+    """Puts a movie where the shot's strip is, on the same frames, and gives the movie's strip.
+
+    The movie's first frame behind its handle is the strip's. A placeholder is replaced; a movie gets the new file and
+    keeps its transform, modifiers and animation; a picture of another size is shown as large as the last one was.
+
+    Args:
+        shown: the path as it is to be saved, such as one that is relative to the .blend. Given here since Blender
+            opens the file anew whenever the path of a strip is set.
+
+    Raises:
+        LookupError: no strip has this id.
+    """
+    for strip in shot_strips(scene):
+        if strip["id"] == shot_id:
+            left, right = _span(strip)
+            return _laid(_with_clip(scene, strip, clip, shown), left, right)
+    raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
+
+
+def remove_clip(scene: Any, shot_id: str) -> Any:
+    """Puts a placeholder where the shot's movie is, on the same frames, and gives the placeholder's strip.
+
+    Raises:
+        LookupError: no strip has this id.
+    """
+    for strip in shot_strips(scene):
+        if strip["id"] == shot_id:
+            return strip if strip.type == "COLOR" else _without_clip(scene, strip)
+    raise LookupError(f"The timeline has no shot {shot_id!r} any more.")
+
+
+def show_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool = False) -> None:
+    """Sets our markers anew, where the analysis says; without one there are none."""
+    _write_header(scene, plan, _set_markers(scene, plan, analysis, beats=beats))
+
+
+def prepare(scene: Any) -> None:
+    """Makes the sequencer usable: a strip's compositor modifier crashes 5.0 and 5.1 if no workspace has a scene."""
+    for workspace in bpy.data.workspaces:
+        if workspace.sequencer_scene is None:
+            workspace.sequencer_scene = scene
+    if scene.sequence_editor is None:
+        scene.sequence_editor_create()
+
+
+def shot_strips(scene: Any) -> list[Any]:
+    """Our shots' strips, placeholders and movies, in order of time."""
+    if scene.sequence_editor is None:
+        return []
+    ours = [strip for strip in scene.sequence_editor.strips if "id" in strip and "kind" in strip]
+    return sorted(ours, key=lambda strip: (compat.left(strip), strip.channel))
+
+
+def all_strips(scene: Any) -> list[Any]:
+    """Every strip, the editor's too, and those inside meta strips."""
+    return list(scene.sequence_editor.strips_all) if scene.sequence_editor else []
+
+
+def animation(scene: Any) -> Any:
+    """The scene's animation curves, empty if it has none."""
+    action = scene.animation_data and scene.animation_data.action
+    bags = action.layers[0].strips[0].channelbags if action and action.layers else ()
+    return bags[0].fcurves if bags else ()
+
+
+def curves_of(scene: Any, strip: Any, property_name: str) -> list[Any]:
+    """The animation curves of one of a strip's properties."""
+    path = strip.path_from_id(property_name)
+    return [curve for curve in animation(scene) if curve.data_path == path]
+
+
+def fade(strip: Any, property_name: str, keys: Mapping[int, float]) -> None:
+    """Animates a strip's volume or opacity by scene frame; where it isn't animated, it is 1."""
+    for frame, value in keys.items():
+        setattr(strip, property_name, value)
+        strip.keyframe_insert(property_name, frame=frame)
+    setattr(strip, property_name, 1.0)
+
+
+def clear_fade(scene: Any, strip: Any, property_name: str) -> None:
+    """Takes such an animation away. Blender keeps the curves of removed strips: clear before removing."""
+    for curve in curves_of(scene, strip, property_name):
+        animation(scene).remove(curve)
+
+
+def cover_turn(scene: Any) -> range | None:
+    """The scene frames on which the last shot's picture becomes the cover; None if the edit doesn't end on it."""
+    shots = shot_strips(scene)
+    if not shots or shots[-1]["kind"] != ShotKind.COVER_END:
+        return None
+    left, right = _span(shots[-1])
+    turn = strip_layout.cover_turn(right - left, int(shots[-1].get("hold_frames", 0)), scene_fps(scene))
+    return range(left + turn.start, left + turn.stop)
+
+
+def song_strip(scene: Any) -> Any | None:
+    """Our song's strip, if there is one."""
+    if scene.sequence_editor is None:
+        return None
+    return next((strip for strip in scene.sequence_editor.strips if SONG_KEY in strip), None)
+
+
+def scene_fps(scene: Any) -> Fraction:
+    """The scene's frame rate, exactly; 30 / 1.001 is 30000/1001."""
+    base = Fraction(scene.render.fps_base).limit_denominator(10_000)
+    return Fraction(scene.render.fps) / base
+
+
+def save(scene: Any, path: Path) -> None:
+    """Saves the .blend; our strips name their files relative to it, so that the folder can be moved as a whole."""
+    beside = path.with_name(f".{path.stem}~.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=str(beside), check_existing=False)  # relative paths need a file to start from
+    titles = [strip for strip in all_strips(scene) if TITLE_KEY in strip]
+    for strip in [*shot_strips(scene), song_strip(scene), *titles]:
+        holder = getattr(strip, "sound", None) or getattr(strip, "font", None) or strip  # whose the strip's path is
+        if getattr(holder, "filepath", "<builtin>") != "<builtin>" and not holder.filepath.startswith("//"):
+            holder.filepath = bpy.path.relpath(holder.filepath)
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False)
+    beside.unlink()
+
+
+def _set_scene(scene: Any, plan: EditPlan) -> None:
+    scene.render.fps = round(plan.fps)
+    scene.render.fps_base = float(round(plan.fps) / plan.fps)
+    scene.render.resolution_x, scene.render.resolution_y = plan.width_px, plan.height_px
+    scene.render.resolution_percentage = 100
+    scene.frame_start, scene.frame_end = SCENE_START, strip_layout.to_scene(plan.frame_count) - 1
+    scene.sync_mode = "AUDIO_SYNC"
+    scene.tool_settings.use_snap_sequencer = True
+    scene.tool_settings.sequencer_tool_settings.snap_to_markers = True
+
+
+def _set_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool) -> list[tuple[str, int]]:
+    for name, frame in (_header(scene) or {}).get("markers", []):
+        mine = [marker for marker in scene.timeline_markers if marker.name == name]
+        if mine:  # the editor may have moved it
+            scene.timeline_markers.remove(min(mine, key=lambda marker: abs(marker.frame - frame)))
+    markers = marker_names(plan, analysis, beats=beats) if analysis else {}
+    for frame, name in markers.items():
+        scene.timeline_markers.new(name, frame=frame)
+    return [(name, frame) for frame, name in markers.items()]
+
+
+def marker_names(plan: EditPlan, analysis: SongAnalysis, *, beats: bool = False) -> dict[int, str]:
+    """What stands at which scene frame: "12" on a bar, "12 chorus B" where a section starts too, "12.3" on a beat."""
+    names: dict[int, list[str]] = {}
+    for beat in analysis.beats:
+        if beat.position == 1 or beats:
+            label = str(beat.bar) if beat.position == 1 else f"{beat.bar}.{beat.position}"
+            names.setdefault(_scene_frame(beat.time_s, plan), []).append(label)
+    for section in analysis.sections:
+        if section.end_s > plan.excerpt.start_s:
+            frame = max(SCENE_START, _scene_frame(section.start_s, plan))
+            names.setdefault(frame, []).append(f"{section.role} {section.label}")
+    if analysis.drop_s is not None:
+        names.setdefault(_scene_frame(analysis.drop_s, plan), []).append("drop")
+    inside = range(SCENE_START, strip_layout.to_scene(plan.frame_count))
+    return {frame: " ".join(labels) for frame, labels in sorted(names.items()) if frame in inside}
+
+
+def _scene_frame(time_s: float, plan: EditPlan) -> int:
+    return strip_layout.to_scene(frame_at(time_s - plan.excerpt.start_s, plan.fps))
+
+
+def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
+    """Cuts the song to the excerpt. Whole frames go into the strip's start, the rest into its sound offset."""
+    strips = scene.sequence_editor.strips
+    strip = song_strip(scene)
+    if strip is not None and absolute(strip.sound.filepath) != song_path.resolve():
+        clear_fade(scene, strip, "volume")
+        strips.remove(strip)
+        strip = None
+    end = strip_layout.to_scene(plan.frame_count)
+    if strip is None:
+        channel = free_channel(scene, SONG_CHANNEL, SCENE_START, end)
+        strip = strips.new_sound("Song", str(song_path), channel, SCENE_START)
+        strip[SONG_KEY] = plan.song_sha256
+        strip.show_waveform = True
+    whole_frames = int(Fraction(plan.excerpt.start_s) * plan.fps)
+    strip.sound_offset = -float(Fraction(plan.excerpt.start_s) - whole_frames / plan.fps)
+    compat.place(strip, SCENE_START - whole_frames, SCENE_START, end)
+    clear_fade(scene, strip, "volume")
+    if plan.excerpt.fades_out:
+        _fade_out(scene, strip, end)
+
+
+def _fade_out(scene: Any, strip: Any, end: int) -> None:
+    start = end - round(FADE_S * scene_fps(scene))
+    fade(strip, "volume", {max(SCENE_START, start): 1.0, max(SCENE_START, end): 0.0})
+    for curve in curves_of(scene, strip, "volume"):
+        for point in curve.keyframe_points:
+            point.interpolation = "LINEAR"
+
+
+def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
+    strips = scene.sequence_editor.strips
+    wanted = {layout.id: layout for layout in strip_layout.lay_out(plan.shots)}
+    kept: dict[str, Any] = {}
+    for strip in shot_strips(scene):
+        if strip["id"] in wanted and strip["id"] not in kept:
+            kept[strip["id"]] = strip
+        else:
+            strips.remove(strip)
+    end = strip_layout.to_scene(plan.frame_count)
+    channel = free_channel(scene, SHOT_CHANNEL, SCENE_START, end, movable=kept.values())
+    if any(
+        _span(kept[shot_id]) != (layout.left, layout.right) for shot_id, layout in wanted.items() if shot_id in kept
+    ):
+        _move_out_of_the_way(kept.values())
+    for shot_id, layout in wanted.items():
+        strip = kept.get(shot_id) or _placeholder(scene, layout, channel)
+        if strip.type == "COLOR":
+            compat.place(strip, layout.left, layout.left, layout.right)
+            strip.color = PLACEHOLDER_RGB.get(int(layout.properties["act"]), PLACEHOLDER_RGB[2])
+        strip.channel = channel
+        for key, value in layout.properties.items():
+            strip[key] = value
+        strip.color_tag = layout.color_tag
+        if shot_id in clips:
+            strip = _with_clip(scene, strip, clips[shot_id])
+        if strip.type == "MOVIE":
+            _laid(strip, layout.left, layout.right)
+
+
+def _span(strip: Any) -> tuple[int, int]:
+    return compat.left(strip), compat.right(strip)
+
+
+def _move_out_of_the_way(strips: Iterable[Any]) -> None:
+    """Far to the right, one after the other: a strip that lands on another is pushed aside by Blender."""
+    start = FAR_FRAME
+    for strip in strips:
+        left, right = _span(strip)
+        compat.place(strip, start, start, start + right - left)
+        start += right - left
+
+
+def _placeholder(scene: Any, layout: Strip, channel: int) -> Any:
+    return scene.sequence_editor.strips.new_effect(
+        layout.name, "COLOR", channel, layout.left, length=layout.right - layout.left
+    )
+
+
+def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
+    """The movie's strip, still to be laid: it may be as long as its file."""
+    if strip.type == "MOVIE":
+        if absolute(strip.filepath) != clip.resolve():
+            left, right, channel = *_span(strip), strip.channel
+            fill_before = strip.get(FILL_KEY) or fill_scale(scene, strip)
+            strip.channel = MAX_CHANNEL  # alone, as in `_laid`
+            strip.filepath = shown or str(clip)
+            strip[HANDLE_KEY], strip[FILL_KEY] = _handle_frames(clip), fill_scale(scene, strip)
+            larger = strip[FILL_KEY] / fill_before if strip[FILL_KEY] and fill_before else 1.0
+            strip.transform.scale_x *= larger
+            strip.transform.scale_y *= larger
+            _laid(strip, left, right)
+            strip.channel = channel
+        return strip
+    strips = scene.sequence_editor.strips
+    name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
+    movie = strips.new_movie(
+        name, shown or str(clip), MAX_CHANNEL, left, fit_method="FILL"
+    )  # alone: it may be too long
+    _take_over(scene, movie, strip)
+    movie[HANDLE_KEY], movie[FILL_KEY] = _handle_frames(clip), fill_scale(scene, movie)
+    _laid(movie, left, right)
+    movie.channel = channel
+    return movie
+
+
+def picture_size(strip: Any) -> tuple[int, int]:
+    """A movie's width and height in pixels.
+
+    The file is asked: until it has drawn a movie's new file, Blender tells the last one's size.
+    """
+    path = absolute(strip.filepath)
+    try:
+        return _size_of(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError):  # gone, or in another format
+        return strip.elements[0].orig_width, strip.elements[0].orig_height
+
+
+@functools.lru_cache(1024)
+def _size_of(path: Path, _changed_ns: int) -> tuple[int, int]:
+    return mp4.picture_size(path)
+
+
+def fill_scale(scene: Any, strip: Any) -> float:
+    """The scale at which a movie fills the frame; 0 if its size isn't known."""
+    width_px, height_px = picture_size(strip)
+    if not (width_px and height_px):
+        return 0.0
+    return max(scene.render.resolution_x / width_px, scene.render.resolution_y / height_px)
+
+
+def _handle_frames(clip: Path) -> int:
+    try:
+        return mp4.handle_frames(clip)
+    except (OSError, ValueError):  # a file of the editor's own, in whatever format
+        return 0
+
+
+def _take_over(scene: Any, new: Any, old: Any) -> None:
+    """Gives a new strip all that the editor knows the old one by, and removes that one."""
+    strips, name = scene.sequence_editor.strips, old.name
+    for key, value in old.items():
+        new[key] = value
+    new.color_tag, new.select, new.mute, new.lock = old.color_tag, old.select, old.mute, old.lock
+    for other in scene.sequence_editor.strips_all:
+        for slot in ("input_1", "input_2"):
+            if getattr(other, slot, None) == old:
+                setattr(other, slot, new)
+    if scene.sequence_editor.active_strip == old:
+        scene.sequence_editor.active_strip = new
+    strips.remove(old)
+    new.name = name
+
+
+def _without_clip(scene: Any, movie: Any) -> Any:
+    name, left, right, channel = movie.name, compat.left(movie), compat.right(movie), movie.channel
+    movie.channel = MAX_CHANNEL
+    strip = scene.sequence_editor.strips.new_effect(name, "COLOR", channel, left, length=right - left)
+    strip.color = PLACEHOLDER_RGB.get(movie.get("act"), PLACEHOLDER_RGB[2])
+    _take_over(scene, strip, movie)
+    strip[HANDLE_KEY] = 0
+    return strip
+
+
+def _laid(strip: Any, left: int, right: int) -> Any:
+    """Shows the movie on [left, right), from behind its handle on."""
+    channel = strip.channel
+    strip.channel = MAX_CHANNEL  # alone, since a strip that lands on another, even for a moment, is pushed aside
+    compat.place(strip, left - int(strip.get(HANDLE_KEY, 0)), left, right)
+    strip.channel = channel
+    return strip
+
+
+def above_shots(scene: Any, channel: int) -> int:
+    """A channel, or the lowest one above all shots if that is higher: for what lies over them."""
+    return max([channel, *(strip.channel + 1 for strip in shot_strips(scene))])
+
+
+def free_channel(scene: Any, first: int, left: int, right: int, movable: Iterable[Any] = ()) -> int:
+    """The lowest channel from `first` on where no strip but the movable ones lies in [left, right).
+
+    A strip that is put on another is pushed aside by Blender.
+    """
+    ours = {strip.name for strip in movable}
+    taken = {
+        strip.channel
+        for strip in scene.sequence_editor.strips
+        if strip.name not in ours and compat.left(strip) < right and compat.right(strip) > left
+    }
+    return next(channel for channel in range(first, first + len(taken) + 1) if channel not in taken)
+
+
+def _name_channels(scene: Any) -> None:
+    """Names our channels, unless the editor has."""
+    shots, song = shot_strips(scene), song_strip(scene)
+    for strip, name in ((song, "Song"), (shots[0] if shots else None, "Shots")):
+        if strip is not None:
+            channel = scene.sequence_editor.channels[strip.channel]
+            if channel.name == f"Channel {strip.channel}":
+                channel.name = name
+
+
+def _as_layout(strip: Any) -> Strip:
+    return Strip(
+        id=str(strip["id"]),
+        left=compat.left(strip),
+        right=compat.right(strip),
+        channel=strip.channel,
+        color_tag=strip.color_tag,
+        properties={key: value for key, value in strip.items() if isinstance(value, str | int)},
+        name=strip.name,
+    )
+
+
+def absolute(path: str) -> Path:
+    """A path as Blender writes it, `//` being the .blend's folder."""
+    return Path(bpy.path.abspath(path)).resolve()
+
+
+def _write_header(scene: Any, plan: EditPlan, markers: list[tuple[str, int]]) -> None:
+    header = {
+        "song_sha256": plan.song_sha256,
+        "cover_sha256": plan.cover_sha256,
+        "excerpt": codec.encode(plan.excerpt),
+        "markers": markers,
+    }
+    scene[SCENE_KEY] = json.dumps(header)
+
+
+def _header(scene: Any) -> dict[str, Any] | None:
+    return json.loads(scene[SCENE_KEY]) if SCENE_KEY in scene else None

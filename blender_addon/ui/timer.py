@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The timer on Blender's main thread that takes over what threads left, and keeps the panels up to date.
+
+Each tick has a few milliseconds; what does not fit waits for the next one. What makes Blender redraw comes at a pace
+that it can bear: a redraw takes a millisecond on one machine and a third of a second on another, so its cost is
+measured, and clips land and panels change only as often as leaves the editor `1 - SHARE` of the time. Without a
+window there is no timer.
+"""
+
+import time
+from dataclasses import dataclass
+
+import bpy
+
+from ..actions import generate, shots, takes
+from ..session import connection, file_watch, state, tasks
+
+PERIOD_S = 0.1
+AT_ONCE_S = 0.001
+REFRESH_S = 0.3
+SLOWEST_REFRESH_S = 8.0
+RECONNECT_S = 5.0
+WATCH_S = 4.0
+SHARE = 0.02
+"""of the main thread's time, for redraws that we ask for"""
+
+
+@dataclass
+class Pace:
+    """When each thing was done last, and how long Blender is busy after a redraw was asked for."""
+
+    redrawn_at_s: float = 0.0
+    reconnected_at_s: float = 0.0
+    watched_at_s: float = 0.0
+    fetched_at_s: float = 0.0
+    cost_s: float = 0.0
+    is_drawing: bool = False
+
+    def measure(self, now_s: float) -> None:
+        """Called at each tick: after a redraw was asked for, the next is due at once, so what passed is its cost."""
+        if self.is_drawing:
+            self.cost_s = 0.5 * self.cost_s + 0.5 * (now_s - self.redrawn_at_s)
+            self.is_drawing = False
+
+    def may_redraw(self, now_s: float) -> bool:
+        """Whether the last redraw was long enough ago."""
+        return now_s - self.redrawn_at_s >= min(SLOWEST_REFRESH_S, max(REFRESH_S, self.cost_s / SHARE))
+
+    def redraw(self, now_s: float) -> None:
+        """Shows what changed."""
+        self.redrawn_at_s, self.is_drawing = now_s, True
+        shots.redraw()
+
+
+pace = Pace()
+_changed: set[str] = set()
+"""what is to be shown at the next redraw"""
+
+
+def tick() -> float:
+    """One tick; the seconds until the next."""
+    now_s = time.monotonic()
+    pace.measure(now_s)
+    if tasks.hand_over() or tasks.running:
+        _changed.add("tasks")
+    for job in connection.bridge.news():
+        generate.hear(job)
+    _keep_connected(now_s)
+    if now_s - pace.fetched_at_s >= generate.FETCH_AGAIN_S:
+        pace.fetched_at_s = now_s
+        generate.fetch_again()
+    scene = state.scene_of(bpy.context)
+    if scene is not None and now_s - pace.watched_at_s >= WATCH_S:
+        pace.watched_at_s = now_s
+        file_watch.look(scene)
+    if pace.may_redraw(now_s):
+        landed = takes.land_next()
+        generate.grade_what_landed()
+        if (scene is not None and shots.refresh(scene)) or landed or _changed:
+            _changed.clear()
+            pace.redraw(time.monotonic())
+            return AT_ONCE_S
+    return PERIOD_S
+
+
+def _keep_connected(now_s: float) -> None:
+    """A bridge that died under its jobs is started again."""
+    if connection.bridge.is_lost and now_s - pace.reconnected_at_s > RECONNECT_S:
+        pace.reconnected_at_s = now_s
+        connection.again()
+
+
+def register() -> None:
+    tasks.synchronous = bpy.app.background
+    if not bpy.app.background:
+        bpy.app.timers.register(tick, persistent=True)
+
+
+def unregister() -> None:
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    tasks.cancel_all()
+    connection.bridge.close()

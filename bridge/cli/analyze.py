@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard analyze`: the song's grid."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.cli import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("analyze", help="the song's grid: tempo, meter, beats, downbeats, sections, drop")
+    one.add_argument("song", type=Path)
+    options.add_tracker(one)
+    options.add_json(one)
+    one.add_argument("--plot", type=Path, metavar="F.png", help="draw the grid")
+    one.add_argument("--click", type=Path, metavar="F.wav", help="write the song with clicks on its beats")
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import song
+    from bridge.cli import show
+    from bridge.common import progress
+
+    with progress.display().stage("Song") as on_progress:
+        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+    if arguments.plot:
+        song.plot(analysis, song.decode(arguments.song), arguments.plot)
+    if arguments.click:
+        song.write_click(analysis, song.decode(arguments.song), arguments.click)
+    if arguments.json:
+        options.write_json(analysis, arguments.json)
+    if str(arguments.json) != "-":
+        show.show_analysis(analysis)
+    return 0

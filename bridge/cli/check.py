@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard check`: the finished file, measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.cli import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("check", help="the finished file, measured; exit code 1 if something fails")
+    one.add_argument("video", type=Path)
+    one.add_argument("--song", type=Path, required=True)
+    one.add_argument("--cover", type=Path, required=True)
+    one.add_argument("--plan", type=Path, metavar="P.json", help="the plan it was made from, to be held against it")
+    one.add_argument(
+        "--page", type=Path, metavar="F.html", help="where the report page goes (default: beside the video)"
+    )
+    options.add_tracker(one)
+    options.add_json(one)
+    options.add_tell(one)
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import check, song
+    from bridge.cli import show
+    from bridge.common import progress
+
+    display = progress.display(often=arguments.tell)
+    edit = options.read_plan(arguments.plan) if arguments.plan else None
+    with display.stage("Song") as on_progress:
+        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+    with display.stage("Check") as on_progress:
+        measured = check.check(
+            arguments.video, arguments.song, arguments.cover, plan=edit, analysis=analysis, on_progress=on_progress
+        )
+    page = arguments.page or arguments.video.with_suffix(".html")
+    check.write_page(measured, page)
+    if arguments.json:
+        options.write_json(measured, arguments.json)
+    if str(arguments.json) != "-":
+        show.show_check(measured, page)
+    return 0 if measured.ok else 1

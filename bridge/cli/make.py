@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard make`: the whole job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.cli import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("make", help="the whole job: the finished, measured video")
+    options.add_song_and_cover(one)
+    one.add_argument("-o", "--output", type=Path, default=Path("out/video.mp4"), metavar="VIDEO.mp4")
+    options.add_engine(one)
+    options.add_edit(one)
+    one.add_argument("--grade", type=options.strength, default=1.0, metavar="0-1", help="strength of the cover's grade")
+    one.add_argument(
+        "--style",
+        type=options.style,
+        metavar="NAMES",
+        help="the cover's texture: grain,halation,vignette,fade; auto; none",
+    )
+    one.add_argument("--title", metavar="TEXT", help="written over the opening (default: the storyboard's)")
+    one.add_argument("--artist", metavar="TEXT", help="the same")
+    one.add_argument(
+        "--font", type=Path, metavar="F.ttf", help="of title and artist (default: one that suits the cover)"
+    )
+    options.add_render(one)
+    one.add_argument("--cluster", metavar="ADDRESS", help="a Ray cluster to render on: ray://HOST:10001, auto or local")
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import make
+    from bridge.cli import show
+    from bridge.common import progress
+
+    results = make.make(options.make_options(arguments, arguments.output), progress.display())
+    for result in results:
+        show.show_result(result)
+    return 0 if all(result.check.ok for result in results) else 1

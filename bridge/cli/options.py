@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands share: arguments, their types, and JSON in and out."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blender_addon.core import timing
+from bridge.common.errors import BadInput
+
+if TYPE_CHECKING:
+    from blender_addon.core.types import EditPlan
+    from bridge.make import MakeOptions
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+FORMATS = ("16:9", "9:16", "both")
+
+
+def add_song_and_cover(one: argparse.ArgumentParser) -> None:
+    """The two files that everything starts from."""
+    one.add_argument("song", type=Path, help="mp3, wav, flac, ogg, opus or m4a")
+    one.add_argument("cover", type=Path, help="png, jpg or webp")
+
+
+def add_edit(one: argparse.ArgumentParser) -> None:
+    """What shapes the edit."""
+    one.add_argument(
+        "--storyboard", type=Path, metavar="S.toml", help="what the shots show; see examples/storyboard.toml"
+    )
+    one.add_argument("--length", type=seconds, default=30.0, metavar="S", help="at most this long (default: 30)")
+    one.add_argument("--format", choices=FORMATS, default="16:9")
+    one.add_argument("--fps", type=frame_rate, default="24", metavar="N", help="24, 25, 30000/1001, 30, 50 or 60")
+    add_tracker(one)
+
+
+def add_tracker(one: argparse.ArgumentParser) -> None:
+    """Which ear listens."""
+    one.add_argument("--tracker", default="bars", help="what finds the beats: bars (default) or beat-this")
+
+
+def add_render(one: argparse.ArgumentParser) -> None:
+    """How Blender renders."""
+    one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
+    one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
+    one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")
+    one.add_argument("--workers", type=count, metavar="N", help="processes at once (default: what fits)")
+
+
+def add_tell(one: argparse.ArgumentParser) -> None:
+    """For programs that show the progress."""
+    one.add_argument("--tell", action="store_true", help="lines of progress often, for a program that reads them")
+
+
+def add_json(one: argparse.ArgumentParser) -> None:
+    """Where JSON goes."""
+    one.add_argument("--json", type=Path, metavar="F", help="write it as JSON; - for standard output")
+
+
+def seconds(text: str) -> float:
+    """An option's length of time."""
+    value = number(text)
+    if not 1.0 <= value <= 3600.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 3600 seconds")
+    return value
+
+
+def strength(text: str) -> float:
+    """An option's share from 0 to 1."""
+    value = number(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def style(text: str) -> str:
+    """An option's textures, checked."""
+    from blender_addon.core import textures
+    from blender_addon.core.types import LookStyle
+
+    try:
+        textures.choose(text, LookStyle())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def count(text: str) -> int:
+    """An option's whole number from 1."""
+    value = number(text)
+    if value < 1 or value != int(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(value)
+
+
+def number(text: str) -> float:
+    """Any number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def frame_rate(text: str) -> Fraction:
+    """An option's frame rate."""
+    try:
+        return timing.parse_fps(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
+    """The options of `make` from those of the command line; `plan` has the first few only."""
+    from bridge.make import SIZES_PX, MakeOptions
+
+    names = ("draft", "bake_grade", "blender", "cluster", "workers", "engine", "style", "title", "artist", "font")
+    given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
+    return MakeOptions(
+        song=arguments.song,
+        cover=arguments.cover,
+        output=output,
+        storyboard=arguments.storyboard,
+        engine_settings=_engine_settings(arguments),
+        length_s=arguments.length,
+        formats=tuple(SIZES_PX) if arguments.format == "both" else (arguments.format,),
+        fps=arguments.fps,
+        tracker=arguments.tracker,
+        grade_strength=getattr(arguments, "grade", 1.0),
+        **given,
+    )
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Adds the engine and its options."""
+    from blender_addon.core.quality import PRESETS
+
+    parser.add_argument("--engine", default="animatic", help="what makes the clips, see `beatboard engines`")
+    parser.add_argument(
+        "--quality", choices=list(PRESETS), default="good", help="how much time a generative engine may take"
+    )
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
+
+
+def _engine_settings(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
+    from blender_addon.core.quality import engine_settings
+
+    try:
+        return engine_settings(getattr(arguments, "quality", "good"), getattr(arguments, "set", []))
+    except ValueError as error:
+        raise BadInput(f"--set takes NAME=VALUE, not {error.args[0]!r}.") from None
+
+
+def read_plan(path: Path) -> EditPlan:
+    """The plan that `plan --json` or `make` wrote."""
+    from blender_addon.core import codec
+    from blender_addon.core.types import EditPlan
+
+    try:
+        return codec.loads(EditPlan, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"The plan {path} can't be read: {error.strerror or error}.") from None
+    except (codec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not a plan that `beatboard plan --json` wrote: {error}.") from None
+
+
+def write_json(value: object, path: Path) -> None:
+    """Writes a protocol value as JSON to a file, or to standard output for "-"."""
+    import json
+
+    from blender_addon.core import codec
+    from bridge.common import files
+
+    text = json.dumps(codec.encode(value), indent=1, ensure_ascii=False)
+    if str(path) == "-":
+        print(text)
+    else:
+        files.check_writable(path)
+        files.write_text(path, text + "\n")

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard plan`: the edit plan."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.cli import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("plan", help="the edit plan, and why each cut is where it is")
+    options.add_song_and_cover(one)
+    options.add_edit(one)
+    options.add_json(one)
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import cover, make, plan, song
+    from bridge.cli import show
+    from bridge.common import progress
+
+    with progress.display().stage("Song") as on_progress:
+        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+    look = cover.look(arguments.cover)
+    chosen = options.make_options(arguments, output=Path("plan.mp4"))
+    edit = make.plan_for(chosen, analysis, look, make.load_storyboard(arguments.storyboard))
+    if arguments.json:
+        options.write_json(edit, arguments.json)
+    if str(arguments.json) != "-":
+        show.show_plan(plan.explain(edit, analysis))
+    return 0

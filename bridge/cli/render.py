@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard render`: an edit's .blend, as it stands, to the finished file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bridge.cli import options
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser("render", help="an edited .blend, rendered again: only what changed")
+    one.add_argument("blend", type=Path, metavar="EDIT.blend")
+    one.add_argument("-o", "--output", type=Path, metavar="VIDEO.mp4", help="default: beside the .blend")
+    one.add_argument("--scene", default="", metavar="NAME", help="which of the file's scenes (default: the saved one)")
+    options.add_render(one)
+    options.add_tell(one)
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge import render
+    from bridge.cli import show
+    from bridge.common import paths, progress
+
+    video = arguments.output or arguments.blend.with_suffix(".mp4")
+    with progress.display(often=arguments.tell).stage("Render") as on_progress:
+        result = render.render_edit(
+            arguments.blend,
+            video,
+            scene=arguments.scene,
+            work_dir=paths.cache_folder() / "render",
+            blender=arguments.blender,
+            workers=arguments.workers,
+            on_progress=on_progress,
+            draft=arguments.draft,
+            bake_grade=arguments.bake_grade,
+        )
+    show.show_render(result)
+    return 0

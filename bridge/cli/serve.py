@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard serve`: the bridge."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from bridge.cli import options
+from bridge.common.errors import BadInput
+
+
+def add(commands: options.Subparsers) -> None:
+    """Adds it to the command line."""
+    one = commands.add_parser(
+        "serve",
+        help="the bridge: the queue that Blender and other machines send shots to",
+        epilog="BEATBOARD_TOKEN in the environment is what clients must show; without it, a new random token is made.",
+    )
+    one.add_argument("--host", default="127.0.0.1", help="beyond this machine only with TLS (default: 127.0.0.1)")
+    one.add_argument("--port", type=int, default=0, metavar="N", help="default: any that is free")
+    one.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for TLS (default: one made for it)")
+    one.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's private key")
+    one.add_argument("--store-limit", type=options.count, metavar="GIB", help="how much the store may hold (50)")
+    one.add_argument("--workers", type=options.count, metavar="N", help="CPU workers (default: one per core)")
+    one.add_argument("--cluster", metavar="ADDRESS", help="a Ray cluster to make the clips on")
+    one.add_argument("--until-stdin-ends", action="store_true", help="end with the program that started it")
+    one.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs it."""
+    from bridge.common import paths
+    from bridge.server import serve, tls
+
+    if (arguments.certificate is None) != (arguments.key is None):
+        raise BadInput("A certificate and its key go together: give both --certificate and --key, or neither.")
+    certificate = tls.Certificate(arguments.certificate, arguments.key) if arguments.key else None
+    limit_gib = arguments.store_limit
+    serve.serve(
+        serve.Listening(arguments.host, arguments.port, certificate, os.environ.get("BEATBOARD_TOKEN")),
+        store_limit_bytes=limit_gib * 2**30 if limit_gib else paths.DEFAULT_STORE_LIMIT_BYTES,
+        cpu_workers=arguments.workers,
+        cluster=arguments.cluster,
+        until_stdin_ends=arguments.until_stdin_ends,
+    )
+    return 0

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the command line shows while it works: a bar per stage on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from blender_addon.core.types import CoverLook, Job, SongAnalysis
+    from bridge.check import CheckReport
+    from bridge.clips.registry import EngineStatus
+    from bridge.make import MakeResult
+    from bridge.plan.explain import Explanation
+    from bridge.render import RenderResult
+
+
+def show_analysis(analysis: SongAnalysis) -> None:
+    """The song's grid in a few lines."""
+    table = _table("Song")
+    table.add_row("length", f"{analysis.duration_s:.1f} s")
+    table.add_row("tempo", f"{analysis.tempo_bpm:.1f} bpm" if analysis.beats else "no beat found")
+    table.add_row("meter", f"{analysis.meter} beats in a bar")
+    table.add_row("beats, downbeats", f"{len(analysis.beats)}, {len(analysis.downbeats_s)}")
+    table.add_row("confidence", f"{analysis.confidence:.0%} that a downbeat found is one")
+    table.add_row("drop", f"{analysis.drop_s:.2f} s" if analysis.drop_s is not None else "none")
+    for section in analysis.sections:
+        place = f"{section.start_s:7.2f} - {section.end_s:7.2f} s   energy {section.energy:.2f}"
+        table.add_row(f"{section.label} {section.role.value}", place)
+    for gap in analysis.drum_gaps:
+        table.add_row("drum gap", f"{gap.start_s:7.2f} - {gap.end_s:7.2f} s")
+    _print(table)
+
+
+def show_look(look: CoverLook) -> None:
+    """The palette as coloured bars, with names."""
+    from rich.text import Text
+
+    from blender_addon.core import textures
+
+    table = _table("Cover")
+    for color in look.palette:
+        bar = Text("█" * max(1, round(color.weight * 40)), style="#{:02x}{:02x}{:02x}".format(*color.rgb))
+        table.add_row(f"{color.name}  {color.weight:.0%}", bar)
+    table.add_row("words", ", ".join(look.words))
+    found = {name: getattr(look.style, name) for name in textures.NAMES}
+    table.add_row("texture", ", ".join(f"{name} {amount:.3f}" for name, amount in found.items() if amount) or "none")
+    _print(table)
+
+
+def show_plan(explanation: Explanation) -> None:
+    """What was decided on the whole, then every shot: where, how long, what, and why it is cut there."""
+    from rich.table import Table
+
+    for line in explanation.summary:
+        _print(line)
+    table = Table(box=None, header_style="bold")
+    for name in ("shot", "from", "long", "bars", "act", "framing", "energy", "motion", "why", "prompt"):
+        numbers = name in ("from", "long", "bars", "act", "energy", "motion")
+        table.add_column(name, justify="right" if numbers else "left", no_wrap=name != "why", max_width=30)
+    for row in explanation.rows:
+        place = (f"{row.start_s:.2f} s", f"{row.length_s:.2f} s", str(row.bars or "-"), str(row.act))
+        table.add_row(row.id, *place, row.framing, f"{row.energy:.2f}", str(row.motion), row.why, row.prompt)
+    _print(table)
+    for violation in explanation.broken:
+        _print(f"Rule {violation.rule} is broken at frame {violation.frame}: {violation.sentence}")
+
+
+def show_result(result: MakeResult) -> None:
+    """What was made, how it measures, and the time that each stage took."""
+    from bridge.check import table
+
+    _print(table(result.check))
+    if result.likeness:
+        likeness = _table("Likeness of the keyframes")
+        for shot_id, value in result.likeness.items():
+            likeness.add_row(shot_id, f"{value:.2f}")
+        _print(likeness)
+    times = _table("Time")
+    for title, seconds in result.seconds.items():
+        times.add_row(title, f"{seconds:.1f} s")
+    times.add_row("together", f"{sum(result.seconds.values()):.1f} s")
+    _print(times)
+    for name, path in (("video", result.video), ("Blender file", result.blend), ("report", result.page)):
+        _print(f"{name:<13} {path}")
+
+
+def show_render(result: RenderResult) -> None:
+    """What was made, and how much of it was there already."""
+    kept = result.segments - result.segments_rendered
+    _print(f"video         {result.path}")
+    _print(f"segments      {result.segments_rendered} rendered, {kept} kept from before")
+
+
+def show_check(report: CheckReport, page: Path) -> None:
+    """Every measure with its verdict."""
+    from bridge.check import table
+
+    _print(table(report))
+    _print(f"report        {page}")
+
+
+def show_engines(engines: Sequence[EngineStatus]) -> None:
+    """Which engines can run, and what the others lack."""
+    from rich.markup import escape
+
+    table = _table("Engines")
+    for engine in engines:
+        state = "ready" if engine.available else f"needs {escape(engine.missing)}"
+        table.add_row(engine.name, state, engine.description)
+    _print(table)
+    if lines := dict.fromkeys(line for engine in engines for line in engine.memory):
+        cards = _table("On a graphics card of so much memory")
+        for line in lines:
+            cards.add_row(*line.split(": ", 1))
+        _print(cards)
+
+
+def show_jobs(jobs: Sequence[Job]) -> None:
+    """The queue."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("job", "shot", "engine", "state", "", "doing"):
+        table.add_column(name)
+    for job in jobs:
+        progress = f"{job.progress:.0%}"
+        request = job.request
+        table.add_row(job.id, request.shot_id, request.engine, job.state.value, progress, job.error or job.stage)
+    _print(table)
+
+
+def _table(title: str) -> Table:
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", title_style="bold", box=None, show_header=False)
+
+
+def _print(what: object) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(what, soft_wrap=isinstance(what, str))

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What hangs in the air of a shot: haze, a light leak and dust, in the picture's own colours."""
+
+import math
+from typing import cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from bridge.clips.animatic.camera import Pose
+from bridge.common.frames import Frame
+
+_LIGHT_SIDE_PX = 480
+"""light is soft: it's computed at this longer side and enlarged"""
+_TILE_PX = 256
+_MOTES = 90
+_HAZE = 26.0
+_LEAK = 44.0
+_DUST = 64.0
+_DITHER = 0.9
+_IN_PRINT = 0.3
+"""how much of it flat colours get: over print, haze is a stain"""
+
+
+class Air:
+    """Light to be laid over a shot's frames."""
+
+    def __init__(self, picture: Frame, width_px: int, height_px: int, rng: np.random.Generator) -> None:
+        scale = min(1.0, _LIGHT_SIDE_PX / max(width_px, height_px))
+        self._size_px = (width_px, height_px)
+        self._grid_px = (max(8, round(width_px * scale)), max(8, round(height_px * scale)))
+        self._aspect = height_px / width_px
+        self._warm, self._mist = _colors(picture)
+        self._presence = _presence(picture)
+        # Every random choice is made here, and none depends on the size: a small preview is the same shot.
+        self._tile = _clouds(rng)
+        self._drift = rng.uniform(-1, 1, 2) * (0.02, 0.008)
+        self._leak_from = float(rng.choice([-1.0, 1.0])), float(rng.uniform(-0.6, 0.3))
+        self._leak_phase = float(rng.uniform(0, 2 * math.pi))
+        self._motes = _Motes(rng)
+        self._dither = np.random.default_rng(1).uniform(-_DITHER, _DITHER, (height_px, width_px, 3)).astype(np.float32)
+        grid = np.meshgrid(np.linspace(-0.5, 0.5, self._grid_px[0]), np.linspace(-0.5, 0.5, self._grid_px[1]))
+        self._x, self._y = (axis.astype(np.float32) for axis in grid)
+
+    def lay_over(
+        self,
+        frame: Frame,
+        matte: npt.NDArray[np.uint8] | None,
+        pose: Pose,
+        clock_s: float,
+        strength: float,
+    ) -> Frame:
+        """The frame with light screened over it.
+
+        Args:
+            matte: the subject's opacity; haze stays behind it.
+            clock_s: the air's own time.
+            strength: 0 leaves the frame as it is, 1 is full.
+        """
+        strength *= self._presence
+        if strength <= 0.001:
+            return frame
+        light = self._behind(pose, clock_s)
+        if matte is not None:
+            open_air = 1 - 0.8 / 255 * cv2.resize(matte, self._grid_px, interpolation=cv2.INTER_LINEAR)
+            light *= open_air[..., None].astype(np.float32)
+        self._motes.draw(light, self._warm * _DUST, pose, clock_s, self._aspect)
+        large = cv2.resize(light * np.float32(strength), self._size_px, interpolation=cv2.INTER_LINEAR)
+        glow = cv2.add(large, self._dither, dtype=cv2.CV_8U)
+        return cast(Frame, cv2.add(frame, cv2.multiply(cv2.bitwise_not(frame), glow, scale=1 / 255)))
+
+    def _behind(self, pose: Pose, clock_s: float) -> npt.NDArray[np.float32]:
+        haze = self._haze(pose, clock_s, 0.9, 1.0) * 0.6 + self._haze(pose, clock_s, 1.3, 0.55) * 0.4
+        haze *= 0.35 + 0.65 * np.clip(0.6 + self._y, 0, 1)
+        side, height = self._leak_from
+        sway = 0.06 * math.sin(0.5 * clock_s + self._leak_phase)
+        away = ((self._x - side * (0.56 + sway)) / 0.42) ** 2 + ((self._y - height - sway) / 0.75) ** 2
+        leak = np.exp(-away)
+        return (haze[..., None] * (self._mist * _HAZE) + leak[..., None] * (self._warm * _LEAK)).astype(np.float32)
+
+    def _haze(self, pose: Pose, clock_s: float, near: float, size: float) -> npt.NDArray[np.float32]:
+        scale = (1 - pose.dolly * near) / pose.zoom * _TILE_PX * 0.9 * size
+        shift_x = (pose.x * (near - pose.pin) + pose.pan_x + self._drift[0] * clock_s * near) * _TILE_PX * size
+        shift_y = (pose.y * (near - pose.pin) + pose.pan_y + self._drift[1] * clock_s * near) * _TILE_PX * size
+        column = self._x * np.float32(scale) + np.float32(shift_x + _TILE_PX / 2)
+        row = self._y * np.float32(scale * self._aspect) + np.float32(shift_y + _TILE_PX / 2)
+        cloud = cv2.remap(self._tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return np.asarray(cloud, np.float32)
+
+
+class _Motes:
+    """Dust: soft discs that drift at different distances; the nearest are large, faint and out of focus."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._place = rng.uniform(-0.75, 0.75, (_MOTES, 2))
+        self._near = rng.uniform(0.7, 1.0, _MOTES) + 1.1 * rng.uniform(0, 1, _MOTES) ** 3
+        self._velocity = np.array([0.006, -0.010]) + rng.normal(0, 0.010, (_MOTES, 2))
+        self._phase = rng.uniform(0, 2 * math.pi, _MOTES)
+        self._bright = rng.uniform(0.35, 1.0, _MOTES)
+
+    def draw(
+        self, light: npt.NDArray[np.float32], color: npt.NDArray[np.float32], pose: Pose, clock_s: float, aspect: float
+    ) -> None:
+        height, width = light.shape[:2]
+        near = self._near[:, None]
+        place = self._place * (1, max(1.0, aspect)) + self._velocity * clock_s * near
+        shift = np.array([pose.x, pose.y]) * (near - pose.pin) + (pose.pan_x, pose.pan_y)
+        seen = (place - shift) / np.maximum(1 - pose.dolly * near, 0.2) * pose.zoom
+        center = (seen * width + (width / 2, height / 2)).astype(np.float64)
+        unit = max(width, height) / _LIGHT_SIDE_PX
+        blur = np.abs(self._near - 1.0)
+        sigma = unit * (0.9 + 5.5 * blur)
+        twinkle = 0.7 + 0.3 * np.sin(1.3 * clock_s + self._phase)
+        strength = self._bright * twinkle / (1 + 5.0 * blur)
+        for (x, y), s, bright in zip(center, sigma, strength, strict=True):
+            _add_spot(light, float(x), float(y), float(s), color * bright)
+
+
+def _add_spot(light: npt.NDArray[np.float32], x: float, y: float, sigma: float, color: npt.NDArray) -> None:
+    height, width = light.shape[:2]
+    reach = 2.6 * sigma + 1
+    left, right = max(0, math.floor(x - reach)), min(width, math.ceil(x + reach) + 1)
+    top, bottom = max(0, math.floor(y - reach)), min(height, math.ceil(y + reach) + 1)
+    if left >= right or top >= bottom:
+        return
+    across = np.exp(-0.5 * ((np.arange(left, right) - x) / sigma) ** 2)
+    down = np.exp(-0.5 * ((np.arange(top, bottom) - y) / sigma) ** 2)
+    light[top:bottom, left:right] += ((down[:, None] * across[None])[..., None] * color).astype(np.float32)
+
+
+def _clouds(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Smooth noise that tiles, 0-1: a spectrum falling with the frequency."""
+    frequency = np.hypot(np.fft.fftfreq(_TILE_PX)[:, None], np.fft.fftfreq(_TILE_PX)[None]) * _TILE_PX
+    amplitude = np.where(frequency > 0, 1 / np.maximum(frequency, 1) ** 1.9, 0) * np.exp(-((frequency / 24) ** 2))
+    noise = np.fft.ifft2(np.fft.fft2(rng.standard_normal((_TILE_PX, _TILE_PX))) * amplitude).real
+    low, high = np.percentile(noise, (5, 99))
+    return np.clip((noise - low) / (high - low), 0, 1).astype(np.float32)
+
+
+def _colors(picture: Frame) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The light's colour (bright and saturated) and the mist's (bright, from the picture's upper half), 0-1."""
+    small = cv2.resize(picture, (48, 48), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32) / 255
+    chroma, value = small.max(axis=1) - small.min(axis=1), small.max(axis=1)
+    warm = _weighted(small, (chroma + 0.08) ** 2 * value**2)
+    mist = _weighted(small[: len(small) // 2], value[: len(small) // 2] ** 2 + 1e-3)
+    return _lit(warm), 0.5 * _lit(mist) + 0.5 * mist
+
+
+def _presence(picture: Frame) -> float:
+    """1 for what was painted or filmed, where hardly any place is quite like the next; little for flat colours."""
+    small = cv2.resize(picture.astype(np.float32), (48, 48), interpolation=cv2.INTER_AREA)
+    across, down = (np.abs(np.diff(small, axis=axis)).max(axis=-1) for axis in (1, 0))
+    change = float(np.quantile(across[:-1] + down[:, :-1], 0.25))
+    return _IN_PRINT + (1 - _IN_PRINT) * float(np.clip((change - 0.75) / 0.75, 0, 1))
+
+
+def _weighted(colors: npt.NDArray[np.float32], weight: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return (colors * weight[:, None]).sum(axis=0) / max(float(weight.sum()), 1e-6)
+
+
+def _lit(color: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The colour as bright as it gets, a little toward white."""
+    return 0.8 * color / max(float(color.max()), 1e-3) + 0.2

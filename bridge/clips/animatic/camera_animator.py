@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The animator `parallax`: a camera moves through the layers of a still, at the speed that the shot's motion asks.
+
+The speed isn't guessed: a small version of the shot is rendered and its optical flow measured, until the camera's
+way gives the flow that belongs to the motion, whatever the picture, the framing and the move.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
+
+import cv2
+import numpy as np
+
+from blender_addon.core.types import ClipRequest, ShotKind
+from bridge.clips.animatic.atmosphere import Air
+from bridge.clips.animatic.camera import ROOM, TRUCK, Arrival, Frustum, Pose, Swing, fitting_moves
+from bridge.clips.animatic.cover_painter import whole_cover
+from bridge.clips.animatic.depth import depth_by, depth_name
+from bridge.clips.animatic.layers import Layers, split
+from bridge.clips.animatic.pacing import Pacing, pace
+from bridge.clips.animatic.scene import Scene
+from bridge.clips.base import Footage, Still, Work
+from bridge.common.frames import Frame, smoothstep
+from bridge.common.optical_flow import FlowMeter
+
+_PREVIEW_WIDTH_PX = 480
+_PREVIEW_PAIRS = 40
+"""a shot of up to five seconds is measured whole: some of its pairs would meet its beats, or miss them"""
+_ROUNDS = 4
+_CLOSE_ENOUGH = 0.02
+_GOOD_ENOUGH = 0.06
+_TYPICAL_SPEED = 0.6
+_AIR_SHARE = 0.8
+"""the air and the accents alone may make this part of the flow"""
+_ACCENT_PUSH = 0.010
+_ACCENT_LIGHT = 0.35
+_LAYER_DETAIL = 1.45
+"""layers are kept at most this much finer than the frame: the camera never comes closer"""
+
+
+def target_flow_px_s(motion: int) -> float:
+    """The optical flow that a motion of 1-255 stands for, in pixels per second at a width of 1000 px.
+
+    Our rule: 17 at 80 (a calm drift), 44 at 180 (a chorus), 88 at 255; equal steps are equal ratios.
+    """
+    return 8.0 * math.exp(2.4 * motion / 255)
+
+
+class ParallaxAnimator:
+    """Moves a camera through a still."""
+
+    name = "parallax"
+    version = "5"
+
+    def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
+        """Footage of exactly the request's frames, size and rate."""
+        work.report(0.0, "finding the layers")
+        shot = _Shot.of(request, still, work)
+        work.report(0.0, "planning the camera")
+        return Footage(frames=shot.frames(), frame_count=request.frame_count, fps=request.fps)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A camera move."""
+
+    pose: Callable[[float, int], Pose]
+    """from its speed (the last shot's: how far it comes from) and a frame to the camera there"""
+    fastest: float
+
+
+@dataclass
+class _Stage:
+    """What is rendered at one size."""
+
+    scene: Scene
+    air: Air
+    ending: Frame | None
+    """the picture that the shot turns into"""
+
+
+@dataclass
+class _Shot:
+    request: ClipRequest
+    pacing: Pacing
+    layers: Layers
+    frustum: Frustum
+    moves: tuple[Way, ...]
+    """the camera's possible moves, the preferred one first"""
+    ending: Frame | None
+    ending_from: float
+    """the share of the way after which the ending shows through"""
+    air: float = 1.0
+    """how much of the air's light is seen"""
+
+    @classmethod
+    def of(cls, request: ClipRequest, still: Still, work: Work) -> "_Shot":
+        rng = np.random.default_rng([request.seed, 0])
+        if still.depth is None:
+            still = replace(still, depth=depth_by(depth_name(request), still.rgb))
+        pacing, layers = pace(request), split(still)
+        if request.kind is ShotKind.COVER_END:
+            frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, 1.0)
+            ending = whole_cover(work.file(request.cover_sha256), request.width_px, request.height_px)
+            moves = (_arrival(pacing, layers, frustum, rng),)
+            return cls(request, pacing, layers, frustum, moves, ending, _ending_from(still, ending))
+        frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, ROOM)
+        return cls(request, pacing, layers, frustum, _swings(request, pacing, layers, frustum, rng), None, 1.0)
+
+    def frames(self) -> Iterator[Frame]:
+        """The pictures, at full size."""
+        camera = self._calibrated()
+        width_px = self.request.width_px
+        stage = self._stage(width_px, self.request.height_px)
+        previous: tuple[tuple[object, ...], Frame] | None = None
+        for i in range(self.request.frame_count):
+            key = self._key(i)
+            if previous is None or previous[0] != key:
+                previous = (key, self._render(stage, i, camera(i)))
+            yield previous[1]
+
+    def _key(self, i: int) -> tuple[object, ...]:
+        """Equal for frames that look the same: held ones."""
+        pacing = self.pacing
+        if self.ending is not None and pacing.way_s[i] >= pacing.way_s[-1]:
+            return ("whole cover",)
+        return (pacing.way_s[i], pacing.clock_s[i], pacing.accent[i])
+
+    def _stage(self, width_px: int, height_px: int) -> _Stage:
+        unit = self.frustum.half_width * 2 * width_px
+        finest = round(unit * _LAYER_DETAIL)
+        own = self.layers.background.rgba.shape[1]
+        layers = self.layers.scaled(finest) if finest < own else self.layers
+        ending = self.ending
+        if ending is not None and ending.shape[1] != width_px:
+            ending = cast(Frame, cv2.resize(ending, (width_px, height_px), interpolation=cv2.INTER_AREA))
+        picture = self.layers.background.rgba
+        air = Air(cast(Frame, picture), width_px, height_px, np.random.default_rng([self.request.seed, 1]))
+        return _Stage(Scene(layers, self.frustum, width_px, height_px), air, ending)
+
+    def _render(self, stage: _Stage, i: int, pose: Pose) -> Frame:
+        pacing = self.pacing
+        way = pacing.way_s[i] / max(pacing.way_s[-1], 1e-9)
+        if stage.ending is not None and way >= 1.0:
+            return stage.ending
+        lively = 0.35 + 0.65 * self.request.motion / 255
+        pose = replace(pose, dolly=pose.dolly + _ACCENT_PUSH * lively * pacing.accent[i])
+        picture, matte = stage.scene.render(pose)
+        strength = self.air * (0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i])
+        if stage.ending is not None:
+            strength *= 1 - float(smoothstep((way - 0.55) / 0.4))
+        picture = stage.air.lay_over(picture, matte, pose, float(pacing.clock_s[i]) * lively, float(strength))
+        if stage.ending is not None and way > self.ending_from:
+            share = float(smoothstep((way - self.ending_from) / (0.995 - self.ending_from)))
+            ending = _zoomed(stage.ending, pose)
+            picture = cast(Frame, cv2.addWeighted(picture, 1 - share, ending, share, 0))
+        return picture
+
+    def _calibrated(self) -> Callable[[int], Pose]:
+        """The camera on each frame, as fast as its motion asks: the first of the moves that gets there in its room."""
+        if self.request.frame_count < 2:
+            return partial(self.moves[0].pose, _TYPICAL_SPEED)
+        width_px = min(_PREVIEW_WIDTH_PX, self.request.width_px)
+        stage = self._stage(width_px, max(16, round(width_px * self.request.height_px / self.request.width_px)))
+        nearest, best = math.inf, partial(self.moves[0].pose, _TYPICAL_SPEED)
+        self.air = self._clear_enough(stage)
+        for move in self.moves:
+            speed, miss = self._speed(stage, move)
+            if miss < nearest:
+                nearest, best = miss, partial(move.pose, speed)
+            if miss < _GOOD_ENOUGH:
+                break
+        return best
+
+    def _clear_enough(self, stage: _Stage) -> float:
+        """How much light the picture bears: over an empty one, light alone would move more than the shot should."""
+        target = target_flow_px_s(self.request.motion)
+        for self.air in (1.0, 0.5, 0.2):
+            if self._flow(stage, partial(self.moves[0].pose, 0.0)) < _AIR_SHARE * target:
+                return self.air
+        return 0.0
+
+    def _speed(self, stage: _Stage, move: Way) -> tuple[float, float]:
+        """The speed of a move that gives the flow which the motion stands for, and by which share it misses that."""
+        target = target_flow_px_s(self.request.motion)
+        speed = tried = min(_TYPICAL_SPEED, move.fastest)
+        miss = math.inf
+        for _ in range(_ROUNDS):
+            ratio = target / max(self._flow(stage, partial(move.pose, speed)), 1e-3)
+            tried, miss = speed, abs(ratio - 1)
+            speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, move.fastest))
+            if miss < _CLOSE_ENOUGH or speed == tried:
+                break
+        return tried, miss
+
+    def _flow(self, stage: _Stage, camera: Callable[[int], Pose]) -> float:
+        """The mean flow of the shot, held frames included, from some of the pairs that `FlowMeter` compares."""
+        fps = self.request.fps
+        step = FlowMeter.step(fps)
+        pairs = range(0, self.request.frame_count - step, step)
+        moving = [i for i in pairs if self._key(i) != self._key(i + step)]
+        if not moving:
+            return 0.0
+        chosen = [moving[round(k)] for k in np.linspace(0, len(moving) - 1, min(len(moving), _PREVIEW_PAIRS))]
+        total, at, picture = 0.0, -1, None
+        for i in chosen:
+            before = picture if picture is not None and at == i else self._render(stage, i, camera(i))
+            at, picture = i + step, self._render(stage, i + step, camera(i + step))
+            total += FlowMeter.between(before, picture, fps)
+        return total / len(chosen) * len(moving) / len(pairs)
+
+
+def _swings(
+    request: ClipRequest, pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator
+) -> tuple[Way, ...]:
+    # A held picture is the composition itself; else the camera passes it in the middle of the shot.
+    origin = 0.0 if request.hold_frames else pacing.way_s[-1] / 2
+
+    def way(swing: Swing, fastest: float = Swing.MAX_SPEED) -> Way:
+        return Way(lambda speed, i: swing.pose(speed * float(pacing.way_s[i] - origin)), fastest)
+
+    depths = _depth_range(layers)
+    free = tuple(way(Swing(move, frustum, rng, depths)) for move in fitting_moves(request, rng))
+    if not request.direction:
+        return free
+    fastest = min(Swing.MAX_SPEED, Swing.MATCHED_SWING / max(float(pacing.way_s[-1] - origin), 1e-9))
+    return (way(Swing(TRUCK, frustum, rng, depths, request.direction), fastest), *free)
+
+
+def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator) -> Way:
+    focus, side = _focus(layers, frustum), float(rng.choice([-1.0, 1.0]))
+    share = pacing.way_s / max(float(pacing.way_s[-1]), 1e-9)
+    return Way(lambda start, i: Arrival(focus, start, side, frustum.aspect).pose(float(share[i])), Arrival.MAX_START)
+
+
+def _focus(layers: Layers, frustum: Frustum) -> tuple[float, float]:
+    """The middle of the subject, or of what is near."""
+    weight = layers.subject.rgba[..., 3] if layers.subject else np.maximum(layers.background.depth - 0.5, 0)
+    small = cv2.resize(weight, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float64)
+    if small.sum() <= 0:
+        return (0.0, 0.0)
+    middle = (np.arange(64) + 0.5) / 64 - 0.5
+    x, y = (small.sum(axis=0) * middle).sum() / small.sum(), (small.sum(axis=1) * middle).sum() / small.sum()
+    return (float(x) * 2 * frustum.half_width, float(y) * 2 * frustum.half_height)
+
+
+def _depth_range(layers: Layers) -> tuple[float, float]:
+    depths = [layers.background.depth] + ([layers.subject.depth] if layers.subject else [])
+    low = min(float(depth.min()) for depth in depths)
+    # The subject may leave the frame; it's the background that must not end.
+    return (low, float(layers.background.depth.max()))
+
+
+def _ending_from(still: Still, ending: Frame) -> float:
+    """A still that is the cover already needs no dissolve to see, another one a long one."""
+    size = (64, 64)
+    ours, cover = (cv2.resize(a, size, interpolation=cv2.INTER_AREA).astype(np.float32) for a in (still.rgb, ending))
+    return 0.93 if float(np.abs(ours - cover).mean()) < 6 else 0.45
+
+
+def _zoomed(ending: Frame, pose: Pose) -> Frame:
+    """The flat ending as the camera's lens sees it, so that it dissolves in without a ghost."""
+    height, width = ending.shape[:2]
+    scale = 1 / pose.zoom
+    matrix = np.array(
+        [
+            [scale, 0, (width - 1) / 2 * (1 - scale) + pose.pan_x * width],
+            [0, scale, (height - 1) / 2 * (1 - scale) + pose.pan_y * width],
+        ]
+    )
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cast(Frame, cv2.warpAffine(ending, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101))

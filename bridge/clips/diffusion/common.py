@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What all diffusion engines share: seeds, progress at every step, cancelling, and sound frames."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from blender_addon.core.types import ClipRequest
+from bridge.clips.base import Work
+from bridge.common.errors import BadInput, GenerationFailed
+from bridge.common.frames import Frame
+
+
+class StepReport:
+    """A pipeline's `callback_on_step_end`: reports every step, and lets `Cancelled` through.
+
+    Raising is the only way to stop that all pipelines share; Stable Video Diffusion's has no interrupt flag.
+    """
+
+    def __init__(self, work: Work, stage: str, steps: int, start: float = 0.0, end: float = 1.0) -> None:
+        self.work = work
+        self.stage = stage
+        self.steps = steps
+        self.start = start
+        self.end = end
+
+    def __call__(self, pipeline: Any, step: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Called by diffusers after each step; gives the tensors back as they are."""
+        share = min(1.0, (step + 1) / max(1, self.steps))
+        self.work.report(self.start + (self.end - self.start) * share, f"{self.stage}, step {step + 1} of {self.steps}")
+        return tensors
+
+
+def generator(seed: int) -> Any:
+    """A random generator on the CPU, so that a seed gives the same noise on every device."""
+    import torch
+
+    return torch.Generator("cpu").manual_seed(seed)
+
+
+def to_frames(values: npt.NDArray[np.floating], what: str) -> npt.NDArray[np.uint8]:
+    """Pictures from 0-1 floats to bytes.
+
+    Args:
+        values: shape (..., height, width, 3).
+        what: for the message, as in "stable-video-diffusion".
+
+    Raises:
+        GenerationFailed: there are numbers that are no numbers, as half precision can give.
+    """
+    if not np.isfinite(values).all():
+        raise no_numbers(what)
+    return (values * 255.0 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def no_numbers(what: str) -> GenerationFailed:
+    """What to say of pictures that are no numbers."""
+    return GenerationFailed(
+        f"{what} gave pictures that are no numbers. Try another seed;"
+        " if that does not help, its weights don't suit half precision."
+    )
+
+
+def to_bytes(pictures: Any, what: str) -> npt.NDArray[np.uint8]:
+    """Pictures from a tensor of 0-1 floats to bytes, on the tensor's own device: a quarter of the data to move.
+
+    Raises:
+        GenerationFailed: see `to_frames`.
+    """
+    import torch
+
+    if not torch.isfinite(pictures).all():
+        raise no_numbers(what)
+    return (pictures * 255.0 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def yes_setting(request: ClipRequest, name: str, default: str = "no") -> bool:
+    """An engine's option that is yes or no.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    text = dict(request.settings).get(name, default)
+    if text not in ("yes", "no"):
+        raise BadInput(f"The option {name} of {request.engine} is yes or no, not {text!r}.")
+    return text == "yes"
+
+
+def number_setting(request: ClipRequest, name: str, default: float, low: float, high: float) -> float:
+    """An engine's option as a number.
+
+    Raises:
+        BadInput: it is no number, or out of range.
+    """
+    text = dict(request.settings).get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise BadInput(f"The option {name} of {request.engine} takes a number, not {text!r}.") from None
+    if not low <= value <= high:
+        raise BadInput(f"The option {name} of {request.engine} is between {low:g} and {high:g}, not {text}.")
+    return value
+
+
+def resized(picture: Frame, width_px: int, height_px: int) -> Frame:
+    """The picture at another size, cropped evenly where the shapes differ."""
+    from PIL import Image, ImageOps
+
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), (width_px, height_px), Image.Resampling.LANCZOS))

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Animator `runway`: Runway's image to video, through its official SDK. It costs money, and says how much beforehand.
+
+The key is read from the environment (`RUNWAYML_API_SECRET`) by the SDK itself and goes nowhere else: not into requests
+that are stored, not into messages, not into files.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from blender_addon.core import codec
+from blender_addon.core.types import ClipRequest, ShotKind
+from bridge.clips.base import Footage, Still, Work
+from bridge.clips.diffusion import common
+from bridge.clips.diffusion.camera_words import moving_prompt
+from bridge.common import files, paths
+from bridge.common.errors import BadInput, Cancelled, GenerationFailed
+from bridge.common.frames import Frame
+
+USD_PER_CREDIT = 0.01
+POLL_S = 5.0
+"""Runway asks for no more than that"""
+DATA_URI_LIMIT_BYTES = 5_000_000
+PROMPT_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class RunwayModel:
+    """One row of the table: what a model takes and costs. Check it against Runway's documentation now and then."""
+
+    credits_per_s: float
+    durations_s: tuple[int, ...]
+    landscape: str
+    portrait: str
+    takes_last: bool = False
+    takes_seed: bool = True
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+MODELS = {
+    "gen4_turbo": RunwayModel(5, tuple(range(2, 11)), "1280:720", "720:1280"),
+    "gen4.5": RunwayModel(12, tuple(range(2, 11)), "1280:720", "720:1280"),
+    "veo3.1_fast": RunwayModel(
+        10, (4, 6, 8), "1920:1080", "1080:1920", takes_last=True, takes_seed=False, options=(("audio", False),)
+    ),
+    "veo3.1": RunwayModel(
+        20, (4, 6, 8), "1920:1080", "1080:1920", takes_last=True, takes_seed=False, options=(("audio", False),)
+    ),
+}
+DEFAULT = "gen4_turbo"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a batch of shots will cost at list price; Runway's own bill counts."""
+
+    credits: float
+    seconds: int
+    """of video bought"""
+
+    @property
+    def usd(self) -> float:
+        return self.credits * USD_PER_CREDIT
+
+    def __str__(self) -> str:
+        return f"{self.credits:g} credits (US$ {self.usd:.2f}) for {self.seconds} seconds of video"
+
+
+def cost_of(requests: Sequence[ClipRequest]) -> Cost:
+    """What these shots will cost. Asks nobody.
+
+    Raises:
+        BadInput: the option `model` names none of the table.
+    """
+    seconds = [(duration_s(request), model_of(request)) for request in requests]
+    return Cost(sum(length * model.credits_per_s for length, model in seconds), sum(length for length, _ in seconds))
+
+
+def model_name(request: ClipRequest) -> str:
+    """The option `model`, checked."""
+    name = dict(request.settings).get("model", DEFAULT)
+    if name not in MODELS:
+        raise BadInput(f"The option model of {request.engine} is one of {', '.join(MODELS)}, not {name!r}.")
+    return name
+
+
+def model_of(request: ClipRequest) -> RunwayModel:
+    """The table's row for a request."""
+    return MODELS[model_name(request)]
+
+
+def duration_s(request: ClipRequest) -> int:
+    """The shortest clip that is as long as the shot's moving part; the longest there is, slowed down, if none is."""
+    moving_s = moving_frames(request) / request.fps
+    durations = model_of(request).durations_s
+    return next((length for length in durations if length >= moving_s), durations[-1])
+
+
+def moving_frames(request: ClipRequest) -> int:
+    """How many of the shot's frames move."""
+    return max(2, request.frame_count - request.hold_frames)
+
+
+class RunwayAnimator:
+    """Image to video on Runway's machines.
+
+    Options: confirm_cost ("yes" lets it spend), model (see `MODELS`). The environment variable RUNWAYML_API_SECRET
+    holds the key, RUNWAYML_BASE_URL another server.
+    """
+
+    name = "runway"
+    version = "1"
+    takes_end = True
+
+    def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
+        """Buys a clip, or fetches the one that an earlier run has bought, and cuts it to the moving part."""
+        require_consent(request)
+        receipt = Receipt.of(request, still)
+        with client() as runway:
+            url = bought(runway, receipt, request, still, work)
+            path = work.folder / "runway.mp4"
+            download(url, path, work)
+        frames = decoded(path, request)
+        receipt.done()
+        return Footage(_each(frames), len(frames), Fraction(len(frames)) * request.fps / moving_frames(request), False)
+
+
+def require_consent(request: ClipRequest) -> None:
+    """Raises `BadInput` with the price, unless the option `confirm_cost` is yes."""
+    if dict(request.settings).get("confirm_cost") != "yes":
+        raise BadInput(
+            f"Shot {request.shot_id} would cost {cost_of([request])}. Agree with --set confirm_cost=yes, or choose"
+            " another engine."
+        )
+
+
+def client() -> Any:
+    """The SDK's client. Its key comes from the environment."""
+    import runwayml
+
+    try:
+        return runwayml.RunwayML(max_retries=2)
+    except runwayml.RunwayMLError:
+        raise BadInput(
+            "Runway needs a key: set RUNWAYML_API_SECRET, or enter it in the add-on's preferences."
+        ) from None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Remembers the task that was paid for, so that a restart fetches it instead of paying again."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, request: ClipRequest, still: Still) -> "Receipt":
+        """The receipt for this request and keyframe."""
+        folder = paths.data_folder() / "runway"
+        folder.mkdir(exist_ok=True)
+        content = codec.dumps(request).encode() + np.ascontiguousarray(still.rgb).tobytes()
+        content += b"" if still.end is None else np.ascontiguousarray(still.end).tobytes()
+        return cls(folder / f"{hashlib.sha256(content).hexdigest()[:32]}.json")
+
+    def task_id(self) -> str | None:
+        """The task of an earlier run, if there was one."""
+        try:
+            return str(json.loads(self.path.read_text(encoding="utf-8"))["task"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def write(self, task_id: str) -> None:
+        """Keeps the id."""
+        files.write_text(self.path, json.dumps({"task": task_id}))
+
+    def done(self) -> None:
+        """Forgets it: the clip is here, or will never be."""
+        self.path.unlink(missing_ok=True)
+
+
+def bought(runway: Any, receipt: Receipt, request: ClipRequest, still: Still, work: Work) -> str:
+    """The finished clip's address.
+
+    Raises:
+        GenerationFailed: Runway refused, failed or cancelled it.
+        Cancelled: the user stopped; the task is cancelled there too.
+    """
+    task_id = receipt.task_id()
+    if task_id and (url := follow(runway, task_id, receipt, work, resumed=True)):
+        return url
+    task_id = create(runway, request, still, work)
+    receipt.write(task_id)
+    url = follow(runway, task_id, receipt, work, resumed=False)
+    assert url
+    return url
+
+
+def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
+    """Starts a task: from here on it costs. Gives its id."""
+    import runwayml
+
+    model = model_of(request)
+    work.report(0.02, f"sending to Runway: {cost_of([request])}")
+    width_px, height_px = (int(side) for side in ratio(request).split(":"))
+    images: Any = image(runway, common.resized(still.rgb, width_px, height_px))
+    end = still.end if still.end is None else common.resized(still.end, width_px, height_px)
+    if request.kind is ShotKind.COVER_END:
+        end = whole_cover(request, work, width_px, height_px)
+    elif end is not None and not model.takes_last:
+        raise BadInput(f"Runway's {model_name(request)} can't end on a given picture: leave out into_next.")
+    if model.takes_last and end is not None:
+        last = image(runway, end)
+        images = [{"position": "first", "uri": images}, {"position": "last", "uri": last}]
+    options = dict(model.options) | ({"seed": request.seed} if model.takes_seed else {})
+    try:
+        task = runway.image_to_video.create(
+            model=model_name(request),
+            prompt_image=images,
+            prompt_text=moving_prompt(request)[:PROMPT_LIMIT] or "slow camera move",
+            ratio=ratio(request),
+            duration=duration_s(request),
+            **options,
+        )
+    except runwayml.APIError as error:
+        raise GenerationFailed(_sentence(error)) from None  # its chain holds the request, and so the key
+    return str(task.id)
+
+
+def follow(runway: Any, task_id: str, receipt: Receipt, work: Work, *, resumed: bool) -> str | None:
+    """Polls a task until it ends; the SDK's own wait would not see that it was cancelled.
+
+    Returns:
+        the clip's address; None if an earlier run's task is gone or failed, so that it must be bought again.
+    """
+    import runwayml
+
+    while True:
+        try:
+            task = runway.tasks.retrieve(task_id)
+        except runwayml.NotFoundError:
+            receipt.done()
+            if resumed:
+                return None
+            raise GenerationFailed("Runway no longer knows the clip that it was making. Try again.") from None
+        except runwayml.APIError as error:
+            raise GenerationFailed(_sentence(error)) from None
+        if task.status == "SUCCEEDED":
+            return str(task.output[0])
+        if task.status in ("FAILED", "CANCELLED"):
+            receipt.done()
+            if resumed:
+                return None
+            raise GenerationFailed(_ending(task))
+        wait(runway, task_id, task, receipt, work)
+
+
+def wait(runway: Any, task_id: str, task: Any, receipt: Receipt, work: Work) -> None:
+    """Until the next poll, listening for a cancel all the while."""
+    stage = {"PENDING": "waiting at Runway", "THROTTLED": "waiting for a free place at Runway"}.get(
+        task.status, "animating at Runway"
+    )
+    progress = 0.05 + 0.85 * float(getattr(task, "progress", 0.0) or 0.0)
+    until = time.monotonic() + POLL_S
+    try:
+        work.report(progress, stage)
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(0.25, left))
+            work.report(progress, stage)
+    except Cancelled:
+        runway.tasks.delete(task_id)
+        receipt.done()
+        raise
+
+
+def ratio(request: ClipRequest) -> str:
+    """The model's size for the shot's orientation."""
+    model = model_of(request)
+    return model.landscape if request.width_px >= request.height_px else model.portrait
+
+
+def image(runway: Any, picture: Frame) -> str:
+    """A picture as a data URI; as an upload if it is too large for one."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    if len(uri) <= DATA_URI_LIMIT_BYTES:
+        return uri
+    return str(runway.uploads.create_ephemeral(file=("keyframe.png", buffer.getvalue(), "image/png")).uri)
+
+
+def whole_cover(request: ClipRequest, work: Work, width_px: int, height_px: int) -> Frame:
+    """The recomposed cover, on which the last shot ends."""
+    from bridge import cover
+
+    return cover.recompose(cover.load(work.file(request.cover_sha256)), width_px, height_px)
+
+
+def download(url: str, path: Path, work: Work) -> None:
+    """Fetches the clip at once: its address is good for a day or two only.
+
+    Raises:
+        GenerationFailed: it has expired, or can't be reached.
+    """
+    import httpx
+
+    try:
+        with httpx.stream("GET", url, timeout=60.0, follow_redirects=True) as answer:
+            if answer.status_code in (401, 403, 404, 410):
+                raise GenerationFailed("Runway's address of the clip has expired. Make the shot again; it costs again.")
+            answer.raise_for_status()
+            with files.written_beside(path) as beside, beside.open("wb") as out:
+                for piece in answer.iter_bytes():
+                    out.write(piece)
+                    work.report(0.93, "downloading from Runway")
+    except httpx.HTTPError as error:
+        raise GenerationFailed(
+            f"Runway's clip could not be downloaded ({type(error).__name__}). Try again: it is paid for and is kept."
+        ) from None
+
+
+def decoded(path: Path, request: ClipRequest) -> list[Frame]:
+    """The clip's frames that the shot uses: from its start, for as long as the moving part lasts.
+
+    Raises:
+        GenerationFailed: it is no video.
+    """
+    import av
+    from av.error import FFmpegError
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            rate = stream.average_rate or Fraction(24)
+            count = max(2, math.ceil(moving_frames(request) / request.fps * rate))
+            frames = []
+            for frame in container.decode(stream):
+                frames.append(cast(Frame, frame.to_ndarray(format="rgb24")))
+                if len(frames) == count:
+                    break
+    except (FFmpegError, IndexError) as error:
+        raise GenerationFailed("Runway sent something that is no video. Try again.") from error
+    if not frames:
+        raise GenerationFailed("Runway sent a video without pictures. Try again.")
+    return frames
+
+
+def _ending(task: Any) -> str:
+    if task.status == "CANCELLED":
+        return "The clip was cancelled at Runway. Make the shot again to start anew."
+    code = f" ({task.failure_code})" if getattr(task, "failure_code", None) else ""
+    return f"Runway could not make the clip: {task.failure}{code}. Change the prompt or the keyframe, or try again."
+
+
+def _sentence(error: Any) -> str:
+    status = getattr(error, "status_code", None)
+    if status in (401, 403):
+        return "Runway refused the key. Check RUNWAYML_API_SECRET, or the key in the add-on's preferences."
+    if status == 429:
+        return "Runway allows no more clips for now: the daily limit is reached, or too many are asked at once."
+    if status is None:
+        return "Runway could not be reached. Check the network, and try again."
+    body = getattr(error, "body", None)
+    reason = body.get("error") if isinstance(body, dict) else None
+    return f"Runway refused the request with status {status}{f': {reason}' if reason else ''}."
+
+
+def _each(frames: Sequence[Frame]) -> Iterator[Frame]:
+    yield from frames

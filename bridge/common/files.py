@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Small file habits: hashes, and writing beside before renaming, so that nothing half-written is taken for whole."""
+
+import errno
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from bridge.common.errors import BadInput
+
+
+def sha256_of(path: Path) -> str:
+    """The hex sha256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Gives a temporary path in the same folder and renames it to `path` if the block succeeds.
+
+    The temporary name keeps the suffix, since encoders choose the container by it.
+
+    Raises:
+        BadInput: the folder cannot be written to, or the disk is full.
+    """
+    beside = path.with_name(f".{path.stem}~{os.getpid()}{path.suffix}")
+    try:
+        yield beside
+        beside.replace(path)
+    except OSError as error:
+        raise BadInput(_sentence(error, path)) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def for_ffmpeg(path: Path) -> str:
+    """The path, absolute: of a relative one, FFmpeg takes what stands before a colon for a protocol."""
+    return str(path.absolute())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file whole or not at all."""
+    with written_beside(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Locks an open file for this process, if no other has; the system lets go when it ends, however it ends."""
+    if os.name == "nt":
+        import msvcrt
+
+        try:
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None], pause_s: float) -> Iterator[None]:
+    """Holds a lock file while the block runs; calls `waiting` every `pause_s` until no other process has it."""
+    with path.open("a+") as file:
+        while not try_lock(file):
+            waiting()
+            time.sleep(pause_s)
+        yield
+
+
+def check_writable(path: Path) -> None:
+    """Makes the folder of an output file and makes sure that files can be written there.
+
+    Raises:
+        BadInput: they can't.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.parent / f".{path.name}~{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadInput(_sentence(error, path)) from error
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; name a file for the output.")
+
+
+def _sentence(error: OSError, path: Path) -> str:
+    if error.errno == errno.ENOSPC:
+        return f"The disk is full: {path} could not be written. Free some space, or write elsewhere with -o."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{path.parent} may not be written to. Choose another folder with -o."
+    return f"{path} could not be written: {error.strerror or error}."

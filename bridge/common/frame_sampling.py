@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Frames out of video files, by PyAV."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from bridge.common.files import for_ffmpeg
+
+SAMPLE_WIDTH_PX = 320
+
+
+def sample(
+    videos: Sequence[Path], per_video: int = 3, width_px: int | None = SAMPLE_WIDTH_PX
+) -> list[npt.NDArray[np.uint8]]:
+    """A few frames of each video, evenly spread from its first to its last (its middle one, if one is asked for).
+
+    Args:
+        width_px: of the frames; None leaves them as large as they are.
+
+    Returns:
+        arrays of shape (height, width, 3), sRGB.
+    """
+    return [frame for video in videos for frame in _sample_one(video, per_video, width_px)]
+
+
+def _sample_one(video: Path, count: int, width_px: int | None) -> list[npt.NDArray[np.uint8]]:
+    with av.open(for_ffmpeg(video)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        last = max(0, stream.frames - 1)
+        places = np.linspace(0, last, count) if count > 1 else np.array([last / 2])
+        wanted = set(places.round().astype(int).tolist())
+        return [
+            _sized(frame, width_px or frame.width) for i, frame in enumerate(container.decode(stream)) if i in wanted
+        ]
+
+
+def _sized(frame: av.VideoFrame, width_px: int) -> npt.NDArray[np.uint8]:
+    height_px = max(1, round(frame.height * width_px / frame.width))
+    return frame.to_ndarray(format="rgb24", width=width_px, height=height_px).astype(np.uint8, copy=False)

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`beatboard serve`: the bridge on a socket, from the lock on its home folder to the clean end."""
+
+import ipaddress
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from bridge.common import paths
+from bridge.common.errors import BadInput
+from bridge.common.single_instance import Connection, published, sole_instance
+from bridge.server.logs import to_file
+from bridge.server.request_guard import Guard
+from bridge.server.routes import Changes, build
+from bridge.server.service import Bridge, Options
+from bridge.server.tls import Certificate, own_certificate
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where and how the bridge listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any that is free"""
+    certificate: Certificate | None = None
+    """for TLS; without one, TLS is used only beyond this machine, with a certificate made for it"""
+    token: str | None = None
+    """None: a new random one"""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's, which first lets those go who wait for changes, so that it needn't wait for them."""
+
+    def __init__(self, config: uvicorn.Config, changes: Changes) -> None:
+        super().__init__(config)
+        self._changes = changes
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends cleanly."""
+        self._changes.close()
+        await super().shutdown(sockets)
+
+
+def serve(
+    listening: Listening = Listening(),
+    *,
+    home: Path | None = None,
+    store_limit_bytes: int = paths.DEFAULT_STORE_LIMIT_BYTES,
+    cpu_workers: int | None = None,
+    cluster: str | None = None,
+    make_clip: str | None = None,
+    until_stdin_ends: bool = False,
+    say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+) -> None:
+    """Runs the bridge until a signal, `POST /shutdown`, or, if asked, the end of standard input.
+
+    Args:
+        home: where the queue, the store and the logs are; the user's own folder if not given.
+        cluster: a Ray address, to make the clips there.
+        make_clip: module:function in place of `bridge.clips.make_clip.make_clip`.
+        until_stdin_ends: end with the process that started this one and holds the other end.
+        say: told where it listens.
+
+    Raises:
+        BadInput: another bridge uses the folder, or the address can't be listened on.
+    """
+    home = home or paths.data_folder()
+    home.mkdir(parents=True, exist_ok=True)
+    options = Options(home, home / "store", store_limit_bytes, cpu_workers, cluster, make_clip)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn ends, then raises it again: tidy up after it
+    with sole_instance(home):
+        handler = to_file(home / "logs" / "bridge.log")
+        try:
+            _serve(options, listening, until_stdin_ends, say)
+        finally:
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: Callable[[str], None]) -> None:
+    certificate = listening.certificate
+    if certificate is None and not listening.is_local:
+        certificate = own_certificate(options.home / "tls", listening.host)
+    with _socket(listening) as listener:
+        port = listener.getsockname()[1]
+        scheme = "https" if certificate else "http"
+        connection = Connection(
+            f"{scheme}://{_url_host(listening.host)}:{port}",
+            listening.token or secrets.token_urlsafe(32),
+            os.getpid(),
+            certificate.fingerprint if certificate else "",
+        )
+        server = _server(options, listening, port, certificate, connection)
+        if until_stdin_ends:
+            threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
+        with published(options.home, connection):
+            say(f"The bridge listens on {connection.url}")
+            if certificate:
+                say(f"Its certificate's SHA-256 fingerprint: {connection.fingerprint}")
+            if not listening.token and not listening.is_local:
+                say(f"Its token is in {options.home / 'bridge.json'}; set BEATBOARD_TOKEN to have one of your own.")
+            log.info("listening on %s", connection.url)
+            try:
+                server.run([listener])
+            finally:
+                log.info("ended")
+
+
+def _server(
+    options: Options, listening: Listening, port: int, certificate: Certificate | None, connection: Connection
+) -> Server:
+    changes = Changes()
+    bridge = Bridge(options, changes.announce)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    app = Guard(build(bridge, changes, stop), token=connection.token, hosts=_host_headers(listening, port))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
+    )
+    server = Server(config, changes)
+    return server
+
+
+def _socket(listening: Listening) -> socket.socket:
+    """A socket bound to the address.
+
+    Raises:
+        BadInput: it is in use, not ours, or no address.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            listening.host, listening.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        if os.name != "nt":
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+    except (OSError, OverflowError) as error:
+        where = f"{listening.host}:{listening.port}"
+        raise BadInput(f"Cannot listen on {where}: {error}. Choose another --port or --host.") from None
+    return bound
+
+
+def _host_headers(listening: Listening, port: int) -> set[str]:
+    """What the Host header may say. Beyond this machine also the machine's own names and addresses."""
+    names = {"127.0.0.1", "localhost", "[::1]", _url_host(listening.host)}
+    if not listening.is_local:
+        names |= {socket.gethostname(), socket.getfqdn()}
+        names |= {_url_host(str(info[4][0])) for info in socket.getaddrinfo(socket.gethostname(), None)}
+    return {f"{name}:{port}" for name in names}
+
+
+def _url_host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _end_with_stdin(server: Server) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    log.info("the program that started this bridge has ended")
+    server.should_exit = True

@@ -1,0 +1,589 @@
+"""The whole work without a window, and clips that come while the editor does something else."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+import pytest
+
+from blender_addon.actions import deliver, generate, look, shots, song, takes
+from blender_addon.client.client import LinkError
+from blender_addon.core import codec
+from blender_addon.core.types import CoverLook, JobState
+from blender_addon.scene import compat, grade, timeline, titles
+from blender_addon.session import connection, file_watch, files, state, tasks
+from tests.addon_ui import ui_world
+
+
+@pytest.fixture
+def scene(tab_scene):
+    return tab_scene
+
+
+def press(name: str, **values):
+    return getattr(bpy.ops.beatboard, name)(**values)
+
+
+def test_generating_from_empty_to_graded_movies(edit):
+    assert ui_world.states(edit) == dict.fromkeys(("s01", "s02", "s03"), "empty")
+    assert press("generate") == {"FINISHED"}
+    assert ui_world.states(edit) == dict.fromkeys(("s01", "s02", "s03"), "done")
+    for strip in timeline.shot_strips(edit):
+        assert strip.type == "MOVIE"
+        assert [modifier.type for modifier in strip.modifiers] == ["COMPOSITOR"]
+        assert timeline.absolute(strip.filepath).is_file()
+        assert compat.content_length(strip) == compat.right(strip) - compat.left(strip)
+    assert len(state.settings_of(edit).jobs) == 0
+    with pytest.raises(RuntimeError, match="Every shot has its clip"):
+        press("generate")
+
+
+def test_quality_and_options_go_to_engines_that_have_them(edit):
+    settings = state.settings_of(edit)
+    settings.quality, settings.engine_options = "draft", "steps=7 lora='my face.safetensors:0.8'"
+
+    def asked():
+        (request,) = generate._requests(edit, ["s01"])[1]
+        return dict(request.settings)
+
+    assert asked() == {}, "the animatic has no panel for them"
+    settings.engine = "sdxl-svd"
+    assert (asked()["steps"], asked()["lora"]) == ("7", "my face.safetensors:0.8")
+    assert "guidance_interval" in asked()
+    settings.engine_options = "steps 7"
+    with pytest.raises(tasks.Problem, match="pairs such as steps=30, not 'steps'"):
+        asked()
+
+
+def test_a_changed_shot_alone_is_made_again(edit):
+    press("generate")
+    strip = timeline.shot_strips(edit)[1]
+    strip.beatboard_prompt = "another one"
+    assert ui_world.states(edit) == {"s01": "done", "s02": "stale", "s03": "done"}
+    compat.set_right(timeline.shot_strips(edit)[2], 45)
+    assert ui_world.states(edit)["s03"] == "stale"
+    press("generate")
+    assert ui_world.states(edit) == dict.fromkeys(("s01", "s02", "s03"), "done")
+    assert [row.take_count for row in state.session().shots] == [1, 2, 2]
+    assert [compat.right(strip) for strip in timeline.shot_strips(edit)] == [13, 37, 45]
+
+
+def test_takes_are_stepped_through_reused_and_deleted(edit):
+    press("generate")
+    state.session().active = 0
+    strip = timeline.shot_strips(edit)[0]
+    first = strip["take"]
+    strip.beatboard_seed = 78
+    press("generate", which="ACTIVE")
+    second = timeline.shot_strips(edit)[0]["take"]
+    assert second != first
+    press("step_take", by=-1)
+    strip = timeline.shot_strips(edit)[0]
+    assert strip["take"] == first
+    assert first[:12] in strip.filepath
+    assert ui_world.states(edit)["s01"] == "stale"
+    press("reuse_settings")
+    assert strip.beatboard_seed == 0
+    assert ui_world.states(edit)["s01"] == "done"
+    press("delete_take")
+    assert timeline.shot_strips(edit)[0]["take"] == second
+    press("delete_take")
+    assert timeline.shot_strips(edit)[0].type == "COLOR"
+    assert ui_world.states(edit)["s01"] == "empty"
+
+
+def test_a_deleted_takes_file_is_in_the_trash_until_undo(edit, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+    press("generate")
+    bpy.ops.ed.undo_push(message="Generated")
+    state.session().active = 1
+    path = timeline.absolute(timeline.shot_strips(edit)[1].filepath)
+    press("delete_take")
+    bpy.ops.ed.undo_push(message="Delete Take")
+    assert not path.exists()
+    assert (path.parent / "trash" / path.name).is_file()
+    bpy.ops.ed.undo()
+    assert path.is_file()
+    assert ui_world.states(bpy.context.scene)["s02"] == "done"
+    bpy.ops.ed.redo()
+    assert not path.exists()
+    press("generate")
+    assert timeline.absolute(timeline.shot_strips(bpy.context.scene)[1].filepath).is_file()
+    assert set(ui_world.states(bpy.context.scene).values()) == {"done"}
+
+
+def test_a_file_that_another_shot_shows_stays(edit, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+    press("generate")
+    first = timeline.shot_strips(edit)[0]
+    state.session().active = 2
+    press("use_take", sha256=first["take"])
+    state.session().active = 0
+    path = timeline.absolute(first.filepath)
+    press("delete_take")
+    assert path.is_file()
+
+
+def test_what_fails_says_why_and_can_be_tried_again(edit):
+    timeline.shot_strips(edit)[1].beatboard_prompt = "please fail"
+    with pytest.raises(RuntimeError, match=r"s02: It was asked to fail\. Write another prompt\."):
+        press("generate")
+    assert ui_world.states(edit) == {"s01": "done", "s02": "failed", "s03": "done"}
+    assert "asked to fail" in state.session().shots[1].detail
+    timeline.shot_strips(edit)[1].beatboard_prompt = "fine"
+    press("generate")
+    assert ui_world.states(edit)["s02"] == "done"
+
+
+def test_locked_shots_are_left_alone(edit):
+    press("lock", shot="s02")
+    press("generate")
+    assert ui_world.states(edit) == {"s01": "done", "s02": "empty", "s03": "done"}
+
+
+class Threads:
+    """As with a window: work runs in threads, and the test ticks."""
+
+    def __enter__(self):
+        tasks.synchronous = False
+        return self
+
+    def __exit__(self, *_):
+        tasks.synchronous = True
+
+    def until(self, condition, limit_s=60.0):
+        import time
+
+        from blender_addon.ui import timer
+
+        end_s = time.monotonic() + limit_s
+        while not condition():
+            assert time.monotonic() < end_s, (tasks.running, tasks.troubles)
+            timer.tick()
+            time.sleep(0.02)
+        timer.tick()
+
+
+def test_a_clip_lands_on_its_shot_wherever_it_is_now(edit):
+    with Threads() as threads:
+        press("generate")
+        assert set(ui_world.states(edit).values()) == {"queued"}
+        last = timeline.shot_strips(edit)[2]
+        compat.place(last, 101, 101, 113)
+        last.channel = 5
+        edit.sequence_editor.strips.remove(timeline.shot_strips(edit)[0])
+        threads.until(lambda: len(state.settings_of(edit).takes) == 3)
+    strip = timeline.shot_strips(edit)[1]
+    assert (strip["id"], strip.type, compat.left(strip), compat.right(strip), strip.channel) == (
+        "s03", "MOVIE", 101, 113, 5,
+    )  # fmt: skip
+    assert [take.shot_id for take in takes.orphans(edit)] == ["s01"]
+    state.session().active = 1
+    press("use_take", sha256=takes.orphans(edit)[0].sha256)
+    assert timeline.shot_strips(edit)[1]["take"] == takes.orphans(edit)[0].sha256
+
+
+def test_undo_takes_no_clip_away(edit):
+    timeline.shot_strips(edit)[0].beatboard_prompt = "edited"
+    bpy.ops.ed.undo_push(message="Edit prompt")
+    with Threads() as threads:
+        press("generate")
+        threads.until(lambda: len(state.settings_of(edit).takes) == 3)
+    bpy.ops.ed.undo()
+    edit = bpy.context.scene
+    assert timeline.shot_strips(edit)[0].beatboard_prompt == "prompt 0"
+    assert ui_world.states(edit) == {"s01": "stale", "s02": "done", "s03": "done"}
+    bpy.ops.ed.redo()
+    assert ui_world.states(bpy.context.scene) == dict.fromkeys(("s01", "s02", "s03"), "done")
+
+
+def test_a_file_that_was_closed_meanwhile_finds_its_clips(edit, tmp_path):
+    with Threads() as threads:
+        press("generate")
+        threads.until(lambda: "generate" not in tasks.running)
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
+        assert len(state.settings_of(bpy.context.scene).jobs) == 3
+        ui_world.open_empty()
+        client = connection.bridge.client
+        assert client
+        ids = [job.id for job in client.jobs().jobs]
+        threads.until(lambda: all(client.job(job_id).state is JobState.DONE for job_id in ids[-3:]))
+        bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "edit.blend"))
+        threads.until(lambda: len(state.settings_of(bpy.context.scene).takes) == 3)
+    assert set(ui_world.states(bpy.context.scene).values()) == {"done"}
+    folder = tmp_path / "edit.beatboard" / "clips"
+    assert len(list(folder.iterdir())) == 3
+    assert all(strip.filepath.startswith("//") for strip in timeline.shot_strips(bpy.context.scene))
+
+
+def test_clips_of_an_unsaved_file_come_beside_it_when_it_is_saved(edit, tmp_path):
+    press("generate")
+    assert all(not Path(take.path).is_relative_to(tmp_path) for take in state.settings_of(edit).takes)
+    (tmp_path / "saved").mkdir()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved" / "edit.blend"))
+    folder = tmp_path / "saved" / "edit.beatboard"
+    assert len(list((folder / "clips").iterdir())) == 3
+    for strip in timeline.shot_strips(edit):
+        assert timeline.absolute(strip.filepath).is_relative_to(folder)
+    assert timeline.absolute(ui_world.edit_world.the_song(edit).sound.filepath).parent == folder
+
+
+def test_cancelling(edit):
+    timeline.shot_strips(edit)[0].beatboard_prompt = "slowly"
+    with Threads() as threads:
+        press("generate", which="NEEDED")
+        threads.until(lambda: ui_world.states(edit)["s01"] == "running")
+        press("cancel_jobs", shot="s01")
+        threads.until(lambda: ui_world.states(edit) == {"s01": "empty", "s02": "done", "s03": "done"})
+        press("generate")
+        press("cancel_jobs")
+
+
+def test_another_cover_is_refused(edit):
+    with Path(state.settings_of(edit).cover).open("ab") as file:
+        file.write(b"changed")
+    with pytest.raises(RuntimeError, match="The album cover is not the one that was planned with"):
+        press("generate")
+    assert ui_world.states(edit) == dict.fromkeys(("s01", "s02", "s03"), "empty")
+    assert len(state.settings_of(edit).jobs) == 0
+
+
+def test_no_bridge_is_one_sentence(edit, tmp_path):
+    from blender_addon.client.process import Installation
+
+    connection.bridge.installation = Installation(tmp_path / "no-python", ui_world.ROOT, tmp_path / "other")
+    with pytest.raises(RuntimeError, match=r"Cannot run .*no-python.*Set the bridge up again"):
+        press("generate")
+    assert len(state.settings_of(edit).jobs) == 0
+
+
+def _answers(client) -> bool:
+    try:
+        client.health()
+    except LinkError:
+        return False
+    return True
+
+
+def test_a_bridge_that_ended_is_started_again(edit):
+    connection.connect()
+    client = connection.bridge.client
+    assert client
+    client.shutdown()
+    with Threads() as threads:
+        threads.until(lambda: not _answers(client))
+    press("generate")
+    assert set(ui_world.states(edit).values()) == {"done"}
+
+
+def test_files_that_are_gone_or_others_are_told(edit):
+    press("generate")
+    settings = state.settings_of(edit)
+    settings.heard, settings.seen = files.stamp(Path(settings.song)), files.stamp(Path(settings.cover))
+    file_watch.look(edit)
+    assert song.is_current(edit)
+    timeline.absolute(timeline.shot_strips(edit)[1].filepath).unlink()
+    with Path(settings.song).open("ab") as file:
+        file.write(b"more")
+    file_watch.look(edit)
+    assert ui_world.states(edit) == {"s01": "done", "s02": "missing", "s03": "done"}
+    assert not song.is_current(edit)
+    press("generate")
+    file_watch.look(edit)
+    assert ui_world.states(edit)["s02"] == "done"
+
+
+def test_an_edit_that_the_command_line_made_can_be_gone_on_with(scene, tmp_path):
+    wav, folder = tmp_path / "song.wav", tmp_path / "video.beatboard"
+    ui_world.edit_world.make_song(wav)
+    folder.mkdir()
+    (folder / "analysis.json").write_text(codec.dumps(ui_world.edit_world.analysis()))
+    (folder / "look.json").write_text(codec.dumps(ui_world.edit_world.look()))
+    timeline.build(scene, ui_world.edit_world.plan(), ui_world.edit_world.analysis(), song_path=wav)
+    timeline.save(scene, tmp_path / "video.blend")
+    ui_world.open_empty()
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "video.blend"))
+    opened = bpy.context.scene
+    assert shots.analysis_of(opened) == ui_world.edit_world.analysis()
+    assert [row.name for row in state.session().shots] == ["s01", "s02", "s03"]
+    assert bpy.ops.beatboard.split.poll()
+
+
+def segments_of(home):
+    return set((home / "cache" / "render" / "segments").glob("*.mp4"))
+
+
+def test_the_deliverable(edit, home, tmp_path):
+    press("generate")
+    state.settings_of(edit).output = str(tmp_path / "video.txt")
+    with pytest.raises(RuntimeError, match=r"ends in \.mp4"):
+        press("render")
+    state.settings_of(edit).output = str(tmp_path / "video.mp4")
+    assert press("render") == {"FINISHED"}
+    assert len(ui_world.edit_world.pictures(tmp_path / "video.mp4")) == 48
+    assert [path.name for path in tmp_path.glob("*video*")] == ["video.mp4"]
+    before = segments_of(home)
+    timeline.shot_strips(edit)[1].mute = True
+    press("render")
+    assert len(segments_of(home) - before) == 1
+
+
+def test_without_a_bridge_blender_renders_alone(edit, home, tmp_path):
+    press("generate")
+    before = segments_of(home)
+    connection.bridge.installation = None
+    state.settings_of(edit).output = str(tmp_path / "video.mp4")
+    press("render")
+    assert len(ui_world.edit_world.pictures(tmp_path / "video.mp4")) == 48
+    assert segments_of(home) == before
+
+
+def test_reading_of_a_check(tmp_path):
+    report = {"measures": [
+        {"name": "codec", "text": "h264", "verdict": "pass", "advice": ""},
+        {"name": "cuts", "text": "3 frames late", "verdict": "fail", "advice": "Snap to Downbeats."},
+    ]}  # fmt: skip
+    found = deliver.read(json.loads(json.dumps(report)), tmp_path / "v.mp4", tmp_path / "v.html")
+    assert (found.passed, found.failures) == (1, ("cuts: 3 frames late. Snap to Downbeats.",))
+
+
+# Edits by our operators
+
+
+def test_split_merge_and_undo(edit):
+    edit.frame_set(20)
+    assert song.is_current(edit) is False
+    with pytest.raises(RuntimeError, match="one bar long"):
+        press("split")
+    ui_world.lay_out(edit, Path(state.settings_of(edit).wav).parent, (48, 96))
+    edit.frame_set(90)
+    press("split")
+    assert ui_world.spans(edit) == {"s01": (1, 49), "s02": (49, 97), "s02b": (97, 145)}
+    bpy.ops.ed.undo_push(message="Split")
+    for strip in timeline.shot_strips(edit):
+        strip.select = strip["id"] != "s01"
+    press("merge")
+    assert ui_world.spans(edit) == {"s01": (1, 49), "s02": (49, 145)}
+    bpy.ops.ed.undo_push(message="Merge")
+    bpy.ops.ed.undo()
+    assert ui_world.spans(bpy.context.scene) == {"s01": (1, 49), "s02": (49, 97), "s02b": (97, 145)}
+
+
+@pytest.mark.parametrize("off", [-7, 5, 11])
+def test_snapping_takes_the_neighbours_along(edit, off):
+    ui_world.lay_out(edit, Path(state.settings_of(edit).wav).parent, (48, 96, 48))
+    first, second, third = timeline.shot_strips(edit)
+    (compat.set_right if off < 0 else compat.set_left)(*((first, 49 + off) if off < 0 else (second, 49 + off)))
+    (compat.set_left if off < 0 else compat.set_right)(*((second, 49 + off) if off < 0 else (first, 49 + off)))
+    assert ui_world.spans(edit)["s02"] == (49 + off, 145)
+    for strip in (first, third):
+        strip.select = False
+    second.select = True
+    press("snap")
+    assert ui_world.spans(edit) == {"s01": (1, 49), "s02": (49, 145), "s03": (145, 193)}
+    assert press("snap") == {"FINISHED"}
+    assert ui_world.spans(edit) == {"s01": (1, 49), "s02": (49, 145), "s03": (145, 193)}
+
+
+def test_pieces_of_blenders_own_split_become_shots(edit):
+    strip = timeline.shot_strips(edit)[1]
+    strip.split(frame=25, split_method="SOFT")
+    shots.refresh(edit)
+    assert [row.name for row in state.session().shots] == ["s01", "s02", "s02b", "s03"]
+    press("generate")
+    assert {strip["id"]: compat.left(strip) for strip in timeline.shot_strips(edit)} == {
+        "s01": 1, "s02": 13, "s02b": 25, "s03": 37,
+    }  # fmt: skip
+    assert set(ui_world.states(edit).values()) == {"done"}
+
+
+def test_the_song_read_differently_moves_markers_not_shots(edit):
+    ui_world.lay_out(edit, Path(state.settings_of(edit).wav).parent, (48, 48))
+    mine = edit.timeline_markers.new("mine", frame=7)
+    before = ui_world.spans(edit)
+    press("regrid", reading="LATER")
+    assert ui_world.spans(edit) == before
+    assert {marker.frame for marker in edit.timeline_markers if marker != mine} >= {13, 61}
+    assert shots.violations
+    edit.frame_set(1)
+    press("downbeat_here")
+    assert {marker.frame for marker in edit.timeline_markers if marker != mine} >= {1, 49}
+    state.settings_of(edit).markers = "NONE"
+    assert [marker.name for marker in edit.timeline_markers] == ["mine"]
+
+
+def test_holds_follow_their_switches(edit):
+    settings = state.settings_of(edit)
+    plan = shots.edit_of(edit)
+    assert plan
+    assert [shot.kind.value for shot in plan.shots] == ["hero-hold", "motion", "cover-end"]
+    assert plan.shots[0].hold_frames == 6
+    settings.hero_hold = settings.end_on_cover = False
+    assert {shot.kind.value for shot in timeline.read(edit).shots} == {"motion"}
+    settings.end_on_cover = True
+    assert timeline.read(edit).shots[-1].kind.value == "cover-end"
+
+
+def test_the_grade_follows_its_switches(edit):
+    press("generate")
+    settings = state.settings_of(edit)
+    settings.grade_strength = 0.5
+    group = grade.find(edit)
+    assert group is not None
+    assert group.nodes[grade.STRENGTH].outputs[0].default_value == 0.5
+    settings.use_grade = False
+    assert not any(strip.modifiers for strip in timeline.shot_strips(edit))
+    settings.use_grade = True
+    assert all(len(strip.modifiers) == 1 for strip in timeline.shot_strips(edit))
+
+
+def _seen(scene) -> str:
+    """Lets the look be of the cover that is chosen; its hash."""
+    settings = state.settings_of(scene)
+    sha256 = hashlib.sha256(Path(settings.cover).read_bytes()).hexdigest()
+    settings.look = codec.dumps(replace(ui_world.edit_world.look(), cover_sha256=sha256))
+    bpy.ops.ed.undo_push(message="Analyze")
+    return sha256
+
+
+def test_the_grade_is_fitted_to_what_landed_as_make_does(edit):
+    from bridge.cover import clip_grade
+
+    cover = _seen(edit)
+    state.settings_of(edit).fit_grade, state.settings_of(edit).grade_strength = True, 0.5
+    press("generate")
+    assert not tasks.troubles
+    seen = codec.loads(CoverLook, state.settings_of(edit).look)
+    clips = [timeline.absolute(strip.filepath) for strip in timeline.shot_strips(edit)]
+    assert seen.grade == clip_grade.fit_grade(clips, Path(state.settings_of(edit).cover))
+    assert seen.cover_sha256 == cover
+    group = ui_world.edit_world.the_group(edit)
+    assert grade.shows(group, seen.grade)
+    assert group.nodes[grade.STRENGTH].outputs[0].default_value == 0.5
+    bpy.ops.ed.undo_push(message="Step")
+    bpy.ops.ed.undo()
+    assert codec.loads(CoverLook, state.settings_of(bpy.context.scene).look).grade == seen.grade
+
+
+def test_a_grade_that_the_editor_changed_is_not_fitted_again(edit):
+    _seen(edit)
+    press("generate")
+    state.settings_of(edit).fit_grade = True
+    group = ui_world.edit_world.the_group(edit)
+    group.nodes[grade.MATRIX_ROWS[0]].inputs[1].default_value = (0.5, 0.25, 0.25)
+    timeline.shot_strips(edit)[0].beatboard_seed = 4
+    press("generate")
+    assert tuple(group.nodes[grade.MATRIX_ROWS[0]].inputs[1].default_value) == (0.5, 0.25, 0.25)
+    assert press("fit_grade") == {"FINISHED"}
+    assert tuple(group.nodes[grade.MATRIX_ROWS[0]].inputs[1].default_value) != (0.5, 0.25, 0.25)
+
+
+def test_the_grade_is_not_fitted_to_another_cover(edit):
+    press("generate")
+    with pytest.raises(RuntimeError, match="not the one that was analyzed: analyze again"):
+        press("fit_grade")
+
+
+def test_title_and_artist_are_placed_undone_and_the_editors_to_change(scene, tmp_path):
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    settings = state.settings_of(scene)
+    assert not bpy.ops.beatboard.place_title.poll(), "there is nothing to write"
+    settings.title, settings.artist = "Night Bus", "Ada"
+    bpy.ops.ed.undo_push(message="Write")
+    assert press("place_title") == {"FINISHED"}
+    written = titles.strips(scene)
+    assert " ".join(strip.text for strip in written) == "Night Bus Ada"
+    assert all(compat.left(strip) >= 1 and compat.right(strip) <= 73 for strip in written)
+    face = timeline.absolute(written[0].font.filepath)
+    assert face.parent == files.project_folder() / "fonts"
+    assert face.is_file()
+    bpy.ops.ed.undo()
+    scene = bpy.context.scene
+    assert (titles.strips(scene), state.settings_of(scene).title) == ([], "Night Bus")
+    bpy.ops.ed.redo()
+    scene = bpy.context.scene
+    titles.strips(scene)[0].text = "By hand"
+    state.settings_of(scene).artist = "Bea"
+    press("place_title")
+    assert " ".join(strip.text for strip in titles.strips(scene)) == "Night Bus Bea"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    (font,) = titles.fonts(scene)
+    assert font.filepath == f"//saved.beatboard/fonts/{face.name}"
+    assert timeline.absolute(font.filepath).is_file()
+
+
+def test_a_storyboard_says_the_title_where_the_fields_are_empty(scene, tmp_path):
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    board = tmp_path / "board.toml"
+    board.write_text('title = "Of the board"\n')
+    state.settings_of(scene).storyboard = str(board)
+    press("place_title")
+    assert " ".join(strip.text for strip in titles.strips(scene)) == "Of the board"
+    board.write_text("subject = 'a cat'\n")
+    with pytest.raises(RuntimeError, match="nothing to write"):
+        press("place_title")
+    assert titles.strips(scene), "what was written stays"
+
+
+def test_files_beside_a_storyboard_are_found_by_the_bridge(scene, tmp_path):
+    """It gets the text alone."""
+    import matplotlib
+
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    (tmp_path / "board").mkdir()
+    face = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSerif.ttf"
+    shutil.copy(face, tmp_path / "board" / "Poster.ttf")
+    (tmp_path / "board" / "board.toml").write_text('title = "Night Bus"\nfont = "Poster.ttf"\n')
+    state.settings_of(scene).storyboard = str(tmp_path / "board" / "board.toml")
+    press("place_title")
+    assert timeline.absolute(titles.strips(scene)[0].font.filepath).read_bytes() == face.read_bytes()
+
+
+def test_a_frame_rate_that_changed_is_seen_and_restored(edit):
+    edit.render.fps = 30
+    plan = shots.edit_of(edit)
+    assert plan
+    assert plan.fps == 30
+    press("restore_fps")
+    assert timeline.scene_fps(edit) == 24
+
+
+def test_planning_again_keeps_takes_and_what_is_locked(edit, tmp_path):
+    press("generate")
+    first, second, _ = timeline.shot_strips(edit)
+    first.beatboard_prompt = "mine"
+    first.lock = True
+    plan = ui_world.edit_world.plan((12, 36, 12))
+    cover = shots.edit_of(edit)
+    assert cover
+    plan.lay_out(edit, replace(plan, cover_sha256=cover.cover_sha256), Path(state.settings_of(edit).wav))
+    first, second, third = timeline.shot_strips(edit)
+    assert (first["prompt"], first.lock, first.type) == ("mine", True, "MOVIE")
+    assert (second.type, third.type) == ("COLOR", "MOVIE")
+    assert len(state.settings_of(edit).takes) == 3
+    assert ui_world.states(edit) == {"s01": "stale", "s02": "empty", "s03": "done"}
+
+
+def test_two_scenes_have_their_own_edits(edit):
+    press("generate", which="NEEDED")
+    other = bpy.data.scenes.new("Other")
+    assert not state.settings_of(other).takes
+    shots.refresh(other)
+    assert len(state.session().shots) == 0
+    with pytest.raises(tasks.Problem, match="Plan the shots first"):
+        generate.generate(other, ["s01"])
+    assert look.grade_of(other) is None
+    shots.refresh(edit)
+    assert len(state.session().shots) == 3
+
+
+def test_a_project_folder_lies_beside_the_file(scene, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "my edit.blend"))
+    assert files.project_folder() == tmp_path / "my edit.beatboard"
+    assert files.shown(tmp_path / "my edit.beatboard" / "a.mp4") == "//my edit.beatboard/a.mp4"

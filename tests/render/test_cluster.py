@@ -1,0 +1,83 @@
+"""Needs the extra `cluster`; starts a small Ray cluster of its own on this machine."""
+
+import os
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bridge.common.errors import RenderFailed
+from bridge.render import cluster as remote
+from bridge.render import render
+from tests.addon_scene import edit_world as world
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0})
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture
+def material(song, tmp_path):
+    return {
+        "plan": world.plan(),
+        "analysis": world.analysis(),
+        "look": world.look(),
+        "clips": world.make_clips(tmp_path / "clips"),
+        "song_path": song,
+        "out_path": tmp_path / "out" / "video.mp4",
+        "work_dir": tmp_path / "work",
+        "workers": 2,
+    }
+
+
+def actors():
+    """The cluster's Blender processes, by what they were started with."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        if any("beatboard-render-" in part for part in process.info["cmdline"] or ()):
+            found.append(process)
+    return found
+
+
+def planes(video):
+    return [frame.tobytes() for frame in world.pictures(video)]
+
+
+def test_a_cluster_renders_the_same_and_a_killed_blender_is_replaced(cluster, material, tmp_path):
+    killed = []
+
+    def report(progress, stage):
+        if stage.startswith("frame ") and not killed:
+            for process in actors():
+                os.kill(process.pid, signal.SIGKILL)
+                killed.append(process.pid)
+
+    assert render(**material, on_progress=report, cluster=cluster).segments_rendered == 3
+    assert killed
+    there = planes(material["out_path"])
+    render(**{**material, "workers": 1, "work_dir": tmp_path / "here"})
+    assert planes(material["out_path"]) == there
+    _, alive = psutil.wait_procs(actors(), timeout=20)
+    assert not alive
+
+
+def test_a_node_with_another_blender_is_refused(cluster, material, monkeypatch):
+    monkeypatch.setattr(
+        remote.ClusterFarm,
+        "carry",
+        lambda self, blend, about, carry=remote.ClusterFarm.carry: carry(
+            self, blend, {**about, "version": ["4.2", "x"]}
+        ),
+    )
+    with pytest.raises(RenderFailed, match="Use the same one everywhere"):
+        render(**material, cluster=cluster)
+    assert not material["out_path"].exists()

@@ -1,0 +1,117 @@
+"""What `make` refuses before it spends time, and what it never overwrites."""
+
+from pathlib import Path
+
+import pytest
+
+from blender_addon.core.types import NEUTRAL_GRADE, CoverLook
+from bridge import make
+from bridge.cli.main import main
+from bridge.common.errors import BadInput
+from bridge.make import MakeOptions, Project
+from bridge.plan.storyboard import Storyboard
+
+
+@pytest.fixture
+def options(tmp_path):
+    (tmp_path / "song.wav").write_bytes(b"song")
+    (tmp_path / "cover.png").write_bytes(b"cover")
+    return MakeOptions(tmp_path / "song.wav", tmp_path / "cover.png", tmp_path / "out" / "video.mp4")
+
+
+def changed(options: MakeOptions, **changes) -> MakeOptions:
+    return make.dataclasses.replace(options, **changes)
+
+
+def test_preflight_leaves_nothing_behind(options, tmp_path):
+    make.preflight(options)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"engine": "animatc"}, "Did you mean 'animatic'"),
+        ({"output": Path("video.mov")}, r"ends in \.mp4, not 'video\.mov'"),
+        ({"blender": Path("/nowhere/blender")}, "There is no Blender program at /nowhere/blender"),
+    ],
+)
+def test_preflight_refuses(options, changes, message):
+    with pytest.raises(BadInput, match=message):
+        make.preflight(changed(options, **changes))
+
+
+def test_the_inputs_are_never_the_output(options, tmp_path):
+    song = tmp_path / "song.mp4"
+    song.write_bytes(b"song")
+    with pytest.raises(BadInput, match="is the song itself"):
+        make.preflight(changed(options, song=song, output=song))
+    assert song.read_bytes() == b"song"
+    inside = Project.beside(options.output).folder / "song.wav"
+    inside.write_bytes(b"song")
+    with pytest.raises(BadInput, match="is in the folder that `make` writes to"):
+        make.preflight(changed(options, song=inside))
+
+
+def test_a_folder_that_may_not_be_written_to(options, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "touch", refuse)  # the tests may run as root, who may write everywhere
+    with pytest.raises(BadInput, match="may not be written to"):
+        make.preflight(options)
+
+
+def test_an_edited_blend_is_moved_aside_and_ours_is_not(options):
+    project = Project.beside(options.output)
+    blend = options.output.with_suffix(".blend")
+    blend.write_bytes(b"ours")
+    project.mark(blend)
+    project.keep_edited(blend)
+    assert blend.exists()
+    for text, name in ((b"theirs", "video-edited.blend"), (b"more of theirs", "video-edited-2.blend")):
+        blend.write_bytes(text)
+        project.keep_edited(blend)
+        assert not blend.exists()
+        assert blend.with_name(name).read_bytes() == text
+
+
+def test_both_formats_get_files_of_their_own(options):
+    both = changed(options, formats=("16:9", "9:16"))
+    assert [both.output_for(shape).name for shape in both.formats] == ["video-16x9.mp4", "video-9x16.mp4"]
+    assert options.output_for("16:9") == options.output
+
+
+@pytest.mark.parametrize("what", ["song", "cover"])
+def test_a_missing_input_is_one_sentence_and_exit_code_2(options, what, tmp_path, capsys):
+    paths = {"song": str(options.song), "cover": str(options.cover)}
+    paths[what] = str(tmp_path / "nowhere.bin")
+    assert main(["make", paths["song"], paths["cover"], "-o", str(options.output)]) == 2
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("beatboard: ")
+    assert not options.output.exists()
+
+
+def test_textures_and_a_baked_grade_exclude_each_other(options):
+    baked = changed(options, bake_grade=True)
+    make.refuse_baked_style(baked, Storyboard())
+    make.refuse_baked_style(changed(baked, style="none"), Storyboard(look="grain"))
+    for wrong, board in ((changed(baked, style="auto"), Storyboard()), (baked, Storyboard(look="grain"))):
+        with pytest.raises(BadInput, match="leave out --bake-grade"):
+            make.refuse_baked_style(wrong, board)
+
+
+def test_the_command_lines_words_come_before_the_storyboards(options):
+    board = Storyboard(title="Board", artist="Someone", look="grain")
+    assert make.wording(options, board) == ("Board", "Someone")
+    assert make.wording(changed(options, title="Mine", artist=""), board) == ("Mine", "")
+    assert make.style_words(changed(options, style="none"), board) == "none"
+
+
+def test_a_font_that_lacks_letters_is_refused_before_anything_is_made(options, tmp_path):
+    (tmp_path / "font.ttf").write_bytes(b"no font")
+    look = CoverLook("c", (), (), NEUTRAL_GRADE)
+    assert make.title_font(options, Storyboard(), look) is None
+    assert make.title_font(changed(options, title="A"), Storyboard(), look) is not None
+    with pytest.raises(BadInput, match="can't be read as a font"):
+        make.title_font(changed(options, font=tmp_path / "font.ttf"), Storyboard(), look)
