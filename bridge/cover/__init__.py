@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from bridge.cover.analyze import look as look
     from bridge.cover.box import Box as Box
     from bridge.cover.cube import write_cube as write_cube
+    from bridge.cover.drawing import plot as plot
     from bridge.cover.extend import recompose as recompose
     from bridge.cover.extend import recomposed_box as recomposed_box
     from bridge.cover.fitting import fit_grade as fit_grade
     from bridge.cover.fitting import grade_from_cover as grade_from_cover
     from bridge.cover.grading import apply_grade as apply_grade
     from bridge.cover.image import load as load
-    from bridge.cover.plot import plot as plot
     from bridge.cover.subject import calm_area as calm_area
     from bridge.cover.subject import saliency as saliency
     from bridge.cover.subject import subject_box as subject_box
@@ -37,7 +37,7 @@ _HOMES = {
     "look": "analyze",
     "measure_style": "texture",
     "palette_distance": "transport",
-    "plot": "plot",
+    "plot": "drawing",
     "recompose": "extend",
     "recomposed_box": "extend",
     "saliency": "subject",
