@@ -2,7 +2,7 @@
 """Beginning, middle and end: which act each shot is in."""
 
 from bridge.plan.cues import Cues
-from bridge.plan.grid import Grid
+from bridge.plan.grid import BarGrid
 
 SECOND_ACT, THIRD_ACT = 1 / 3, 3 / 4
 """where the acts change if the song has no better place, as shares of the video"""
@@ -10,7 +10,7 @@ SECTION_PULL, DROP_PULL = 0.12, 0.08
 """how far, as a share of the video, an act's change moves to meet a section's start or the drop"""
 
 
-def assign_acts(bars: Grid, cues: Cues, cuts: tuple[int, ...]) -> tuple[int, ...]:
+def assign_acts(bars: BarGrid, cues: Cues, cuts: tuple[int, ...]) -> tuple[int, ...]:
     """The act of each shot, from the downbeats' indices at which shots start and end.
 
     The second act likes to open with the drop or a section, the third with a section. One shot is the end; two are a
@@ -24,7 +24,7 @@ def assign_acts(bars: Grid, cues: Cues, cuts: tuple[int, ...]) -> tuple[int, ...
     return tuple(1 + (shot >= second) + (shot >= third) for shot in range(count))
 
 
-def _strain(bars: Grid, cues: Cues, cuts: tuple[int, ...], second: int, third: int) -> float:
+def _strain(bars: BarGrid, cues: Cues, cuts: tuple[int, ...], second: int, third: int) -> float:
     """How far a pair of changes is from where acts like to change."""
     places = [bars.span_s(0, cuts[shot]) / bars.span_s(0, bars.bar_count) for shot in (second, third)]
     strain = abs(places[0] - SECOND_ACT) + abs(places[1] - THIRD_ACT)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from blender_addon.core.types import Section, SectionRole, SongAnalysis
-from bridge.plan.grid import Grid
+from bridge.plan.grid import BarGrid
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Cues:
         return tuple(sorted(index for index in asked if index is not None))
 
 
-def find_cues(analysis: SongAnalysis, bars: Grid) -> Cues:
+def find_cues(analysis: SongAnalysis, bars: BarGrid) -> Cues:
     """What the song asks for within an excerpt's bars. Nothing, where no bars were heard."""
     if not bars.is_heard:
         return Cues()
@@ -43,7 +43,7 @@ def find_cues(analysis: SongAnalysis, bars: Grid) -> Cues:
     )
 
 
-def _gap_end(analysis: SongAnalysis, bars: Grid) -> int | None:
+def _gap_end(analysis: SongAnalysis, bars: BarGrid) -> int | None:
     """The downbeat that ends the longest drum gap; the earlier of two equal ones."""
     ends = [
         (round(gap.end_s - gap.start_s, 1), -gap.start_s, index)
@@ -53,7 +53,7 @@ def _gap_end(analysis: SongAnalysis, bars: Grid) -> int | None:
     return max(ends)[2] if ends else None
 
 
-def _index(bars: Grid, time_s: float) -> int | None:
+def _index(bars: BarGrid, time_s: float) -> int | None:
     """The nearest downbeat's index; None for a time outside of the excerpt by more than half of its outer bars."""
     before_s = bars.span_s(0, 1) / 2
     after_s = bars.span_s(bars.bar_count - 1, bars.bar_count) / 2

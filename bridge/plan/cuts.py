@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from blender_addon.core.rules import MIN_SHOT_S
 from bridge.plan.cues import Cues
-from bridge.plan.grid import Grid
+from bridge.plan.grid import BarGrid
 
 CALM_SHOT_S, LOUD_SHOT_S = 4.8, 1.9
 """how long a shot likes to be where the excerpt is calmest, and where it is loudest"""
@@ -56,7 +56,7 @@ def pace_of(levels: Sequence[float]) -> Pace:
     return Pace(low - missing, high + missing)
 
 
-def place_cuts(bars: Grid, cues: Cues, asked_bars: Sequence[int | None] = ()) -> tuple[int, ...]:
+def place_cuts(bars: BarGrid, cues: Cues, asked_bars: Sequence[int | None] = ()) -> tuple[int, ...]:
     """The downbeats' indices at which shots start and end: from 0 to the last one, ascending.
 
     `asked_bars` holds the lengths that the storyboard asks for, shot by shot.
@@ -72,7 +72,7 @@ def _without_tail(asked: Sequence[int | None]) -> tuple[int | None, ...]:
 class _Search:
     """Cheapest ways, from the first downbeat on. A state is a downbeat and how many shots led there."""
 
-    def __init__(self, bars: Grid, cues: Cues, asked: tuple[int | None, ...]) -> None:
+    def __init__(self, bars: BarGrid, cues: Cues, asked: tuple[int | None, ...]) -> None:
         self.bars, self.cues, self.asked = bars, cues, asked
         self.pace = pace_of(bars.levels)
         self.sums = bars.level_sums()

@@ -6,7 +6,7 @@ from blender_addon.core.types import SongAnalysis
 from bridge.common.errors import BadInput
 from bridge.plan.cues import Cues, find_cues
 from bridge.plan.cuts import OPENING_S, SHORTEST_ENDING_S
-from bridge.plan.grid import Grid
+from bridge.plan.grid import BarGrid
 
 LENGTH_TOLERANCE_S = 1e-6
 DROP_PLACE = 0.5
@@ -20,7 +20,7 @@ Window = tuple[int, int]
 """the indices of the excerpt's first and last downbeat"""
 
 
-def choose_excerpt(analysis: SongAnalysis, song: Grid, length_s: float) -> Grid:
+def choose_excerpt(analysis: SongAnalysis, song: BarGrid, length_s: float) -> BarGrid:
     """The bars that the video uses: all of them if they fit into `length_s`, else the best that do.
 
     The best hold the drop, use the time there is, and give the drop room on both sides, in this order. Then they
@@ -50,7 +50,7 @@ def choose_excerpt(analysis: SongAnalysis, song: Grid, length_s: float) -> Grid:
     return song.part(*max(windows, key=lambda window: (_shape(analysis, song, window), -window[0])))
 
 
-def _windows(song: Grid, length_s: float) -> list[Window]:
+def _windows(song: BarGrid, length_s: float) -> list[Window]:
     return [
         (first, last)
         for first in range(song.bar_count)
@@ -59,13 +59,13 @@ def _windows(song: Grid, length_s: float) -> list[Window]:
     ]
 
 
-def _gives_room(song: Grid, window: Window, drop: int) -> bool:
+def _gives_room(song: BarGrid, window: Window, drop: int) -> bool:
     length_s = song.span_s(*window)
     before_s, after_s = song.span_s(window[0], drop), song.span_s(drop, window[1])
     return before_s >= ROOM_BEFORE * length_s and after_s >= ROOM_AFTER * length_s
 
 
-def _shape(analysis: SongAnalysis, song: Grid, window: Window) -> float:
+def _shape(analysis: SongAnalysis, song: BarGrid, window: Window) -> float:
     """How good a little song the excerpt makes; the weights are tastes."""
     first, last = window
     bars = song.part(first, last)
@@ -77,7 +77,7 @@ def _shape(analysis: SongAnalysis, song: Grid, window: Window) -> float:
     return score + _calm_start(bars) + _drop_place(bars, cues) - _crowding(bars, cues)
 
 
-def _crowding(bars: Grid, cues: Cues) -> float:
+def _crowding(bars: BarGrid, cues: Cues) -> float:
     """What it costs when a cut is asked for so near an end that the first or the last shot gets too short."""
     if not cues.indices:
         return 0.0
@@ -85,14 +85,14 @@ def _crowding(bars: Grid, cues: Cues) -> float:
     return 0.2 * (opening_s < OPENING_S) + 0.5 * (ending_s < SHORTEST_ENDING_S)
 
 
-def _calm_start(bars: Grid) -> float:
+def _calm_start(bars: BarGrid) -> float:
     """How much calmer the first fifth is than the rest."""
     opening = max(1, bars.bar_count // 5)
     rest = bars.levels[opening:] or bars.levels
     return sum(rest) / len(rest) - sum(bars.levels[:opening]) / opening
 
 
-def _drop_place(bars: Grid, cues: Cues) -> float:
+def _drop_place(bars: BarGrid, cues: Cues) -> float:
     if cues.drop is None:
         return 0.0
     place = bars.span_s(0, cues.drop) / bars.span_s(0, bars.bar_count)

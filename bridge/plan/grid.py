@@ -16,7 +16,7 @@ EVEN_BAR_S = 2.0
 
 
 @dataclass(frozen=True)
-class Grid:
+class BarGrid:
     """Bars in order of time: `downbeats_s` has one entry more than there are bars."""
 
     downbeats_s: tuple[float, ...]
@@ -39,9 +39,9 @@ class Grid:
         """The time between two downbeats, by their indices."""
         return self.downbeats_s[last] - self.downbeats_s[first]
 
-    def part(self, first: int, last: int) -> "Grid":
+    def part(self, first: int, last: int) -> "BarGrid":
         """The bars between two downbeats."""
-        return Grid(self.downbeats_s[first : last + 1], self.levels[first:last], self.is_heard)
+        return BarGrid(self.downbeats_s[first : last + 1], self.levels[first:last], self.is_heard)
 
     def level_sums(self) -> tuple[float, ...]:
         """Energy times seconds, summed up to each downbeat: a span's mean energy is a difference over its length."""
@@ -49,7 +49,7 @@ class Grid:
         return tuple(accumulate((level * (end - start) for level, (start, end) in bars), initial=0.0))
 
 
-def bars_of(analysis: SongAnalysis) -> Grid:
+def bars_of(analysis: SongAnalysis) -> BarGrid:
     """The song's bars; an even grid where none were heard.
 
     Raises:
@@ -62,7 +62,7 @@ def bars_of(analysis: SongAnalysis) -> Grid:
     is_heard = has_bars(analysis)
     times = _distinct(analysis.downbeats_s) if is_heard else _even(analysis)
     levels = tuple(analysis.energy.mean(start, end) for start, end in pairwise(times))
-    return Grid(times, levels, is_heard)
+    return BarGrid(times, levels, is_heard)
 
 
 def _distinct(times: tuple[float, ...]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from bridge.plan.acts import assign_acts
 from bridge.plan.cues import Cues
 from bridge.plan.cuts import pace_of
 from bridge.plan.framing import frame_shots
-from bridge.plan.grid import Grid
+from bridge.plan.grid import BarGrid
 from bridge.plan.motion import motions
 from bridge.plan.prompts import action_of, seed_of, write_prompt
 from bridge.plan.storyboard import BoardShot, Storyboard
@@ -28,7 +28,7 @@ class Draft:
     analysis: SongAnalysis
     look: CoverLook
     board: Storyboard
-    bars: Grid
+    bars: BarGrid
     cues: Cues
     cuts: tuple[int, ...]
     """the downbeats' indices at which shots start and end"""

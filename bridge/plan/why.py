@@ -3,14 +3,14 @@
 
 from bridge.plan.cues import Cues
 from bridge.plan.cuts import pace_of
-from bridge.plan.grid import Grid
+from bridge.plan.grid import BarGrid
 from bridge.plan.storyboard import BoardShot
 
 CALM, LOUD = 1 / 3, 2 / 3
 
 
 def reasons(
-    bars: Grid, cues: Cues, cuts: tuple[int, ...], shot: int, asked: BoardShot, asked_count: int, fades_out: bool
+    bars: BarGrid, cues: Cues, cuts: tuple[int, ...], shot: int, asked: BoardShot, asked_count: int, fades_out: bool
 ) -> tuple[str, ...]:
     """The reasons for one shot, most important first."""
     count = len(cuts) - 1
@@ -41,7 +41,7 @@ def _cue_reasons(cues: Cues, downbeat: int) -> list[str]:
     return found
 
 
-def _length_reason(bars: Grid, first: int, last: int, asked: BoardShot) -> str:
+def _length_reason(bars: BarGrid, first: int, last: int, asked: BoardShot) -> str:
     length = f"{last - first} bar{'s' * (last - first > 1)}"
     if asked.bars == last - first:
         return f"{length}, as the storyboard asks"

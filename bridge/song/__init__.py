@@ -67,13 +67,13 @@ def write_click(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[
 
 
 def analyze_audio(audio: "Audio", song_sha256: str, ear: "Tracker", on_progress: OnProgress) -> SongAnalysis:
-    """The analysis of decoded sound at `hearing.SAMPLE_RATE_HZ`, without the cache."""
+    """The analysis of decoded sound at `spectra.SAMPLE_RATE_HZ`, without the cache."""
     from bridge.song.assemble import summarize
-    from bridge.song.spectra import listen
+    from bridge.song.spectra import compute_spectra
 
     on_progress(0.2, "listening")
-    hearing = listen(audio)
+    spectra = compute_spectra(audio)
     on_progress(0.6, "finding beats and bars")
-    grid = ear.track(audio, hearing)
+    grid = ear.track(audio, spectra)
     on_progress(0.9, "finding sections")
-    return summarize(audio, hearing, grid, song_sha256, f"{ear.name}-{ear.version}")
+    return summarize(audio, spectra, grid, song_sha256, f"{ear.name}-{ear.version}")

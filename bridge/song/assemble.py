@@ -9,19 +9,19 @@ from blender_addon.core.types import Beat, SongAnalysis
 from bridge.song.audio import Audio
 from bridge.song.drums import drum_gaps
 from bridge.song.loudness import Loudness, energy_curve, find_drop
-from bridge.song.spectra import Hearing
+from bridge.song.spectra import Spectra
 from bridge.song.structure import find_sections
-from bridge.song.trackers import Grid
+from bridge.song.trackers import BeatGrid
 
 _SILENT_POWER = 1e-9
 _USUAL_BPM = 115.0
 """the middle of the octave in which most songs are counted"""
 
 
-def summarize(audio: Audio, hearing: Hearing, grid: Grid, song_sha256: str, tracker: str) -> SongAnalysis:
+def summarize(audio: Audio, spectra: Spectra, grid: BeatGrid, song_sha256: str, tracker: str) -> SongAnalysis:
     """Everything that is known of a song. A silent one has no beats and one section."""
     duration_s = round(audio.duration_s, 6)
-    silent = hearing.power.max(initial=0.0) < _SILENT_POWER
+    silent = spectra.power.max(initial=0.0) < _SILENT_POWER
     beats = () if silent else _beats(grid, duration_s)
     downbeats_s = np.array([beat.time_s for beat in beats if beat.position == 1])
     beat_s = float(np.median(np.diff([beat.time_s for beat in beats]))) if len(beats) > 1 else 0.0
@@ -33,10 +33,10 @@ def summarize(audio: Audio, hearing: Hearing, grid: Grid, song_sha256: str, trac
         tempo_bpm=round(60 / beat_s, 3) if beat_s else 0.0,
         meter=_meter(beats),
         beats=beats,
-        sections=find_sections(hearing, downbeats_s, duration_s, energy),
+        sections=find_sections(spectra, downbeats_s, duration_s, energy),
         energy=energy,
         drop_s=find_drop(loudness, downbeats_s),
-        drum_gaps=() if silent else drum_gaps(hearing, beat_s or 0.5),
+        drum_gaps=() if silent else drum_gaps(spectra, beat_s or 0.5),
         confidence=0.0 if silent else round(grid.confidence, 4),
         tracker=tracker,
         second_shift_beats=grid.second_shift_beats,
@@ -51,7 +51,7 @@ def _other_octave(beat_s: float) -> float:
     return 0.5 if 60 / beat_s > _USUAL_BPM else 2.0
 
 
-def _beats(grid: Grid, duration_s: float) -> tuple[Beat, ...]:
+def _beats(grid: BeatGrid, duration_s: float) -> tuple[Beat, ...]:
     """Numbers the bars, 0 for the pick-up; beats outside the song or on top of each other are left out."""
     beats: list[Beat] = []
     bar = 0

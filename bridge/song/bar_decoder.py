@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from bridge.song.features import CUE_RATE_HZ, CUES, Evidence
+from bridge.song.features import CUE_RATE_HZ, CUES, Features
 
 _SLOWEST_BPM, _FASTEST_BPM = 50.0, 215.0
 _PERIOD_RATIO = 1.0115
@@ -24,14 +24,14 @@ _JUMP_FIT = 0.3
 """a jump leads only to a period that fits the onsets so well"""
 _IMPOSSIBLE = -1e9
 _OPENING_REACH = 3
-"""moments between the first sound and a bar that begins with it"""
+"""frames between the first sound and a bar that begins with it"""
 _BEAM = 20.0
-"""how far behind the best bar that starts at the same moment another may be"""
+"""how far behind the best bar that starts at the same frame another may be"""
 
 Array = npt.NDArray[np.float64]
 
 
-PLACES = ("downbeat", "middle", "other", "between", "quarter", "against")
+METRICAL_POSITIONS = ("downbeat", "middle", "other", "between", "quarter", "against")
 """where a cue can fall: on beat 1, on beat 3 of 4, on any other beat, half-way (or at the thirds) between two beats, at
 the first and third quarter, where a beat of the other kind would be parted: at the thirds of a simple one, half-way in
 a compound one. Without the last a slow compound bar explains any fast simple one: it never hears the beats that it
@@ -41,19 +41,19 @@ _INSIDE = {
     3: {"between": (1 / 3, 2 / 3), "against": (1 / 2,)},
     4: {"between": (1 / 2,), "quarter": (1 / 4, 3 / 4), "against": (1 / 3, 2 / 3)},
 }
-"""where the places inside a beat are, by its parts"""
+"""where the positions inside a beat are, by its parts"""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A moment of a bar at which cues count."""
+    """A point of a bar at which cues count."""
 
     at: float
     """in beats from the bar's start"""
-    place: int
-    """its index in `PLACES`"""
+    position: int
+    """its index in `METRICAL_POSITIONS`"""
     share: float
-    """of its place's weight: those met twice in a beat share it"""
+    """of its position's weight: those met twice in a beat share it"""
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ class Meter:
         """Where cues count, beat by beat."""
         on_beat = {4: (0, 2, 1, 2), 3: (0, 2, 2), 2: (0, 2)}[self.beats]
         inside = [
-            (offset, PLACES.index(place), 1 / len(offsets))
-            for place, offsets in _INSIDE[self.parts].items()
+            (offset, METRICAL_POSITIONS.index(position), 1 / len(offsets))
+            for position, offsets in _INSIDE[self.parts].items()
             for offset in offsets
         ]
         return tuple(
-            Mark(beat + offset, place, share)
+            Mark(beat + offset, position, share)
             for beat, first in enumerate(on_beat)
-            for offset, place, share in ((0.0, first, 1.0), *inside)
+            for offset, position, share in ((0.0, first, 1.0), *inside)
         )
 
 
@@ -93,7 +93,7 @@ class BarModel:
     """The few weights of the model; how those in `bridge.song.bar_weights` were found is told in docs/accuracy.md."""
 
     cues: dict[str, tuple[float, ...]]
-    """what a cue of strength 1 is worth, by its place in `PLACES`"""
+    """what a cue of strength 1 is worth, by its position in `METRICAL_POSITIONS`"""
     beat: float
     """score of a beat on which nothing falls"""
     bar: tuple[float, ...]
@@ -131,24 +131,24 @@ class Bar:
         return self.meter.beats
 
 
-def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None) -> list[Bar]:
+def best_path(features: Features, model: BarModel, penalty: Array | None = None) -> list[Bar]:
     """Decodes the most likely bars, in order, without gaps; empty where the song is shorter than a bar.
 
     Args:
-        evidence: of the song.
+        features: of the song.
         model: the weights.
-        handicap: what each moment is worth less at each of `PLACES`, shape (places, moments); nothing by default.
+        penalty: taken from each frame's score, shape (metrical positions, frames); none by default.
     """
-    worth = worth_at_places(evidence, model)
-    if handicap is not None:
-        worth = worth - handicap
+    worth = position_scores(features, model)
+    if penalty is not None:
+        worth = worth - penalty
     count = int(np.log(_FASTEST_BPM / _SLOWEST_BPM) / np.log(_PERIOD_RATIO)) + 1
     periods = 60 * CUE_RATE_HZ / _FASTEST_BPM * _PERIOD_RATIO ** np.arange(count)
     beats = np.array([meter.beats for meter in METERS])
-    beat_fit, scores = _tempo_scores(evidence, periods, model)
+    beat_fit, scores = _tempo_scores(features, periods, model)
     rows = _decode(
         np.ascontiguousarray(worth, dtype=np.float32),
-        _rows([[mark.place for mark in meter.marks] for meter in METERS]).astype(np.int64),
+        _rows([[mark.position for mark in meter.marks] for meter in METERS]).astype(np.int64),
         _rows([[mark.share for mark in meter.marks] for meter in METERS]).astype(np.float32),
         _rows([[mark.at for mark in meter.marks] for meter in METERS]).astype(np.float32),
         np.array([len(meter.marks) for meter in METERS]),
@@ -163,15 +163,15 @@ def best_path(evidence: Evidence, model: BarModel, handicap: Array | None = None
         np.where(np.eye(len(METERS), dtype=bool), 0.0, -model.meter_change).astype(np.float32),
         model.opening,
         model.skip / CUE_RATE_HZ,
-        evidence.first_sound_s * CUE_RATE_HZ,
-        evidence.last_sound_s * CUE_RATE_HZ,
+        features.first_sound_s * CUE_RATE_HZ,
+        features.last_sound_s * CUE_RATE_HZ,
     )
     return [Bar(int(start), int(end), METERS[meter]) for start, end, meter in rows]
 
 
-def worth_at_places(evidence: Evidence, model: BarModel) -> Array:
-    """What each moment's cues are worth at each place, shape (places, moments)."""
-    return np.array([model.cues[name] for name in CUES]).T @ evidence.cues.T
+def position_scores(features: Features, model: BarModel) -> Array:
+    """What each frame's cues are worth at each metrical position, shape (positions, frames)."""
+    return np.array([model.cues[name] for name in CUES]).T @ features.cues.T
 
 
 def _rows(rows: Sequence[Sequence[float]]) -> Array:
@@ -180,29 +180,29 @@ def _rows(rows: Sequence[Sequence[float]]) -> Array:
     return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
 
 
-def _tempo_scores(evidence: Evidence, periods: Array, model: BarModel) -> tuple[Array, Array]:
+def _tempo_scores(features: Features, periods: Array, model: BarModel) -> tuple[Array, Array]:
     """The fit of each beat period, (seconds, periods); the score per frame of a bar, (seconds, meters, periods).
 
     The usual tempo is one of simple meters: four beats of three parts are compared by these, three where simple beats
     have two halves.
     """
     periods_s = periods / CUE_RATE_HZ
-    beat_fit = np.stack([np.interp(periods_s, evidence.beat_lags_s, row) for row in evidence.beat_fit])
+    beat_fit = np.stack([np.interp(periods_s, features.beat_lags_s, row) for row in features.beat_fit])
     beats, parts = (np.array([getattr(meter, name) for meter in METERS])[:, None] for name in ("beats", "parts"))
     usual = np.array([meter.has_usual_tempo for meter in METERS])[:, None]
     octaves = np.log2(60 / periods_s * np.where(parts == 3, 1.5, 1.0) / model.usual_bpm)
     prior = np.where(usual, model.tempo_prior * octaves**2, model.any_tempo)
-    bar_fit = np.stack([np.interp(beats * periods_s, evidence.bar_lags_s, row) for row in evidence.bar_fit])
+    bar_fit = np.stack([np.interp(beats * periods_s, features.bar_lags_s, row) for row in features.bar_fit])
     scores = model.tempo * np.log(beat_fit + 0.05)[:, None] + model.bar_length * np.log(bar_fit + 0.05)
     return beat_fit, (scores + prior) / CUE_RATE_HZ
 
 
 @numba.njit(cache=True, fastmath=True)
-def _bar_score(worth, places, shares, offsets, start, period):
+def _bar_score(worth, positions, shares, offsets, start, period):
     score = np.float32(0.0)
-    for mark in range(len(places)):
+    for mark in range(len(positions)):
         at = min(int(start + offsets[mark] * period + 0.5), worth.shape[1] - 1)
-        score += shares[mark] * worth[places[mark], at]
+        score += shares[mark] * worth[positions[mark], at]
     return score
 
 
@@ -241,7 +241,7 @@ def _prune(starts):
 @numba.njit(cache=True, fastmath=True)
 def _decode(
     worth,
-    places,
+    positions,
     shares,
     offsets,
     marks,
@@ -276,7 +276,7 @@ def _decode(
                 second = min(s // CUE_RATE_HZ, len(tempo) - 1)
                 ends[m, k] = starts[s % ring, m, k] + constant[m] + tempo[second, m, k] * length
                 c = marks[m]
-                ends[m, k] += _bar_score(worth, places[m, :c], shares[m, :c], offsets[m, :c], s, periods[k])
+                ends[m, k] += _bar_score(worth, positions[m, :c], shares[m, :c], offsets[m, :c], s, periods[k])
         if t >= last - 4 * periods[-1]:
             value = ends.max() - 0.5 * skip * abs(last - t)
             if value > final:

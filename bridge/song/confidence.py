@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How sure a grid is: whether its beats are found again at a higher price, how much worse another "one" is, and whether
-there is a beat at all."""
+"""How sure a grid is: whether its beats are found again in spite of a penalty, how much worse another "one" is, and
+whether there is a beat at all."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from bridge.song.alternative import Reading, agreement
-from bridge.song.bar_decoder import PLACES, BarModel
-from bridge.song.features import CUES, Evidence
+from bridge.song.bar_decoder import METRICAL_POSITIONS, BarModel
+from bridge.song.features import CUES, Features
 
 _AROUND_BARS = 8
 
@@ -37,69 +37,70 @@ class Rating:
     """the second-best phase: how many beats later "the one" would be"""
 
 
-def rate(reading: Reading, rival: Reading, evidence: Evidence, model: BarModel) -> Rating:
+def rate(reading: Reading, alternative: Reading, features: Features, model: BarModel) -> Rating:
     """Weighs what speaks for a reading.
 
     Args:
         reading: the one found.
-        rival: the one found with its beats made costly.
-        evidence: of the song.
+        alternative: the one found with its beats made costly.
+        features: of the song.
         model: that decoded the reading.
     """
     meter = int(reading.positions.max(initial=0))
     if len(reading.times_s) < 2 * meter or meter < 2:
         return Rating(np.full(len(reading.times_s), 0.1), 0.1 if len(reading.times_s) else 0.0, 0)
-    margins = phase_margins(reading, evidence, model)
-    chances = _chance(signs(reading, rival, margins, evidence))
+    margins = phase_margins(reading, features, model)
+    chances = _chance(signs(reading, alternative, margins, features))
     second = 1 + int(margins.sum(axis=1).argmin())
     return Rating(chances, float(chances[reading.positions == 1].mean()), second)
 
 
-def signs(reading: Reading, rival: Reading, margins: Values, evidence: Evidence) -> Values:
+def signs(reading: Reading, alternative: Reading, margins: Values, features: Features) -> Values:
     """What confidence is judged by, for each beat, shape (beats, 3).
 
-    The share of beats that the rival has too; how far the model prefers "the one" here to the next best phase, per
-    bar, with large margins told apart less than small ones; how much of a beat there is in the song, 0-1. The first
-    two are half of the bars around the beat, half of the whole song.
+    The share of beats that the alternative has too; how far the model prefers "the one" here to the next best phase,
+    per bar, with large margins told apart less than small ones; how much of a beat there is in the song, 0-1. The
+    first two are half of the bars around the beat, half of the whole song.
 
     Args:
         reading: the one found, of two beats or more.
-        rival: the one found with its beats made costly.
+        alternative: the one found with its beats made costly.
         margins: from `phase_margins`.
-        evidence: of the song.
+        features: of the song.
     """
     meter = int(reading.positions.max())
     around = _AROUND_BARS * meter
-    agreed = scipy.ndimage.uniform_filter1d(agreement(reading, rival), around, mode="nearest")
+    agreed = scipy.ndimage.uniform_filter1d(agreement(reading, alternative), around, mode="nearest")
     margin = meter * scipy.ndimage.uniform_filter1d(margins, around, axis=1, mode="nearest").min(axis=0)
-    pulse = np.full(len(agreed), _pulse(reading.times_s, evidence))
+    pulse = np.full(len(agreed), _pulse(reading.times_s, features))
     return np.stack([(agreed + agreed.mean()) / 2, np.arcsinh((margin + margin.mean()) / 2), pulse], axis=1)
 
 
-def phase_margins(reading: Reading, evidence: Evidence, model: BarModel) -> Values:
+def phase_margins(reading: Reading, features: Features, model: BarModel) -> Values:
     """How much better each beat scores than with "the one" 1, 2, ... beats later, shape (meter - 1, beats)."""
-    worth = evidence.cues[evidence.moments(reading.times_s)] @ np.array([model.cues[name] for name in CUES])
+    worth = features.cues[features.frames(reading.times_s)] @ np.array([model.cues[name] for name in CUES])
     shifts = range(int(reading.positions.max()))
     scores = np.stack([_read(worth, np.roll(reading.positions, shift)) for shift in shifts])
     return scores[0] - scores[1:]
 
 
-def _pulse(times_s: Values, evidence: Evidence) -> float:
+def _pulse(times_s: Values, features: Features) -> float:
     """How much of a beat there is, 0-1: little where onsets are hardly more on the beats than elsewhere, as in noise,
     or do not come again after a beat, as where they fall by chance."""
-    onsets = evidence.cues[:, CUES.index("onset")]
-    contrast = float(onsets[evidence.moments(times_s)].mean() - onsets.mean())
-    seconds = np.clip(times_s.astype(int), 0, len(evidence.beat_fit) - 1)
-    periods = zip(np.gradient(times_s), evidence.beat_fit[seconds], strict=True)
-    fit = float(np.mean([np.interp(period_s, evidence.beat_lags_s, row) for period_s, row in periods]))
+    onsets = features.cues[:, CUES.index("onset")]
+    contrast = float(onsets[features.frames(times_s)].mean() - onsets.mean())
+    seconds = np.clip(times_s.astype(int), 0, len(features.beat_fit) - 1)
+    periods = zip(np.gradient(times_s), features.beat_fit[seconds], strict=True)
+    fit = float(np.mean([np.interp(period_s, features.beat_lags_s, row) for period_s, row in periods]))
     return float(np.clip(contrast / _PLAIN_CONTRAST, 0, 1)) * min(fit / _PLAIN_FIT, 1.0)
 
 
 def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:
     """The score of each beat under these positions."""
     middle = 3 if positions.max() == 4 else 0
-    place = np.select([positions == 1, positions == middle], [PLACES.index("downbeat"), PLACES.index("middle")], 2)
-    return worth[np.arange(len(worth)), place]
+    downbeat, mid_bar, other = (METRICAL_POSITIONS.index(name) for name in ("downbeat", "middle", "other"))
+    column = np.select([positions == 1, positions == middle], [downbeat, mid_bar], other)
+    return worth[np.arange(len(worth)), column]
 
 
 def _chance(signs_of_beats: Values) -> Values:

@@ -12,7 +12,7 @@ import numpy as np
 
 from blender_addon.core.regrid import shifted_positions
 from bridge.song.alternative import Reading, Values
-from bridge.song.features import CUES, Evidence
+from bridge.song.features import CUES, Features
 
 _BEATS, _PARTS = 4, 4
 _FEWEST_BEATS = 12
@@ -33,32 +33,32 @@ class PhaseModel:
     """worth of the phase in which the bars were found"""
 
 
-def settle(reading: Reading, evidence: Evidence, model: PhaseModel) -> Reading:
+def settle(reading: Reading, features: Features, model: PhaseModel) -> Reading:
     """The same beats with "the one" where it is likeliest; songs that are mostly in other bars stay as they are."""
     count, bars = len(reading.times_s), np.count_nonzero(reading.positions == _BEATS)
     if count < _FEWEST_BEATS or 2 * _BEATS * bars < count:
         return reading
-    return shifted(reading, int(phase_scores(reading, evidence, model).argmax()))
+    return shifted(reading, int(phase_scores(reading, features, model).argmax()))
 
 
-def phase_scores(reading: Reading, evidence: Evidence, model: PhaseModel) -> Values:
+def phase_scores(reading: Reading, features: Features, model: PhaseModel) -> Values:
     """How likely "the one" is 0, 1, 2, 3 beats later than read: logarithms of the odds, up to a constant, shape (4,).
 
     Args:
         reading: in bars of four beats.
-        evidence: of the song.
+        features: of the song.
         model: the weights.
     """
     times_s = reading.times_s
     periods_s = np.append(np.diff(times_s), times_s[-1] - times_s[-2])
     sixteenths_s = times_s[:, None] + periods_s[:, None] * np.arange(_PARTS) / _PARTS
-    heard = evidence.cues[evidence.moments(sixteenths_s)]
-    means = np.concatenate([heard[reading.positions == beat + 1].mean(axis=0) for beat in range(_BEATS)])
+    at_sixteenths = features.cues[features.frames(sixteenths_s)]
+    means = np.concatenate([at_sixteenths[reading.positions == beat + 1].mean(axis=0) for beat in range(_BEATS)])
     weights = np.array([model.cues[name] for name in CUES]).reshape(len(CUES), -1).T
     scores = np.array([(weights * np.roll(means, -_PARTS * later, axis=0)).sum() for later in range(_BEATS)])
     scores[0] += model.found
-    first = int(np.abs(times_s - evidence.first_sound_s).argmin())
-    if abs(times_s[first] - evidence.first_sound_s) < _BEGINS_S:
+    first = int(np.abs(times_s - features.first_sound_s).argmin())
+    if abs(times_s[first] - features.first_sound_s) < _BEGINS_S:
         scores[reading.positions[first] - 1] += model.opening
     return scores
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What speaks for a beat, a downbeat and a tempo at each moment, on a 20 ms grid."""
+"""What speaks for a beat, a downbeat and a tempo in each frame of 20 ms."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Hearing, Series
+from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Series, Spectra
 
 CUE_RATE_HZ = 50
 CUES = ("onset", "kick", "snare", "air", "accent", "chord", "bass", "novelty")
@@ -16,8 +16,8 @@ _BAND_WEIGHTS = np.array([1.2, 0.7, 0.9, 1.0, 0.7], np.float32)
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """n moments of 20 ms."""
+class Features:
+    """n frames of 20 ms."""
 
     cues: Series
     """(n, len(CUES)): onsets 0 to about 1, accents 0 to 2, the changes in standard deviations"""
@@ -30,27 +30,27 @@ class Evidence:
     first_sound_s: float
     last_sound_s: float
 
-    def moments(self, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    def frames(self, times_s: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         """The rows of `cues` nearest to these times, in the same shape."""
         return np.clip(np.round(times_s * CUE_RATE_HZ).astype(int), 0, len(self.cues) - 1)
 
 
-def gather(hearing: Hearing) -> Evidence:
-    """Condenses a hearing to the cues that the bar model reads."""
-    activation = _activation(hearing.onsets)
-    kick = _relative(_smooth(hearing.onsets[:, 0]), 95)
-    snare = _relative(_smooth(hearing.onsets[:, 2] + hearing.onsets[:, 3]), 95)
-    count = (hearing.frame_count + 1) // 2
-    chord, bass = harmonic_change(hearing, count)
-    novelty = _section_novelty(hearing, chord, count)
-    air = _relative(_smooth(hearing.onsets[:, 4]), 97)
-    struck = [_halve(series) for series in (activation, kick, snare, air, _accent(hearing))]
+def compute_features(spectra: Spectra) -> Features:
+    """Condenses the spectra to the cues that the bar model reads."""
+    activation = _activation(spectra.onsets)
+    kick = _relative(_smooth(spectra.onsets[:, 0]), 95)
+    snare = _relative(_smooth(spectra.onsets[:, 2] + spectra.onsets[:, 3]), 95)
+    count = (spectra.frame_count + 1) // 2
+    chord, bass = harmonic_change(spectra, count)
+    novelty = _section_novelty(spectra, chord, count)
+    air = _relative(_smooth(spectra.onsets[:, 4]), 97)
+    struck = [_halve(series) for series in (activation, kick, snare, air, _accent(spectra))]
     cues = np.stack([*struck, _standard(chord), _standard(bass), novelty], axis=1)
     beat_lags = np.arange(int(RATE_HZ * 60 / 220), int(RATE_HZ * 60 / 48) + 1)
     bar_lags = np.arange(int(RATE_HZ * 0.5), int(RATE_HZ * 5.0))
-    loud = np.flatnonzero(hearing.power > hearing.power.max() * 1e-4)
-    first, last = (loud[0], loud[-1]) if len(loud) else (0, hearing.frame_count - 1)
-    return Evidence(
+    loud = np.flatnonzero(spectra.power > spectra.power.max() * 1e-4)
+    first, last = (loud[0], loud[-1]) if len(loud) else (0, spectra.frame_count - 1)
+    return Features(
         cues.astype(np.float32),
         _beat_fit(activation, beat_lags),
         beat_lags / RATE_HZ,
@@ -88,20 +88,20 @@ def _activation(onsets: Series) -> Series:
     return _relative(strength, 92, 3.0, 1.3) / 1.3
 
 
-def _accent(hearing: Hearing) -> Series:
+def _accent(spectra: Spectra) -> Series:
     """How much louder it gets at once, in amplitude summed over all bands.
 
     The other onsets are rises of log energy, levelled and capped: to them a soft note out of silence is as good as a
     drum. This one tells the strong from the weak (the dynamic accent of Lerdahl and Jackendoff, 1983).
     """
-    amplitude = _smooth(np.expm1(hearing.envelope).sum(axis=1))
+    amplitude = _smooth(np.expm1(spectra.envelope).sum(axis=1))
     rise = np.zeros_like(amplitude)
     rise[3:] = np.maximum(0, amplitude[3:] - amplitude[:-3])
     return _relative(_smooth(rise), 95, highest=2.0)
 
 
 def _halve(series: Series) -> Series:
-    """To the cues' rate; a peak between two moments belongs to both."""
+    """To the cues' rate; a peak between two frames belongs to both."""
     return scipy.ndimage.maximum_filter1d(series, 3)[::2]
 
 
@@ -122,11 +122,11 @@ def _cosine_distance(before: Series, after: Series) -> Series:
     return 1 - (before * after).sum(axis=1) / (lengths + 1e-9)
 
 
-def harmonic_change(hearing: Hearing, count: int) -> tuple[Series, Series]:
-    """How much the chord, and the bass note, after a moment differ from those before it."""
+def harmonic_change(spectra: Spectra, count: int) -> tuple[Series, Series]:
+    """How much the chord, and the bass note, after a frame differ from those before it."""
     at = np.arange(count) * HARMONY_RATE_HZ / CUE_RATE_HZ
     changes = []
-    for profile, windows_s in ((hearing.chroma, (0.5, 1.0, 2.0)), (hearing.bass, (0.4, 0.8))):
+    for profile, windows_s in ((spectra.chroma, (0.5, 1.0, 2.0)), (spectra.bass, (0.4, 0.8))):
         cumulated, change = _cumulated(profile), np.zeros(count)
         for window_s in windows_s:
             reach = window_s * HARMONY_RATE_HZ
@@ -148,12 +148,12 @@ def _zscore(series: Series) -> Series:
     return (series - series.mean()) / (series.std() + 1e-9)
 
 
-def _section_novelty(hearing: Hearing, chord: Series, count: int) -> Series:
+def _section_novelty(spectra: Spectra, chord: Series, count: int) -> Series:
     """A new part: a change between the seconds before and after (that it is near) times a sudden one (where it is)."""
     at = np.arange(count) * HARMONY_RATE_HZ / CUE_RATE_HZ
     step = RATE_HZ // HARMONY_RATE_HZ
-    frames = min(len(hearing.chroma), len(hearing.envelope[::step]))
-    texture = np.hstack([hearing.envelope[::step, ::2][:frames], 3 * hearing.chroma[:frames]])
+    frames = min(len(spectra.chroma), len(spectra.envelope[::step]))
+    texture = np.hstack([spectra.envelope[::step, ::2][:frames], 3 * spectra.chroma[:frames]])
     texture = (texture - texture.mean(axis=0)) / (texture.std() + 1e-9)
     cumulated, slow = _cumulated(texture), np.zeros(count)
     for window_s in (4.0, 8.0):
@@ -161,7 +161,7 @@ def _section_novelty(hearing: Hearing, chord: Series, count: int) -> Series:
         distance = np.linalg.norm(_means(cumulated, at - reach, at) - _means(cumulated, at + 1, at + reach), axis=1)
         inside = np.clip(np.minimum(at, frames - at) / (reach + 1e-9), 0, 1)
         slow += _zscore(distance * inside)
-    cumulated, sudden = _cumulated(hearing.envelope[:, ::2]), 0.7 * _zscore(chord.astype(np.float64))
+    cumulated, sudden = _cumulated(spectra.envelope[:, ::2]), 0.7 * _zscore(chord.astype(np.float64))
     at = np.arange(count) * RATE_HZ / CUE_RATE_HZ
     for window_s in (0.35, 0.9):
         reach = window_s * RATE_HZ

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from bridge.song.spectra import ATTACK_RATE_HZ, Hearing, Series
+from bridge.song.spectra import ATTACK_RATE_HZ, Series, Spectra
 
 LATENCY_S = 0.004
 """how late the attack's peak is after the true onset; measured on the corpus (docs/accuracy.md)"""
@@ -16,16 +16,16 @@ _LIKELY_OFFSET_S = 0.028
 Times = npt.NDArray[np.float64]
 
 
-def attack_strength(hearing: Hearing) -> Series:
+def attack_strength(spectra: Spectra) -> Series:
     """All bands' attack as one series at `ATTACK_RATE_HZ`."""
-    return np.asarray(scipy.ndimage.gaussian_filter1d(hearing.attack[:, 1] + hearing.attack[:, 2], 1.0))
+    return np.asarray(scipy.ndimage.gaussian_filter1d(spectra.attack[:, 1] + spectra.attack[:, 2], 1.0))
 
 
-def refine(times_s: Times, hearing: Hearing) -> Times:
+def refine(times_s: Times, spectra: Spectra) -> Times:
     """Each beat goes to the strongest attack nearby if that is clear, else where its neighbours' offsets say."""
     if len(times_s) < 5:
         return times_s
-    offsets_s, clarity = _nearest_attacks(times_s, attack_strength(hearing))
+    offsets_s, clarity = _nearest_attacks(times_s, attack_strength(spectra))
     weight = np.maximum(clarity, 0.02)
     smooth = scipy.ndimage.gaussian_filter1d(scipy.ndimage.median_filter(offsets_s, 5, mode="nearest") * weight, 2)
     trend_s = smooth / scipy.ndimage.gaussian_filter1d(weight, 2)

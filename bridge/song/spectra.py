@@ -29,7 +29,7 @@ Series = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Hearing:
+class Spectra:
     """The series; n frames of 10 ms."""
 
     onsets: Series
@@ -50,7 +50,7 @@ class Hearing:
         return len(self.power)
 
 
-def listen(audio: Audio) -> Hearing:
+def compute_spectra(audio: Audio) -> Spectra:
     """Turns sound into series.
 
     Args:
@@ -59,7 +59,7 @@ def listen(audio: Audio) -> Hearing:
     mono = audio.mono
     envelope, onsets, power = _onsets(mono)
     chroma, bass = _pitch_profiles(mono)
-    return Hearing(onsets, envelope, power, chroma, bass, _attack(mono))
+    return Spectra(onsets, envelope, power, chroma, bass, _attack(mono))
 
 
 def envelope_centres_hz() -> Series:
@@ -138,7 +138,7 @@ def _unit_rows(profile: Series) -> Series:
 
 
 def _attack(mono: Series) -> Series:
-    """See `Hearing.attack`. The rise is over three frames, so blocks overlap by as many."""
+    """See `Spectra.attack`. The rise is over three frames, so blocks overlap by as many."""
     hop = SAMPLE_RATE_HZ // ATTACK_RATE_HZ
     frequencies_hz = np.fft.rfftfreq(512, 1 / SAMPLE_RATE_HZ)
     parts = (frequencies_hz < 110, frequencies_hz < 300, frequencies_hz >= 300, frequencies_hz > 7_000)

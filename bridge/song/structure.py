@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from blender_addon.core.types import EnergyCurve, Section, SectionRole
-from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Hearing
+from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Spectra
 
 _LABELS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SAME_SECTION = 0.5
@@ -26,11 +26,11 @@ _LONGEST_BARS = 64
 Values = npt.NDArray[np.float64]
 
 
-def find_sections(hearing: Hearing, downbeats_s: Values, duration_s: float, energy: EnergyCurve) -> tuple[Section, ...]:
+def find_sections(spectra: Spectra, downbeats_s: Values, duration_s: float, energy: EnergyCurve) -> tuple[Section, ...]:
     """Cuts the song into sections that start on downbeats, labels repeats alike, names their roles."""
     if duration_s <= 0:
         return ()
-    bars = _bar_features(hearing, downbeats_s)
+    bars = _bar_features(spectra, downbeats_s)
     firsts = _boundaries(bars)
     starts_s = [0.0] + [float(downbeats_s[i]) for i in firsts]
     ends_s = [*starts_s[1:], duration_s]
@@ -45,7 +45,7 @@ def find_sections(hearing: Hearing, downbeats_s: Values, duration_s: float, ener
     )
 
 
-def _bar_features(hearing: Hearing, downbeats_s: Values) -> Values:
+def _bar_features(spectra: Spectra, downbeats_s: Values) -> Values:
     """What each bar sounds like, shape (bars, features), in units of what changes from any bar to the next.
 
     So a feature that differs between all bars, as harmony does, says less than one that rests within a section.
@@ -60,12 +60,12 @@ def _bar_features(hearing: Hearing, downbeats_s: Values) -> Values:
         stop = np.clip(np.round(ends_s * rate_hz).astype(int), first + 1, last + 1)
         return np.array([rows[a:b].mean(axis=0) for a, b in zip(first, stop, strict=True)], dtype=np.float64)
 
-    level_db: Values = 10.0 * np.log10(per_bar(hearing.power[:, None], RATE_HZ) + _QUIET_POWER)
+    level_db: Values = 10.0 * np.log10(per_bar(spectra.power[:, None], RATE_HZ) + _QUIET_POWER)
     return np.hstack(
         [
-            _in_steps(per_bar(hearing.envelope[:, ::3], RATE_HZ)),
-            _HARMONY_WEIGHT * _in_steps(per_bar(hearing.chroma, HARMONY_RATE_HZ)),
-            _in_steps(per_bar(hearing.onsets, RATE_HZ)),
+            _in_steps(per_bar(spectra.envelope[:, ::3], RATE_HZ)),
+            _HARMONY_WEIGHT * _in_steps(per_bar(spectra.chroma, HARMONY_RATE_HZ)),
+            _in_steps(per_bar(spectra.onsets, RATE_HZ)),
             _in_steps(level_db),
         ]
     )

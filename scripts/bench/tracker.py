@@ -27,7 +27,7 @@ import numpy as np
 
 from bridge.song import analyze_audio, trackers
 from bridge.song.audio import Audio, write_wav
-from bridge.song.spectra import SAMPLE_RATE_HZ, listen
+from bridge.song.spectra import SAMPLE_RATE_HZ, compute_spectra
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_MINUTES = 3.0
@@ -44,11 +44,11 @@ def main() -> None:
     audio = song(minutes)
     mono = audio.mono
     ear = trackers.load("bars")
-    hearing = listen(audio)
+    spectra = compute_spectra(audio)
     librosa_s, tracker_s, whole_s = interleaved(
         runs,
         lambda: librosa.beat.beat_track(y=mono, sr=SAMPLE_RATE_HZ),
-        lambda: ear.track(audio, hearing),
+        lambda: ear.track(audio, spectra),
         lambda: analyze_audio(audio, "0" * 64, ear, lambda *_: None),
     )
     figure("analysis_cpu_s_per_minute", whole_s / minutes, "s/min")

@@ -8,8 +8,8 @@ from bridge.common.errors import BadInput
 from bridge.song import cache, trackers
 from bridge.song.assemble import summarize
 from bridge.song.audio import Audio, write_wav
-from bridge.song.spectra import SAMPLE_RATE_HZ, listen
-from bridge.song.trackers import Grid
+from bridge.song.spectra import SAMPLE_RATE_HZ, compute_spectra
+from bridge.song.trackers import BeatGrid
 from tests.song.song_synth import pop_song
 
 
@@ -108,8 +108,8 @@ def test_almost_nothing_is_analysed_too(seconds, kind):
 
 def test_a_beat_that_is_rounded_beyond_the_end_is_left_out():
     audio = Audio(0.1 * np.random.default_rng(0).standard_normal((24_002, 1), np.float32), SAMPLE_RATE_HZ)
-    grid = Grid(np.array([0.5, 1.00007]), np.array([1, 2]), np.ones(2), 1.0)
-    found = summarize(audio, listen(audio), grid, "0" * 64, "by hand")
+    grid = BeatGrid(np.array([0.5, 1.00007]), np.array([1, 2]), np.ones(2), 1.0)
+    found = summarize(audio, compute_spectra(audio), grid, "0" * 64, "by hand")
     assert found.duration_s == 1.000083
     assert [beat.time_s for beat in found.beats] == [0.5]
 

@@ -6,28 +6,28 @@ import pytest
 from bridge.song.alternative import Reading
 from bridge.song.bar_weights import WEIGHTS
 from bridge.song.confidence import rate
-from bridge.song.features import CUE_RATE_HZ, CUES, Evidence
+from bridge.song.features import CUE_RATE_HZ, CUES, Features
 from tests.song.song_synth import grid
 
 LAGS_S = np.arange(0.27, 1.26, 0.01)
 
 
-def heard(contrast: float = 0.5, fit: float = 1.0, chord: float = 0.5) -> Evidence:
+def heard(contrast: float = 0.5, fit: float = 1.0, chord: float = 0.5) -> Features:
     """Onsets and changes of chord where the grid has beats and downbeats."""
     cues = np.zeros((1700, len(CUES)))
     found = np.round(grid().times_s * CUE_RATE_HZ).astype(int)
     cues[found, CUES.index("onset")] = contrast / (1 - len(found) / len(cues))
     cues[found[::4], CUES.index("chord")] = chord
-    return Evidence(cues, np.full((34, len(LAGS_S)), fit), LAGS_S, np.ones((34, 2)), np.array([0.5, 5.0]), 1.0, 33.0)
+    return Features(cues, np.full((34, len(LAGS_S)), fit), LAGS_S, np.ones((34, 2)), np.array([0.5, 5.0]), 1.0, 33.0)
 
 
-def confidence(evidence: Evidence, rival: Reading | None = None) -> float:
-    return rate(grid(), rival or grid(), evidence, WEIGHTS).confidence
+def confidence(features: Features, alternative: Reading | None = None) -> float:
+    return rate(grid(), alternative or grid(), features, WEIGHTS).confidence
 
 
-def test_a_reading_is_surer_where_its_rival_has_the_same_beats():
+def test_a_reading_is_surer_where_its_alternative_has_the_same_beats():
     halves = Reading(grid().times_s, np.append(grid().positions[:32], grid(2).positions[32:]))
-    same, half, none = (confidence(heard(), rival) for rival in (grid(), halves, grid(2)))
+    same, half, none = (confidence(heard(), alternative) for alternative in (grid(), halves, grid(2)))
     assert same > half > none
     beats = rate(grid(), halves, heard(), WEIGHTS).confidences
     assert beats[0] > beats[32] > beats[-1]

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     Values = npt.NDArray[np.float64]
 
     from bridge.song.audio import Audio
-    from bridge.song.spectra import Hearing
+    from bridge.song.spectra import Spectra
 
 _MODULES = {"bars": "bars", "beat-this": "beat_this"}
 DEFAULT = "bars"
 
 
 @dataclass(frozen=True)
-class Grid:
+class BeatGrid:
     """What a tracker hears: beats in order of time."""
 
     times_s: "Values"
@@ -42,12 +42,12 @@ class Tracker(Protocol):
     version: str
     """changes whenever the same song would give another grid"""
 
-    def track(self, audio: "Audio", hearing: "Hearing") -> Grid:
+    def track(self, audio: "Audio", spectra: "Spectra") -> BeatGrid:
         """Follows the song.
 
         Args:
-            audio: the song at `hearing.SAMPLE_RATE_HZ`.
-            hearing: what was heard in it.
+            audio: the song at `spectra.SAMPLE_RATE_HZ`.
+            spectra: computed from it.
         """
         ...
 

@@ -3,21 +3,21 @@
 
 import numpy as np
 
-from bridge.song.alternative import Reading, handicap
+from bridge.song.alternative import Reading, penalty
 from bridge.song.audio import Audio
-from bridge.song.bar_correction import recount
+from bridge.song.bar_correction import correct_bars
 from bridge.song.bar_decoder import Array, Bar, BarModel, best_path
 from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
 from bridge.song.confidence import rate
 from bridge.song.downbeat_phase import PhaseModel, settle
-from bridge.song.features import CUE_RATE_HZ, Evidence, gather
+from bridge.song.features import CUE_RATE_HZ, Features, compute_features
 from bridge.song.onset_times import refine
-from bridge.song.spectra import Hearing
-from bridge.song.trackers import Grid
+from bridge.song.spectra import Spectra
+from bridge.song.trackers import BeatGrid
 
 
 class BarsTracker:
-    """See `bridge.song.bar_decoder` for the bars, `bridge.song.bar_correction` for how they are counted again,
+    """See `bridge.song.bar_decoder` for the bars, `bridge.song.bar_correction` for how they are corrected,
     `bridge.song.downbeat_phase` for "the one" and `bridge.song.alternative` for how they are put to the test."""
 
     name = "bars"
@@ -26,17 +26,17 @@ class BarsTracker:
     def __init__(self, model: BarModel = WEIGHTS, phase: PhaseModel = PHASE_WEIGHTS) -> None:
         self._model, self._phase = model, phase
 
-    def track(self, audio: Audio, hearing: Hearing) -> Grid:  # noqa: ARG002 - the hearing says it all
-        evidence = gather(hearing)
-        reading = self._read(evidence)
-        rival = self._read(evidence, handicap(reading, len(evidence.cues)))
-        rating = rate(reading, rival, evidence, self._model)
-        times_s = refine(reading.times_s, hearing)
-        return Grid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
+    def track(self, audio: Audio, spectra: Spectra) -> BeatGrid:  # noqa: ARG002 - the spectra say it all
+        features = compute_features(spectra)
+        reading = self._read(features)
+        alternative = self._read(features, penalty(reading, len(features.cues)))
+        rating = rate(reading, alternative, features, self._model)
+        times_s = refine(reading.times_s, spectra)
+        return BeatGrid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
 
-    def _read(self, evidence: Evidence, price: Array | None = None) -> Reading:
-        bars = recount(best_path(evidence, self._model, price), evidence, self._model)
-        return settle(_beats(bars, evidence), evidence, self._phase)
+    def _read(self, features: Features, cost: Array | None = None) -> Reading:
+        bars = correct_bars(best_path(features, self._model, cost), features, self._model)
+        return settle(_beats(bars, features), features, self._phase)
 
 
 def create() -> BarsTracker:
@@ -44,7 +44,7 @@ def create() -> BarsTracker:
     return BarsTracker()
 
 
-def _beats(bars: list[Bar], evidence: Evidence) -> Reading:
+def _beats(bars: list[Bar], features: Features) -> Reading:
     """The bars' beats, with the pick-up before the first bar and the cut bar after the last."""
     if not bars:
         return Reading(np.zeros(0), np.zeros(0, int))
@@ -52,7 +52,7 @@ def _beats(bars: list[Bar], evidence: Evidence) -> Reading:
     times: list[float] = []
     positions: list[int] = []
     beat = (first.end - first.start) / first.beats
-    pickup = int((first.start - evidence.first_sound_s * CUE_RATE_HZ) / beat + 0.3)
+    pickup = int((first.start - features.first_sound_s * CUE_RATE_HZ) / beat + 0.3)
     for back in range(max(0, pickup), 0, -1):
         times.append(first.start - back * beat)
         positions.append((-back) % first.beats + 1)
@@ -60,7 +60,7 @@ def _beats(bars: list[Bar], evidence: Evidence) -> Reading:
         times += [bar.start + (bar.end - bar.start) * i / bar.beats for i in range(bar.beats)]
         positions += range(1, bar.beats + 1)
     beat = (last.end - last.start) / last.beats
-    rest = int((evidence.last_sound_s * CUE_RATE_HZ - last.end) / beat + 1.1)
+    rest = int((features.last_sound_s * CUE_RATE_HZ - last.end) / beat + 1.1)
     for forth in range(max(0, rest)):
         times.append(last.end + forth * beat)
         positions.append(forth % last.beats + 1)

@@ -13,8 +13,8 @@ import numpy as np
 
 from bridge.common.errors import BadInput
 from bridge.song.audio import Audio
-from bridge.song.spectra import Hearing
-from bridge.song.trackers import Grid
+from bridge.song.spectra import Spectra
+from bridge.song.trackers import BeatGrid
 
 if TYPE_CHECKING:
     from bridge.song.trackers import Values
@@ -32,7 +32,7 @@ class BeatThisTracker:
         self._checkpoint = checkpoint
         self.version = _version(checkpoint)
 
-    def track(self, audio: Audio, hearing: Hearing) -> Grid:  # noqa: ARG002 - the network listens for itself
+    def track(self, audio: Audio, spectra: Spectra) -> BeatGrid:  # noqa: ARG002 - the network listens for itself
         beat_logits, downbeat_logits = self._logits(audio)
         from beat_this.model.postprocessor import Postprocessor
 
@@ -78,7 +78,7 @@ def create(checkpoint: str = _PUBLISHED) -> BeatThisTracker:
     return BeatThisTracker(checkpoint)
 
 
-def to_grid(beats_s: "Values", downbeats_s: "Values", beat_chance: "Values", downbeat_chance: "Values") -> Grid:
+def to_grid(beats_s: "Values", downbeats_s: "Values", beat_chance: "Values", downbeat_chance: "Values") -> BeatGrid:
     """Numbers each beat from the downbeat before it, back from the first downbeat for a pick-up.
 
     Args:
@@ -98,7 +98,7 @@ def to_grid(beats_s: "Values", downbeats_s: "Values", beat_chance: "Values", dow
     frames = np.clip(np.round(beats_s * _RATE_HZ).astype(int), 0, max(0, len(beat_chance) - 1))
     chance = np.where(is_down, downbeat_chance[frames], beat_chance[frames]) if len(frames) else np.zeros(0)
     downs = chance[is_down]
-    return Grid(beats_s, positions, chance, float(downs.mean()) if len(downs) else 0.0)
+    return BeatGrid(beats_s, positions, chance, float(downs.mean()) if len(downs) else 0.0)
 
 
 def _probability(logits: Any) -> "Values":
