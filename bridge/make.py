@@ -19,8 +19,8 @@ from blender_addon.core.types import (
     Grade,
     Job,
     JobState,
-    LookStyle,
     SongAnalysis,
+    Texture,
 )
 from bridge import cover as covers
 from bridge import plan, song
@@ -53,8 +53,8 @@ class MakeOptions:
     fps: Fraction = Fraction(24)
     tracker: str = "bars"
     grade_strength: float = 1.0
-    style: str | None = None
-    """which of the cover's textures, as `style_choice.choose` reads it; without it the storyboard's, else none"""
+    texture: str | None = None
+    """which of the cover's textures, as `textures.choose` reads it; without it the storyboard's, else none"""
     title: str | None = None
     """without these three the storyboard's; no title and no artist, no text"""
     artist: str | None = None
@@ -167,7 +167,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
     """
     preflight(options)
     storyboard = load_storyboard(options.storyboard)
-    refuse_baked_style(options, storyboard)
+    refuse_baked_texture(options, storyboard)
     with display.stage("Cover"):
         look = covers.look(options.cover)
         font = title_font(options, storyboard, look)
@@ -264,22 +264,22 @@ def load_storyboard(path: Path | None) -> Storyboard:
     return storyboard.load(path) if path else Storyboard()
 
 
-def style_words(options: MakeOptions, storyboard: Storyboard) -> str:
+def texture_words(options: MakeOptions, storyboard: Storyboard) -> str:
     """Which textures were asked for."""
-    return options.style if options.style is not None else storyboard.look
+    return options.texture if options.texture is not None else storyboard.texture
 
 
-def refuse_baked_style(options: MakeOptions, storyboard: Storyboard) -> None:
+def refuse_baked_texture(options: MakeOptions, storyboard: Storyboard) -> None:
     """Refuses a grade as a table together with textures, which no table can hold.
 
     Raises:
         BadInput: both were asked for.
     """
-    words = style_words(options, storyboard)
+    words = texture_words(options, storyboard)
     if options.bake_grade and words not in ("", "none"):
         raise BadInput(
-            f"A baked grade holds colours only, and the style {words!r} is texture, which Blender draws; "
-            "leave out --bake-grade, or ask for --style none."
+            f"A baked grade holds colours only, and the texture {words!r} is drawn by Blender; "
+            "leave out --bake-grade, or ask for --texture none."
         )
 
 
@@ -336,12 +336,12 @@ class BatchProgress:
 
 
 def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
-    """The look with its grade fitted to the footage, what moves these clips' colours to the cover's; and its style."""
+    """The look with its grade fitted to the footage (it moves these clips' colours to the cover's), and its texture."""
     from bridge.cover import clip_grade
 
     grade = clip_grade.fit_grade(list(clips.values()), material.options.cover)
     grade = dataclasses.replace(grade, strength=material.options.grade_strength)
-    return dataclasses.replace(material.look, grade=grade, style=chosen_style(material, grade, clips))
+    return dataclasses.replace(material.look, grade=grade, texture=chosen_texture(material, grade, clips))
 
 
 def wording(options: MakeOptions, storyboard: Storyboard) -> tuple[str, str]:
@@ -380,13 +380,13 @@ def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapp
     return dataclasses.replace(edit, titles=lines)
 
 
-def chosen_style(material: Material, grade: Grade, clips: Mapping[str, Path]) -> LookStyle:
+def chosen_texture(material: Material, grade: Grade, clips: Mapping[str, Path]) -> Texture:
     """The textures that were asked for, as far as the graded clips lack them."""
     from bridge.common import frame_sampling
 
-    words = style_words(material.options, material.storyboard)
+    words = texture_words(material.options, material.storyboard)
     if words in ("", "none"):
-        return LookStyle()
+        return Texture()
     sampled = frame_sampling.sample(list(clips.values())[:MEASURED_CLIPS], per_video=1, width_px=None)
     frames = [covers.apply_grade(frame, grade) for frame in sampled]
-    return textures.choose(words, covers.lacking_style(material.look.style, frames))
+    return textures.choose(words, covers.lacking_texture(material.look.texture, frames))

@@ -23,7 +23,7 @@ import bpy
 
 from blender_addon.core import codec, textures
 from blender_addon.core.strip_layout import DRAFT_LONG_SIDE_PX
-from blender_addon.core.types import CoverLook, EditPlan, LookStyle, SongAnalysis
+from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis, Texture
 from blender_addon.scene import film_textures, grade, render_settings, segments, timeline, titles
 
 MARK = "@beatboard "
@@ -55,7 +55,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--song", type=Path, metavar="SONG.wav", help="the whole song, as WAV")
     parser.add_argument("--look", type=Path, metavar="L.json", help="the cover's look, with its grade")
     parser.add_argument(
-        "--style",
+        "--texture",
         default="none",
         metavar="NAMES",
         help="the look's texture: grain,halation,vignette,fade, each with =amount if you like; auto for what it has",
@@ -91,7 +91,7 @@ def once(options: argparse.Namespace) -> None:
             plan=load(EditPlan, options.plan),
             analysis=load(SongAnalysis, options.analysis) if options.analysis else None,
             look=load(CoverLook, options.look) if options.look else None,
-            style_words=options.style,
+            texture_words=options.texture,
             font=options.font.absolute() if options.font else None,
             song=options.song.absolute(),
             clips=find_clips(options.clips),
@@ -120,15 +120,15 @@ def build(
     look: CoverLook | None,
     song: Path,
     clips: dict[str, Path],
-    style_words: str,
+    texture_words: str,
     font: Path | None,
 ) -> None:
-    """The whole edit in Blender: strips, grade, style, settings."""
+    """The whole edit in Blender: strips, grade, texture, settings."""
     timeline.build(scene, plan, analysis, song_path=song, clips=clips)
     titles.lay_out(scene, plan, font)
     if look:
         grade.apply(scene, look.grade)
-    film_textures.apply(scene, textures.choose(style_words, look.style if look else LookStyle()))
+    film_textures.apply(scene, textures.choose(texture_words, look.texture if look else Texture()))
     render_settings.settings(scene)
 
 
@@ -213,7 +213,7 @@ def do_build(job: dict[str, Any]) -> None:
         look=codec.decode(CoverLook, job["look"]),
         song=Path(job["song"]),
         clips={shot_id: Path(path) for shot_id, path in job["clips"].items()},
-        style_words="auto",  # the look's style is what was chosen already
+        texture_words="auto",  # the look's texture is what was chosen already
         font=Path(job["font"]) if job["font"] else None,
     )
     timeline.save(bpy.context.scene, Path(job["blend"]))

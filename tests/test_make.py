@@ -94,18 +94,18 @@ def test_a_missing_input_is_one_sentence_and_exit_code_2(options, what, tmp_path
 
 def test_textures_and_a_baked_grade_exclude_each_other(options):
     baked = changed(options, bake_grade=True)
-    make.refuse_baked_style(baked, Storyboard())
-    make.refuse_baked_style(changed(baked, style="none"), Storyboard(look="grain"))
-    for wrong, board in ((changed(baked, style="auto"), Storyboard()), (baked, Storyboard(look="grain"))):
+    make.refuse_baked_texture(baked, Storyboard())
+    make.refuse_baked_texture(changed(baked, texture="none"), Storyboard(texture="grain"))
+    for wrong, board in ((changed(baked, texture="auto"), Storyboard()), (baked, Storyboard(texture="grain"))):
         with pytest.raises(BadInput, match="leave out --bake-grade"):
-            make.refuse_baked_style(wrong, board)
+            make.refuse_baked_texture(wrong, board)
 
 
 def test_the_command_lines_words_come_before_the_storyboards(options):
-    board = Storyboard(title="Board", artist="Someone", look="grain")
+    board = Storyboard(title="Board", artist="Someone", texture="grain")
     assert make.wording(options, board) == ("Board", "Someone")
     assert make.wording(changed(options, title="Mine", artist=""), board) == ("Mine", "")
-    assert make.style_words(changed(options, style="none"), board) == "none"
+    assert make.texture_words(changed(options, texture="none"), board) == "none"
 
 
 def test_a_font_that_lacks_letters_is_refused_before_anything_is_made(options, tmp_path):

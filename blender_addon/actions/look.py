@@ -10,7 +10,7 @@ import gpu
 
 from ..client.client import Client
 from ..core import codec, rules, textures
-from ..core.types import CoverLook, Grade, LookStyle, ShotKind
+from ..core.types import CoverLook, Grade, ShotKind, Texture
 from ..scene import film_textures, grade, timeline
 from ..session import state, tasks
 from ..session.connection import bridge
@@ -31,29 +31,29 @@ def remember(scene: Any, look: CoverLook) -> None:
         swatch.name, swatch.weight = color.name, color.weight
         swatch.value = [channel / 255 for channel in color.rgb]
     for name in textures.NAMES:
-        setattr(settings, f"style_{name}", getattr(look.style, name))
+        setattr(settings, f"texture_{name}", getattr(look.texture, name))
     apply_grade(scene)
-    apply_style(scene)
+    apply_texture(scene)
 
 
-def apply_style(scene: Any) -> None:
+def apply_texture(scene: Any) -> None:
     """Lays the textures over the edit, or takes them away, as the settings say."""
     if timeline.SCENE_KEY not in scene:
         return
     settings = state.settings_of(scene)
-    amounts = {name: getattr(settings, f"style_{name}") for name in textures.NAMES}
-    wanted = LookStyle(**amounts) if settings.use_style else LookStyle()
-    if wanted != LookStyle():
+    amounts = {name: getattr(settings, f"texture_{name}") for name in textures.NAMES}
+    wanted = Texture(**amounts) if settings.use_texture else Texture()
+    if wanted != Texture():
         _spare_software_gl(scene)
     film_textures.apply(scene, wanted)
 
 
-def set_style(scene: Any, name: str) -> None:
+def set_texture(scene: Any, name: str) -> None:
     """Follows one texture's slider, without making the node group again where that can be."""
     settings = state.settings_of(scene)
-    amount = getattr(settings, f"style_{name}")
-    if settings.use_style and not (amount and film_textures.set_amount(scene, name, amount)):
-        apply_style(scene)
+    amount = getattr(settings, f"texture_{name}")
+    if settings.use_texture and not (amount and film_textures.set_amount(scene, name, amount)):
+        apply_texture(scene)
 
 
 def grade_of(scene: Any) -> Grade | None:

@@ -95,7 +95,7 @@ def lay_out(scene: Any, edit: EditPlan, wav: Path) -> None:
     render_settings.settings(scene)
     look.apply_holds(scene)
     look.apply_grade(scene)
-    look.apply_style(scene)
+    look.apply_texture(scene)
     takes.reattach(scene)
     for strip in timeline.shot_strips(scene):
         strip.lock, strip.select = strip["id"] in locked, False

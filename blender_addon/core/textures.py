@@ -3,15 +3,15 @@
 
 from dataclasses import fields, replace
 
-from .types import LookStyle
+from .types import Texture
 
-USUAL = LookStyle(grain=0.02, halation=0.35, vignette=0.3, fade=0.06)
+USUAL = Texture(grain=0.02, halation=0.35, vignette=0.3, fade=0.06)
 """for a texture that is asked for by name and isn't found on the cover"""
-MOST = LookStyle(grain=0.1, halation=1.0, vignette=0.9, fade=0.3)
-NAMES = tuple(field.name for field in fields(LookStyle))
+MOST = Texture(grain=0.1, halation=1.0, vignette=0.9, fade=0.3)
+NAMES = tuple(field.name for field in fields(Texture))
 
 
-def choose(text: str, lacking: LookStyle) -> LookStyle:
+def choose(text: str, lacking: Texture) -> Texture:
     """The texture that `text` asks for.
 
     Args:
@@ -25,11 +25,11 @@ def choose(text: str, lacking: LookStyle) -> LookStyle:
     words = [word.strip() for word in text.split(",") if word.strip()]
     if words == ["auto"]:
         return lacking
-    chosen = LookStyle()
+    chosen = Texture()
     for word in [] if words == ["none"] else words:
         name, _, amount = (part.strip() for part in word.partition("="))
         if name not in NAMES:
-            raise ValueError(f"there is no style {name!r}; there are {', '.join(NAMES)}, auto and none")
+            raise ValueError(f"there is no texture {name!r}; there are {', '.join(NAMES)}, auto and none")
         value = _amount(name, amount) if amount else getattr(lacking, name) or getattr(USUAL, name)
         chosen = replace(chosen, **{name: value})
     return chosen

@@ -163,7 +163,7 @@ class Graded(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class LookStyle:
+class Texture:
     """Textures that a cover's era gave it, each an amount: 0 is none of it."""
 
     grain: float = 0.0
@@ -186,7 +186,7 @@ class CoverLook:
     words: tuple[str, ...]
     """for prompts, as in "deep teal", "warm amber light", "low key" """
     grade: Grade
-    style: LookStyle = LookStyle()
+    texture: Texture = Texture()
     """what the edit gets of the cover's texture"""
 
 

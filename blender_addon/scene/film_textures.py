@@ -10,12 +10,12 @@ from typing import Any
 
 import bpy
 
-from ..core.types import LookStyle
+from ..core.types import Texture
 from . import compat, timeline
 from .grade import LINEAR
 
-NAME = "Cover Style"
-KEY = "beatboard_style"
+NAME = "Cover Texture"
+KEY = "beatboard_texture"
 CHANNEL = 5
 """above the shots and the titles, if it is free"""
 HALATION_FROM = 0.6
@@ -24,16 +24,14 @@ HALATION_RGB = (1.0, 0.42, 0.16)
 """the glow of light that the film's base throws back: through the layers, red reaches farthest"""
 HALATION_SIZE = 0.35
 """of Blender's bloom, 0-1"""
-STYLES = ("halation", "vignette", "fade", "grain")
-"""in the order in which they are done"""
 
 
-def apply(scene: Any, style: LookStyle) -> None:
-    """Lays the texture over the edit, in place of the one before; an empty style takes it away."""
+def apply(scene: Any, texture: Texture) -> None:
+    """Lays the texture over the edit, in place of the one before; an empty texture takes it away."""
     timeline.prepare(scene)
     remove(scene)
     span = _span(scene)
-    if style == LookStyle() or span is None:
+    if texture == Texture() or span is None:
         return
     start, end = span
     channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL), start, end)
@@ -41,7 +39,7 @@ def apply(scene: Any, style: LookStyle) -> None:
     strip[KEY] = True
     if turn := timeline.cover_turn(scene):
         timeline.fade(strip, "blend_alpha", {max(start, turn.start): 1.0, end: 0.0})
-    strip.modifiers.new(name=NAME, type="COMPOSITOR").node_group = _group(style)
+    strip.modifiers.new(name=NAME, type="COMPOSITOR").node_group = _group(texture)
 
 
 def remove(scene: Any) -> None:
@@ -68,7 +66,7 @@ def find(scene: Any) -> Any | None:
 
 
 def set_amount(scene: Any, name: str, amount: float) -> bool:
-    """Changes how much there is of one of `STYLES`; False if the group has no such value."""
+    """Changes how much there is of one of the textures that `Texture` has; False if the group has no such value."""
     strip = find(scene)
     for modifier in strip.modifiers if strip else ():
         node = modifier.node_group and modifier.node_group.nodes.get(name.capitalize())
@@ -88,20 +86,20 @@ def _span(scene: Any) -> tuple[int, int] | None:
     return (start, end) if end > start else None
 
 
-def _group(style: LookStyle) -> Any:
+def _group(texture: Texture) -> Any:
     """Only what there is an amount of: each step costs time on each frame."""
     tree = _Tree()
     image = tree.start()
-    if style.halation:
-        image = _halation(tree, image, tree.amount("halation", style.halation))
-    if style.vignette:
-        image = _vignette(tree, image, tree.amount("vignette", style.vignette))
-    if style.fade or style.grain:
+    if texture.halation:
+        image = _halation(tree, image, tree.amount("halation", texture.halation))
+    if texture.vignette:
+        image = _vignette(tree, image, tree.amount("vignette", texture.vignette))
+    if texture.fade or texture.grain:
         image = tree.converted(image, LINEAR, "sRGB")
-        if style.fade:
-            image = _fade(tree, image, tree.amount("fade", style.fade))
-        if style.grain:
-            image = _grain(tree, image, tree.amount("grain", style.grain))
+        if texture.fade:
+            image = _fade(tree, image, tree.amount("fade", texture.fade))
+        if texture.grain:
+            image = _grain(tree, image, tree.amount("grain", texture.grain))
         image = tree.converted(image, "sRGB", LINEAR)
     return tree.end(image)
 
@@ -164,7 +162,7 @@ class _Tree:
         return node.outputs[0]
 
     def amount(self, name: str, value: float) -> Any:
-        """The value that an editor changes, under the style's name."""
+        """The value that an editor changes, under the texture's name."""
         node = self.node("ShaderNodeValue", name.capitalize(), row=1)
         node.name = name.capitalize()
         node.outputs[0].default_value = value

@@ -402,12 +402,12 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
             row.prop(settings, "fit_grade")
             row.operator("beatboard.fit_grade", text="", icon="FILE_REFRESH")
         draw_trouble(sub, "grade")
-        column = layout.column(heading="Film")
-        column.prop(settings, "use_style")
+        column = layout.column(heading="Texture")
+        column.prop(settings, "use_texture", text="From the Cover")
         sub = column.column(align=True)
-        sub.active = settings.use_style
+        sub.active = settings.use_texture
         for name in textures.NAMES:
-            sub.prop(settings, f"style_{name}", slider=True)
+            sub.prop(settings, f"texture_{name}", slider=True)
         column = layout.column(heading="Opening")
         column.prop(settings, "hero_hold")
         column = layout.column(heading="Ending")

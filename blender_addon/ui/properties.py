@@ -92,19 +92,19 @@ def _grade_changed(settings: Any, context: Any) -> None:
     look.apply_grade(settings.id_data)
 
 
-def _style_changed(settings: Any, context: Any) -> None:
+def _texture_changed(settings: Any, context: Any) -> None:
     from ..actions import look
 
-    look.apply_style(settings.id_data)
+    look.apply_texture(settings.id_data)
 
 
-def _style_amount(name: str, title: str, description: str) -> Any:
+def _texture_amount(name: str, title: str, description: str) -> Any:
     """A slider for one of the cover's textures."""
 
     def changed(settings: Any, context: Any) -> None:
         from ..actions import look
 
-        look.set_style(settings.id_data, name)
+        look.set_texture(settings.id_data, name)
 
     most = getattr(textures.MOST, name)
     return FloatProperty(name=title, description=description, min=0.0, max=most, precision=3, update=changed)
@@ -197,16 +197,16 @@ class BeatboardScene(bpy.types.PropertyGroup):
         subtype="FACTOR",
         update=_strength_changed,
     )
-    use_style: BoolProperty(
-        name="Texture",
-        description="Give the edit film's textures, in Blender's compositor; the amounts are the cover's own",
+    use_texture: BoolProperty(
+        name="Texture from the Cover",
+        description="Give the edit the cover's texture, in Blender's compositor: grain, halation, vignette, fade",
         default=False,
-        update=_style_changed,
+        update=_texture_changed,
     )
-    style_grain: _style_amount("grain", "Grain", "Film grain: how much brightness varies")
-    style_halation: _style_amount("halation", "Halation", "How strongly highlights glow warm")
-    style_vignette: _style_amount("vignette", "Vignette", "How much light the corners lack")
-    style_fade: _style_amount("fade", "Fade", "How far blacks are lifted")
+    texture_grain: _texture_amount("grain", "Grain", "Film grain: how much brightness varies")
+    texture_halation: _texture_amount("halation", "Halation", "How strongly highlights glow warm")
+    texture_vignette: _texture_amount("vignette", "Vignette", "How much light the corners lack")
+    texture_fade: _texture_amount("fade", "Fade", "How far blacks are lifted")
     hero_hold: BoolProperty(
         name="Hero Hold",
         description="Open on a frozen frame that starts to move on the second beat",

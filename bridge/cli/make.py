@@ -18,8 +18,8 @@ def add(commands: options.Subparsers) -> None:
     options.add_edit(one)
     one.add_argument("--grade", type=options.strength, default=1.0, metavar="0-1", help="strength of the cover's grade")
     one.add_argument(
-        "--style",
-        type=options.style,
+        "--texture",
+        type=options.texture,
         metavar="NAMES",
         help="the cover's texture: grain,halation,vignette,fade; auto; none",
     )

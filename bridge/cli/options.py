@@ -76,13 +76,13 @@ def strength(text: str) -> float:
     return value
 
 
-def style(text: str) -> str:
+def texture(text: str) -> str:
     """An option's textures, checked."""
     from blender_addon.core import textures
-    from blender_addon.core.types import LookStyle
+    from blender_addon.core.types import Texture
 
     try:
-        textures.choose(text, LookStyle())
+        textures.choose(text, Texture())
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
@@ -116,7 +116,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     """The options of `make` from those of the command line; `plan` has the first few only."""
     from bridge.make import SIZES_PX, MakeOptions
 
-    names = ("draft", "bake_grade", "blender", "cluster", "workers", "engine", "style", "title", "artist", "font")
+    names = ("draft", "bake_grade", "blender", "cluster", "workers", "engine", "texture", "title", "artist", "font")
     given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return MakeOptions(
         song=arguments.song,

@@ -46,7 +46,7 @@ def show_look(look: CoverLook) -> None:
         bar = Text("█" * max(1, round(color.weight * 40)), style="#{:02x}{:02x}{:02x}".format(*color.rgb))
         table.add_row(f"{color.name}  {color.weight:.0%}", bar)
     table.add_row("words", ", ".join(look.words))
-    found = {name: getattr(look.style, name) for name in textures.NAMES}
+    found = {name: getattr(look.texture, name) for name in textures.NAMES}
     table.add_row("texture", ", ".join(f"{name} {amount:.3f}" for name, amount in found.items() if amount) or "none")
     _print(table)
 

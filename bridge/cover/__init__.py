@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bridge.cover.subject import saliency as saliency
     from bridge.cover.subject import subject_box as subject_box
     from bridge.cover.subject import subject_mask as subject_mask
-    from bridge.cover.texture import lacking_style as lacking_style
-    from bridge.cover.texture import measure_style as measure_style
+    from bridge.cover.texture import lacking_texture as lacking_texture
+    from bridge.cover.texture import measure_texture as measure_texture
     from bridge.cover.transport import palette_distance as palette_distance
 
 _HOMES = {
@@ -32,10 +32,10 @@ _HOMES = {
     "calm_area": "subject",
     "fit_grade": "fitting",
     "grade_from_cover": "fitting",
-    "lacking_style": "texture",
+    "lacking_texture": "texture",
     "load": "image",
     "look": "analyze",
-    "measure_style": "texture",
+    "measure_texture": "texture",
     "palette_distance": "transport",
     "plot": "drawing",
     "recompose": "extend",
@@ -52,10 +52,10 @@ __all__ = [
     "calm_area",
     "fit_grade",
     "grade_from_cover",
-    "lacking_style",
+    "lacking_texture",
     "load",
     "look",
-    "measure_style",
+    "measure_texture",
     "palette_distance",
     "plot",
     "recompose",

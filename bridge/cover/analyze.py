@@ -9,7 +9,7 @@ from bridge.cover.fitting import grade_from_cover
 from bridge.cover.image import load
 from bridge.cover.palette import palette
 from bridge.cover.prompt_words import palette_words
-from bridge.cover.texture import measure_style
+from bridge.cover.texture import measure_texture
 
 
 def look(path: str | Path) -> CoverLook:
@@ -25,5 +25,5 @@ def look(path: str | Path) -> CoverLook:
         palette=colors,
         words=palette_words(cover, colors),
         grade=grade_from_cover(cover),
-        style=measure_style(cover),
+        texture=measure_texture(cover),
     )

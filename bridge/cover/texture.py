@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.ndimage import median_filter
 
 from blender_addon.core.textures import MOST, NAMES
-from blender_addon.core.types import LookStyle
+from blender_addon.core.types import Texture
 from bridge.common.frames import Frame
 from bridge.cover.oklab import LUMA, Floats, light_of
 from bridge.cover.subject import subject_mask
@@ -20,7 +20,7 @@ from bridge.cover.subject import subject_mask
 SHORT_SIDE_PX = 1080
 """larger pictures are measured at this size, as they are seen in the video"""
 _BLOCK_PX = 16
-_LEAST = LookStyle(grain=0.006, halation=0.08, vignette=0.12, fade=0.025)
+_LEAST = Texture(grain=0.006, halation=0.08, vignette=0.12, fade=0.025)
 """less is nothing that anyone meant"""
 _LAPLACIAN = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _VIGNETTE_SHARE = 0.5
@@ -33,7 +33,7 @@ _WHITE = 0.2
 """the glow of a highlight that is redder than this is its own colour"""
 
 
-def measure_style(picture: Frame) -> LookStyle:
+def measure_texture(picture: Frame) -> Texture:
     """The texture of one picture."""
     shown = _reduced(picture)
     found = {
@@ -43,23 +43,23 @@ def measure_style(picture: Frame) -> LookStyle:
         "fade": _fade(shown),
     }
     kept = {name: min(value, getattr(MOST, name)) for name, value in found.items() if value >= getattr(_LEAST, name)}
-    return LookStyle(**{name: round(value, 4) for name, value in kept.items()})
+    return Texture(**{name: round(value, 4) for name, value in kept.items()})
 
 
-def lacking_style(cover: LookStyle, frames: Sequence[Frame]) -> LookStyle:
+def lacking_texture(cover: Texture, frames: Sequence[Frame]) -> Texture:
     """What the cover has and the footage has not: a still that is made from the cover has its grain already.
 
     Args:
         cover: its texture.
         frames: of the footage, as large as they are shown.
     """
-    own = [measure_style(frame) for frame in frames]
-    has = {name: float(np.median([getattr(style, name) for style in own])) if own else 0.0 for name in NAMES}
+    own = [measure_texture(frame) for frame in frames]
+    has = {name: float(np.median([getattr(texture, name) for texture in own])) if own else 0.0 for name in NAMES}
     lack = {name: max(0.0, getattr(cover, name) - has[name]) for name in NAMES}
     blacks = [_black(frame) for frame in frames]  # even where it can't be told whether it was lifted
     lack["fade"] = max(0.0, cover.fade - float(np.median(blacks))) if blacks else cover.fade
     lack["grain"] = max(0.0, cover.grain**2 - has["grain"] ** 2) ** 0.5  # noise adds by its power
-    return LookStyle(**{name: round(value, 4) for name, value in lack.items() if value >= getattr(_LEAST, name)})
+    return Texture(**{name: round(value, 4) for name, value in lack.items() if value >= getattr(_LEAST, name)})
 
 
 def _reduced(picture: Frame) -> Frame:

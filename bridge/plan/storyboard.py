@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blender_addon.core import textures
-from blender_addon.core.types import Framing, LookStyle
+from blender_addon.core.types import Framing, Texture
 from bridge.common.errors import BadInput
 from bridge.plan.toml_lines import TomlLines
 
@@ -47,7 +47,7 @@ class Storyboard:
     """another one gives every shot another seed"""
     shots: tuple[BoardShot, ...] = ()
     """in order; if the video has more shots, the later ones go through the prompts again"""
-    look: str = ""
+    texture: str = ""
     """which of the cover's textures the edit gets, as in "grain, vignette=0.3"; "auto" and "none" too"""
     font: Path | None = None
     """of title and artist: a TrueType or OpenType file"""
@@ -73,7 +73,7 @@ _BOARD_KEYS = {
     "world": _TEXT,
     "style": _TEXT,
     "negative": _Key(str, may_be_empty=True),
-    "look": _Key(str, may_be_empty=True),
+    "texture": _Key(str, may_be_empty=True),
     "font": _TEXT,
     "character": _TEXT,
     "seed": _SEED,
@@ -109,8 +109,8 @@ def load(path: str | Path) -> Storyboard:
         values["character"] = reader.picture(values["character"])
     if "font" in values:
         values["font"] = reader.font(values["font"])
-    if "look" in values:
-        reader.check_look(values["look"])
+    if "texture" in values:
+        reader.check_texture(values["texture"])
     return Storyboard(**values)
 
 
@@ -167,11 +167,11 @@ class _Reader:
             )
         return font
 
-    def check_look(self, words: str) -> None:
+    def check_texture(self, words: str) -> None:
         try:
-            textures.choose(words, LookStyle())
+            textures.choose(words, Texture())
         except ValueError as error:
-            raise self._error("look", None, str(error)) from None
+            raise self._error("texture", None, str(error)) from None
 
     def _value(self, name: str, value: Any, key: _Key, shot: int | None) -> Any:
         if not isinstance(value, key.kind) or isinstance(value, bool):

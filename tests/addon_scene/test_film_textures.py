@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_addon.core.types import LookStyle, ShotKind
+from blender_addon.core import textures
+from blender_addon.core.types import ShotKind, Texture
 from blender_addon.scene import compat, film_textures, grade, render_settings, segments, timeline
-from bridge.cover import measure_style
+from bridge.cover import measure_texture
 from tests.addon_scene import edit_world as world
 
-ALL = LookStyle(grain=0.02, halation=0.3, vignette=0.3, fade=0.05)
+ALL = Texture(grain=0.02, halation=0.3, vignette=0.3, fade=0.05)
 LENGTHS = (12, 18, 40)
 REST = 14
 
@@ -59,35 +60,35 @@ def drawn(scene, tmp_path, picture, asked):
 
 @pytest.mark.parametrize("grain", [0.015, 0.04])
 def test_as_much_grain_as_was_asked(scene, tmp_path, grain):
-    picture = drawn(scene, tmp_path, plain_picture(), LookStyle(grain=grain))
-    assert measure_style(picture).grain == pytest.approx(grain, rel=0.15)
+    picture = drawn(scene, tmp_path, plain_picture(), Texture(grain=grain))
+    assert measure_texture(picture).grain == pytest.approx(grain, rel=0.15)
 
 
 @pytest.mark.parametrize("vignette", [0.25, 0.5])
 def test_as_dark_corners_as_were_asked(scene, tmp_path, vignette):
     grey = np.full((360, 640, 3), 150, np.uint8)
-    assert measure_style(grey).vignette == 0
-    picture = drawn(scene, tmp_path, grey, LookStyle(vignette=vignette))
-    assert measure_style(picture).vignette == pytest.approx(vignette, rel=0.15)
+    assert measure_texture(grey).vignette == 0
+    picture = drawn(scene, tmp_path, grey, Texture(vignette=vignette))
+    assert measure_texture(picture).vignette == pytest.approx(vignette, rel=0.15)
 
 
 def test_as_lifted_blacks_as_were_asked_and_whites_that_stay(scene, tmp_path):
-    picture = drawn(scene, tmp_path, plain_picture(), LookStyle(fade=0.08))
-    assert measure_style(picture).fade == pytest.approx(0.08 + 0.92 * 8 / 255, abs=0.01)
+    picture = drawn(scene, tmp_path, plain_picture(), Texture(fade=0.08))
+    assert measure_texture(picture).fade == pytest.approx(0.08 + 0.92 * 8 / 255, abs=0.01)
     assert picture.max() == 255
 
 
 @pytest.mark.parametrize("halation", [0.3, 0.8])
 def test_as_warm_a_glow_as_was_asked(scene, tmp_path, halation):
-    assert measure_style(plain_picture()).halation == 0
-    picture = drawn(scene, tmp_path, plain_picture(), LookStyle(halation=halation))
-    assert measure_style(picture).halation == pytest.approx(halation, rel=0.35)
+    assert measure_texture(plain_picture()).halation == 0
+    picture = drawn(scene, tmp_path, plain_picture(), Texture(halation=halation))
+    assert measure_texture(picture).halation == pytest.approx(halation, rel=0.35)
     red, _, blue = picture[110, 132].astype(int)
     assert red > blue + 5
 
 
 def test_nothing_is_measured_where_nothing_was_drawn():
-    assert measure_style(plain_picture()) == LookStyle(fade=measure_style(plain_picture()).fade)
+    assert measure_texture(plain_picture()) == Texture(fade=measure_texture(plain_picture()).fade)
 
 
 def test_the_texture_ends_before_the_cover_rests(edit):
@@ -101,19 +102,19 @@ def test_the_texture_ends_before_the_cover_rests(edit):
     assert segments.segments(edit)[-1].movie, "the rest is the clip's own picture"
 
 
-def test_applied_twice_is_applied_once_and_an_empty_style_leaves_nothing(edit):
+def test_applied_twice_is_applied_once_and_an_empty_texture_leaves_nothing(edit):
     before = (len(edit.sequence_editor.strips), len(bpy.data.node_groups))
     for _ in range(2):
         film_textures.apply(edit, ALL)
         assert len([s for s in edit.sequence_editor.strips if film_textures.KEY in s]) == 1
         assert len([g for g in bpy.data.node_groups if g.name.startswith(film_textures.NAME)]) == 1
-    film_textures.apply(edit, LookStyle())
+    film_textures.apply(edit, Texture())
     assert (len(edit.sequence_editor.strips), len(bpy.data.node_groups)) == before
     assert not any("blend_alpha" in curve.data_path for curve in timeline.animation(edit))
 
 
 def test_only_what_was_asked_costs_nodes(edit):
-    film_textures.apply(edit, LookStyle(vignette=0.3))
+    film_textures.apply(edit, Texture(vignette=0.3))
     strip = film_textures.find(edit)
     assert strip is not None
     kinds = {node.bl_idname for node in strip.modifiers[0].node_group.nodes}
@@ -128,7 +129,7 @@ def test_each_amount_names_the_segments_that_it_is_seen_in(edit):
     film_textures.apply(edit, ALL)
     before = names(edit)
     assert names(edit) == before
-    for name in film_textures.STYLES:
+    for name in textures.NAMES:
         assert film_textures.set_amount(edit, name, 0.01)
         after = names(edit)
         assert [a == b for a, b in zip(before, after, strict=True)] == [False, False, False, False, True], name
@@ -152,16 +153,16 @@ def test_the_tabs_sliders_are_the_covers_and_shape_the_edit(tmp_path):
         scene = ui_world.open_empty()
         ui_world.lay_out(scene, tmp_path)
         settings = state.settings_of(scene)
-        look.remember(scene, replace(world.look(), style=LookStyle(grain=0.03)))
-        assert settings.style_grain == pytest.approx(0.03)
+        look.remember(scene, replace(world.look(), texture=Texture(grain=0.03)))
+        assert settings.texture_grain == pytest.approx(0.03)
         assert film_textures.find(scene) is None, "off until it is asked for"
-        settings.use_style = True
-        settings.style_grain, settings.style_fade = 0.05, 0.1
+        settings.use_texture = True
+        settings.texture_grain, settings.texture_fade = 0.05, 0.1
         strip = film_textures.find(scene)
         assert strip is not None
         nodes = strip.modifiers[0].node_group.nodes
         assert [nodes[name].outputs[0].default_value for name in ("Grain", "Fade")] == pytest.approx([0.05, 0.1])
-        settings.use_style = False
+        settings.use_texture = False
         assert film_textures.find(scene) is None
     finally:
         ui_world.switch_off()
