@@ -87,13 +87,13 @@ class Still:
 
 @dataclass(frozen=True)
 class Footage:
-    """What an animator makes; `finish` brings it to the exact frame count, size and rate."""
+    """What an animator makes; `conform` brings it to the exact frame count, size and rate."""
 
     frames: Iterator[Frame]
     frame_count: int
     fps: Fraction
     holds: bool = True
-    """whether the shot's hold is among the frames; if not, they are the moving part alone and `finish` adds the hold"""
+    """whether the hold is among the frames; if not, they are the moving part alone and `conform` adds the hold"""
 
 
 class Painter(Protocol):
@@ -110,11 +110,11 @@ class Painter(Protocol):
 class KeyframePainter(Painter, Protocol):
     """A painter whose stills are worth keeping, painting together and comparing."""
 
-    def essence(self, request: ClipRequest) -> ClipRequest:
+    def cache_request(self, request: ClipRequest) -> ClipRequest:
         """The request with all that doesn't shape its still set to one value: equal ones share a still."""
         ...
 
-    def sheet(self, request: ClipRequest, work: Work) -> Frame | None:
+    def character_reference(self, request: ClipRequest, work: Work) -> Frame | None:
         """The character's picture that the still is held to, if it has one."""
         ...
 

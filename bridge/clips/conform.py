@@ -37,7 +37,7 @@ _BT709 = 1
 """of ITU-T H.273: the code of BT.709 for primaries, transfer and matrix alike"""
 
 
-def finish(footage: Footage, request: ClipRequest, path: Path, work: Work, handle_frames: int = 0) -> float:
+def conform(footage: Footage, request: ClipRequest, path: Path, work: Work, handle_frames: int = 0) -> float:
     """Writes the clip.
 
     Args:

@@ -103,7 +103,7 @@ class Studio:
 
         if not common.yes_setting(request, "likeness", default="yes"):
             return None
-        if not self.work.siblings and self.painter.sheet(request, self.work) is None:
+        if not self.work.siblings and self.painter.character_reference(request, self.work) is None:
             return None
         judge = likeness.Judge(models.Model.named(dict(request.settings).get("likeness_model"), likeness.CLIP))
         try:
@@ -165,7 +165,7 @@ class Studio:
         self.work.report(0.9, f"comparing {len(pictures)} keyframes")
         result = likeness.reroll_outliers(
             pictures,
-            self.painter.sheet(shots[0], self.work),
+            self.painter.character_reference(shots[0], self.work),
             judge,
             again,
             budget,
@@ -188,7 +188,7 @@ class Studio:
         return self._key(request, "chosen", *compared)
 
     def _key(self, request: ClipRequest, *more: str) -> str:
-        parts = (codec.dumps(self.painter.essence(request)), self.painter.name, self.painter.version, *more)
+        parts = (codec.dumps(self.painter.cache_request(request)), self.painter.name, self.painter.version, *more)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _wait(self) -> None:

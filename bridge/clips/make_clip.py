@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A request becomes a clip: paint, animate, finish, keep."""
+"""A request becomes a clip: paint, animate, conform, keep."""
 
 import hashlib
 import time
@@ -40,7 +40,7 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
             still = replace(still, end=painted(after, engine, store, work)[0].rgb)
         started_s = time.perf_counter() - painting_s
         footage = animated(engine, wide, still, work)
-    flow_px = conform.finish(footage, wide, path, work, handles.frames_of(wide))
+    flow_px = conform.conform(footage, wide, path, work, handles.frames_of(wide))
     if dict(request.settings).get("quality") == "best":
         flow_px = truer(engine, wide, still, path, flow_px, work)
     clip = Clip(
@@ -118,7 +118,7 @@ def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Pat
     request = replace(request, motion=corrected)
     with work.device():
         footage = animated(engine, request, still, work)
-    again_px = conform.finish(footage, request, again, work, handles.frames_of(request))
+    again_px = conform.conform(footage, request, again, work, handles.frames_of(request))
     if _miss(again_px, wanted_px) < _miss(flow_px, wanted_px):
         again.replace(path)
         return again_px
@@ -149,7 +149,7 @@ def clip_key(request: ClipRequest, engine: registry.Engine, after: ClipRequest |
     makers = (
         f"{engine.painter.name}-{engine.painter.version}",
         f"{engine.animator.name}-{engine.animator.version}",
-        f"finish-{conform.VERSION}",
+        f"conform-{conform.VERSION}",
         f"handles-{handles.frames_of(request)}",
         codec.dumps(after) if after else "",
         *([f"cover-{holds.COVER_VERSION}"] if request.kind is ShotKind.COVER_END else []),

@@ -402,7 +402,7 @@ def measure(name: str, subject: Subject, world: World, options: Mapping[str, str
     """So many clips of the six, from request to file; figures by name."""
     import torch
 
-    from bridge.clips.gpu.pipeline_cache import SHELF
+    from bridge.clips.gpu.pipeline_cache import PIPELINES
     from bridge.common.store import Store
 
     store = Store(world.folder / f"store-{name}")
@@ -435,7 +435,7 @@ def measure(name: str, subject: Subject, world: World, options: Mapping[str, str
         seconds.append(time.perf_counter() - started_s)
         print(f"{name}: {shot.shot_id} {clip.frame_count} frames in {seconds[-1]:.1f} s", flush=True)
     peak_gib = torch.cuda.max_memory_allocated() / 2**30 if on_gpu else 0.0
-    SHELF.clear()
+    PIPELINES.clear()
     store.close()
     return {"first_shot_s": seconds[0], "shot_s": median(seconds[1:] or seconds), "peak_gib": peak_gib}
 
@@ -445,7 +445,7 @@ def made(shot: Any, store: Any, work: Any) -> Any:
     import torch
 
     from bridge.clips import make_clip
-    from bridge.clips.gpu.pipeline_cache import SHELF
+    from bridge.clips.gpu.pipeline_cache import PIPELINES
 
     while True:
         try:
@@ -453,7 +453,7 @@ def made(shot: Any, store: Any, work: Any) -> Any:
         except torch.OutOfMemoryError as error:
             work.memory_level += 1
             print(f"{shot.shot_id}: out of memory, level {work.memory_level} next ({str(error)[:80]})", flush=True)
-        SHELF.clear()  # outside of the handler, where the error still holds the network's frames
+        PIPELINES.clear()  # outside of the handler, where the error still holds the network's frames
 
 
 def count(name: str, subject: Subject) -> dict[str, float]:

@@ -227,7 +227,7 @@ class Ours:
         self.sdxl = sdxl_pipeline
         self.svd: Any = SimpleNamespace(pipeline=svd_pipeline, policy=svd.MemoryPolicy.RESIDENT)
         self.work: Any = SimpleNamespace(report=lambda *_: None, memory_level=0)
-        self.understudies = compiled_svd.prepare_video(svd_pipeline)
+        self.compiled = compiled_svd.prepare_video(svd_pipeline)
 
     def keyframes(self, shots: list[Any]) -> list[Any]:
         """All of them, painted together."""
@@ -244,11 +244,11 @@ class Ours:
 
     def compile(self, shot: Any, picture: Any) -> bool:
         """Waits until the other process has compiled both networks; gives whether it succeeded."""
-        for understudy in self.understudies:
+        for compiled in self.compiled:
             free_all()
             self.clip(shot, picture)  # starts what isn't done, as far as there is room
-            understudy.wait()
-        return all(understudy.wait() for understudy in self.understudies)
+            compiled.wait()
+        return all(compiled.wait() for compiled in self.compiled)
 
 
 def built() -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon.core.types import ClipRequest, Framing, ShotKind
 from bridge.clips.base import Footage
-from bridge.clips.conform import finish
+from bridge.clips.conform import conform
 from bridge.common.errors import Cancelled, GenerationFailed
 from bridge.common.frames import Frame
 
@@ -47,7 +47,7 @@ class Desk:
         pass
 
     def file(self, sha256: str) -> Path:
-        raise AssertionError("finish needs no files")
+        raise AssertionError("conform needs no files")
 
     def report(self, progress: float, stage: str, preview: Frame | None = None) -> None:
         if progress >= self.stop_at:
@@ -76,7 +76,7 @@ def decoded(path):
 @pytest.mark.parametrize("count", [1, 25])
 def test_exact_frames_rate_and_size(tmp_path, fps, count):
     request = replace(REQUEST, fps=fps, frame_count=count)
-    finish(footage(flat(range(100, 100 + count)), fps), request, tmp_path / "a.mp4", Desk(tmp_path))
+    conform(footage(flat(range(100, 100 + count)), fps), request, tmp_path / "a.mp4", Desk(tmp_path))
     with av.open(str(tmp_path / "a.mp4")) as container:
         stream = container.streams.video[0]
         packets = [packet for packet in container.demux(stream) if packet.size]
@@ -94,7 +94,7 @@ def test_exact_frames_rate_and_size(tmp_path, fps, count):
 
 def test_colours_survive(tmp_path):
     colours = np.random.default_rng(0).integers(0, 256, (10, 3)).astype(np.uint8)
-    finish(footage(flat(colours)), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
+    conform(footage(flat(colours)), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
     error = [
         np.abs(frame.astype(int) - colour).max()
         for frame, colour in zip(decoded(tmp_path / "a.mp4")[0], colours, strict=True)
@@ -105,7 +105,7 @@ def test_colours_survive(tmp_path):
 @pytest.mark.parametrize("given", [4, 10, 23])
 def test_retimed_to_the_clip(tmp_path, given):
     ramp = np.linspace(40, 200, given)
-    finish(footage(flat(ramp.round()), Fraction(8)), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
+    conform(footage(flat(ramp.round()), Fraction(8)), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
     levels = [frame.mean() for frame in decoded(tmp_path / "a.mp4")[0]]
     assert levels == pytest.approx(np.linspace(40, 200, 10), abs=2)
 
@@ -114,7 +114,7 @@ def test_fitted_to_the_frame(tmp_path):
     wide = flat([128] * 10, size=(640, 180))
     for frame in wide:
         frame[:, :160] = frame[:, -160:] = 0  # what the crop to 16:9 takes away
-    finish(footage(wide), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
+    conform(footage(wide), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
     frames, _, _ = decoded(tmp_path / "a.mp4")
     assert frames[0].shape == (90, 160, 3)
     assert frames[0].min() > 120
@@ -124,19 +124,19 @@ def test_fitted_to_the_frame(tmp_path):
 def test_miscounted_footage_is_refused(tmp_path, promised):
     broken = Footage(iter(flat([100] * 10)), promised, REQUEST.fps)
     with pytest.raises(GenerationFailed):
-        finish(broken, REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
+        conform(broken, REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_picture_is_refused(tmp_path):
     frames = [np.full((90, 160, 3), np.nan, np.float32)] * 10
     with pytest.raises(GenerationFailed, match="no picture"):
-        finish(footage(frames), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
+        conform(footage(frames), REQUEST, tmp_path / "a.mp4", Desk(tmp_path))
 
 
 def test_cancelled_leaves_nothing(tmp_path):
     with pytest.raises(Cancelled):
-        finish(footage(flat([100] * 10)), REQUEST, tmp_path / "a.mp4", Desk(tmp_path, stop_at=0.5))
+        conform(footage(flat([100] * 10)), REQUEST, tmp_path / "a.mp4", Desk(tmp_path, stop_at=0.5))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -149,5 +149,5 @@ def test_flow_is_measured(tmp_path):
     texture = np.clip((texture - texture.mean()) * 5 + 128, 0, 255).astype(np.uint8)
     frames = [np.ascontiguousarray(texture[:, 2 * i : 2 * i + 160]) for i in range(10)]
     request = replace(REQUEST, fps=Fraction(24))
-    flow_px = finish(footage(frames, Fraction(24)), request, tmp_path / "a.mp4", Desk(tmp_path))
+    flow_px = conform(footage(frames, Fraction(24)), request, tmp_path / "a.mp4", Desk(tmp_path))
     assert flow_px == pytest.approx(300, rel=0.12)

@@ -57,10 +57,10 @@ class Brush:
                 raise GenerationFailed("no numbers")
             yield Still(made)
 
-    def essence(self, request):
-        return SdxlPainter().essence(request)
+    def cache_request(self, request):
+        return SdxlPainter().cache_request(request)
 
-    def sheet(self, request, work):
+    def character_reference(self, request, work):
         return None
 
 
@@ -203,7 +203,7 @@ def test_a_keyframe_is_compared_with_the_sheet(sdxl, clip, desk, store):
     request = replace(shots(1, painter_model=sdxl, likeness_model=clip, reroll=1)[0], character_sha256="d" * 64)
     found = Studio(SdxlPainter(), store, desk).keyframe(request)
     assert found.likeness is not None
-    sheet = SdxlPainter().sheet(request, desk)
+    sheet = SdxlPainter().character_reference(request, desk)
     assert sheet is not None
     assert found.likeness < 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What hangs in the air of a shot: haze, a light leak and dust, in the picture's own colours."""
+"""The atmosphere of a shot: haze, a light leak and dust, in the picture's own colours."""
 
 import math
 from typing import cast
@@ -14,7 +14,7 @@ from bridge.common.frames import Frame
 _LIGHT_SIDE_PX = 480
 """light is soft: it's computed at this longer side and enlarged"""
 _TILE_PX = 256
-_MOTES = 90
+_SPECKS = 90
 _HAZE = 26.0
 _LEAK = 44.0
 _DUST = 64.0
@@ -23,7 +23,7 @@ _IN_PRINT = 0.3
 """how much of it flat colours get: over print, haze is a stain"""
 
 
-class Air:
+class Atmosphere:
     """Light to be laid over a shot's frames."""
 
     def __init__(self, picture: Frame, width_px: int, height_px: int, rng: np.random.Generator) -> None:
@@ -38,7 +38,7 @@ class Air:
         self._drift = rng.uniform(-1, 1, 2) * (0.02, 0.008)
         self._leak_from = float(rng.choice([-1.0, 1.0])), float(rng.uniform(-0.6, 0.3))
         self._leak_phase = float(rng.uniform(0, 2 * math.pi))
-        self._motes = _Motes(rng)
+        self._dust = _Dust(rng)
         self._dither = np.random.default_rng(1).uniform(-_DITHER, _DITHER, (height_px, width_px, 3)).astype(np.float32)
         grid = np.meshgrid(np.linspace(-0.5, 0.5, self._grid_px[0]), np.linspace(-0.5, 0.5, self._grid_px[1]))
         self._x, self._y = (axis.astype(np.float32) for axis in grid)
@@ -55,7 +55,7 @@ class Air:
 
         Args:
             matte: the subject's opacity; haze stays behind it.
-            clock_s: the air's own time.
+            clock_s: the atmosphere's own time.
             strength: 0 leaves the frame as it is, 1 is full.
         """
         strength *= self._presence
@@ -65,7 +65,7 @@ class Air:
         if matte is not None:
             open_air = 1 - 0.8 / 255 * cv2.resize(matte, self._grid_px, interpolation=cv2.INTER_LINEAR)
             light *= open_air[..., None].astype(np.float32)
-        self._motes.draw(light, self._warm * _DUST, pose, clock_s, self._aspect)
+        self._dust.draw(light, self._warm * _DUST, pose, clock_s, self._aspect)
         large = cv2.resize(light * np.float32(strength), self._size_px, interpolation=cv2.INTER_LINEAR)
         glow = cv2.add(large, self._dither, dtype=cv2.CV_8U)
         return cast(Frame, cv2.add(frame, cv2.multiply(cv2.bitwise_not(frame), glow, scale=1 / 255)))
@@ -89,15 +89,15 @@ class Air:
         return np.asarray(cloud, np.float32)
 
 
-class _Motes:
+class _Dust:
     """Dust: soft discs that drift at different distances; the nearest are large, faint and out of focus."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._place = rng.uniform(-0.75, 0.75, (_MOTES, 2))
-        self._near = rng.uniform(0.7, 1.0, _MOTES) + 1.1 * rng.uniform(0, 1, _MOTES) ** 3
-        self._velocity = np.array([0.006, -0.010]) + rng.normal(0, 0.010, (_MOTES, 2))
-        self._phase = rng.uniform(0, 2 * math.pi, _MOTES)
-        self._bright = rng.uniform(0.35, 1.0, _MOTES)
+        self._place = rng.uniform(-0.75, 0.75, (_SPECKS, 2))
+        self._near = rng.uniform(0.7, 1.0, _SPECKS) + 1.1 * rng.uniform(0, 1, _SPECKS) ** 3
+        self._velocity = np.array([0.006, -0.010]) + rng.normal(0, 0.010, (_SPECKS, 2))
+        self._phase = rng.uniform(0, 2 * math.pi, _SPECKS)
+        self._bright = rng.uniform(0.35, 1.0, _SPECKS)
 
     def draw(
         self, light: npt.NDArray[np.float32], color: npt.NDArray[np.float32], pose: Pose, clock_s: float, aspect: float

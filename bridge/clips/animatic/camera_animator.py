@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips.animatic.atmosphere import Air
+from bridge.clips.animatic.atmosphere import Atmosphere
 from bridge.clips.animatic.camera import ROOM, TRUCK, Arrival, Frustum, Pose, Swing, fitting_moves
 from bridge.clips.animatic.cover_painter import whole_cover
 from bridge.clips.animatic.depth import depth_by, depth_name
@@ -33,8 +33,8 @@ _ROUNDS = 4
 _CLOSE_ENOUGH = 0.02
 _GOOD_ENOUGH = 0.06
 _TYPICAL_SPEED = 0.6
-_AIR_SHARE = 0.8
-"""the air and the accents alone may make this part of the flow"""
+_ATMOSPHERE_SHARE = 0.8
+"""the atmosphere and the accents alone may make this part of the flow"""
 _ACCENT_PUSH = 0.010
 _ACCENT_LIGHT = 0.35
 _LAYER_DETAIL = 1.45
@@ -77,7 +77,7 @@ class _Stage:
     """What is rendered at one size."""
 
     scene: Scene
-    air: Air
+    atmosphere: Atmosphere
     ending: Frame | None
     """the picture that the shot turns into"""
 
@@ -93,8 +93,8 @@ class _Shot:
     ending: Frame | None
     ending_from: float
     """the share of the way after which the ending shows through"""
-    air: float = 1.0
-    """how much of the air's light is seen"""
+    atmosphere: float = 1.0
+    """how much of the atmosphere's light is seen"""
 
     @classmethod
     def of(cls, request: ClipRequest, still: Still, work: Work) -> "_Shot":
@@ -138,8 +138,10 @@ class _Shot:
         if ending is not None and ending.shape[1] != width_px:
             ending = cast(Frame, cv2.resize(ending, (width_px, height_px), interpolation=cv2.INTER_AREA))
         picture = self.layers.background.rgba
-        air = Air(cast(Frame, picture), width_px, height_px, np.random.default_rng([self.request.seed, 1]))
-        return _Stage(Scene(layers, self.frustum, width_px, height_px), air, ending)
+        atmosphere = Atmosphere(
+            cast(Frame, picture), width_px, height_px, np.random.default_rng([self.request.seed, 1])
+        )
+        return _Stage(Scene(layers, self.frustum, width_px, height_px), atmosphere, ending)
 
     def _render(self, stage: _Stage, i: int, pose: Pose) -> Frame:
         pacing = self.pacing
@@ -149,10 +151,10 @@ class _Shot:
         lively = 0.35 + 0.65 * self.request.motion / 255
         pose = replace(pose, dolly=pose.dolly + _ACCENT_PUSH * lively * pacing.accent[i])
         picture, matte = stage.scene.render(pose)
-        strength = self.air * (0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i])
+        strength = self.atmosphere * (0.45 + 0.55 * pacing.energy[i] + _ACCENT_LIGHT * lively * pacing.accent[i])
         if stage.ending is not None:
             strength *= 1 - float(smoothstep((way - 0.55) / 0.4))
-        picture = stage.air.lay_over(picture, matte, pose, float(pacing.clock_s[i]) * lively, float(strength))
+        picture = stage.atmosphere.lay_over(picture, matte, pose, float(pacing.clock_s[i]) * lively, float(strength))
         if stage.ending is not None and way > self.ending_from:
             share = float(smoothstep((way - self.ending_from) / (0.995 - self.ending_from)))
             ending = _zoomed(stage.ending, pose)
@@ -166,7 +168,7 @@ class _Shot:
         width_px = min(_PREVIEW_WIDTH_PX, self.request.width_px)
         stage = self._stage(width_px, max(16, round(width_px * self.request.height_px / self.request.width_px)))
         nearest, best = math.inf, partial(self.moves[0].pose, _TYPICAL_SPEED)
-        self.air = self._clear_enough(stage)
+        self.atmosphere = self._clear_enough(stage)
         for move in self.moves:
             speed, miss = self._speed(stage, move)
             if miss < nearest:
@@ -178,9 +180,9 @@ class _Shot:
     def _clear_enough(self, stage: _Stage) -> float:
         """How much light the picture bears: over an empty one, light alone would move more than the shot should."""
         target = target_flow_px_s(self.request.motion)
-        for self.air in (1.0, 0.5, 0.2):
-            if self._flow(stage, partial(self.moves[0].pose, 0.0)) < _AIR_SHARE * target:
-                return self.air
+        for self.atmosphere in (1.0, 0.5, 0.2):
+            if self._flow(stage, partial(self.moves[0].pose, 0.0)) < _ATMOSPHERE_SHARE * target:
+                return self.atmosphere
         return 0.0
 
     def _speed(self, stage: _Stage, move: Way) -> tuple[float, float]:

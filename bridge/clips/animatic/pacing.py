@@ -22,7 +22,7 @@ class Pacing:
     way_s: Curve
     """seconds that the camera has moved at mean speed; constant while it holds"""
     clock_s: Curve
-    """seconds that the air has moved; constant while the picture holds"""
+    """seconds that the atmosphere has moved; constant while the picture holds"""
     energy: Curve
     """0-1"""
     accent: Curve

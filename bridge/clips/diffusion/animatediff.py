@@ -15,7 +15,7 @@ from bridge.clips.base import Footage, Still, Work
 from bridge.clips.diffusion import common
 from bridge.clips.gpu import devices, footprints, models
 from bridge.clips.gpu.models import Model
-from bridge.clips.gpu.pipeline_cache import SHELF, Kept
+from bridge.clips.gpu.pipeline_cache import PIPELINES, Kept
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 
@@ -102,7 +102,7 @@ def load(recipe: Recipe, request: ClipRequest, work: Work) -> Kept:
     need = models.sized(usual, recipe.model)
     build = _build_sdxl if recipe.is_sdxl else _build_sparse
     asked = devices.policy_setting(request)
-    return SHELF.take(("animatediff", recipe), need, asked, work.memory_level, lambda: build(recipe))
+    return PIPELINES.take(("animatediff", recipe), need, asked, work.memory_level, lambda: build(recipe))
 
 
 def _build_sdxl(recipe: Recipe) -> Any:

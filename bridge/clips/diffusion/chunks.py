@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shots longer than a model's clip: made in pieces, each of which starts from the last frame of the one before."""
+"""Shots longer than a model's clip: made in chunks, each of which starts from the last frame of the one before."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ MOST = 12
 
 @dataclass(frozen=True)
 class PartWork:
-    """The `Work` of one piece: its progress is a part of the whole's."""
+    """The `Work` of one chunk: its progress is a part of the whole's."""
 
     whole: Work
     index: int
@@ -45,7 +45,7 @@ class PartWork:
         return self.whole.device()
 
     def hand_over(self, rest_gib: float) -> None:
-        """See `Work`; only the last piece has nothing after it that needs the device."""
+        """See `Work`; only the last chunk has nothing after it that needs the device."""
         if self.index == self.count - 1:
             self.whole.hand_over(rest_gib)
 
@@ -56,7 +56,7 @@ class PartWork:
     def report(self, progress: float, stage: str, preview: Frame | None = None) -> None:
         """See `Work`."""
         if self.count > 1:
-            stage = f"piece {self.index + 1} of {self.count}: {stage}"
+            stage = f"chunk {self.index + 1} of {self.count}: {stage}"
         self.whole.report((self.index + progress) / self.count, stage, preview)
 
 
@@ -65,23 +65,23 @@ def moving_frames(request: ClipRequest) -> int:
     return max(2, request.frame_count - request.hold_frames)
 
 
-def piece_count(request: ClipRequest, longest_s: Fraction) -> int:
-    """How many pieces a shot is made of, if none may last longer than this; the option `pieces` overrides it."""
+def chunk_count(request: ClipRequest, longest_s: Fraction) -> int:
+    """How many chunks a shot is made of, if none may last longer than this; the option `chunks` overrides it."""
     needed = -(-Fraction(moving_frames(request)) / request.fps // longest_s)
-    return int(common.number_setting(request, "pieces", min(MOST, max(1, int(needed))), 1, MOST))
+    return int(common.number_setting(request, "chunks", min(MOST, max(1, int(needed))), 1, MOST))
 
 
-def made_in_pieces(
+def made_in_chunks(
     request: ClipRequest,
     still: Still,
     work: Work,
     count: int,
     make: Callable[[ClipRequest, Still, Work], Iterable[Frame]],
 ) -> list[Frame]:
-    """The moving part's frames; where two pieces meet, the frame that they share is there once.
+    """The moving part's frames; where two chunks meet, the frame that they share is there once.
 
     Args:
-        make: makes one piece. Its request has the piece's share of the frames and no hold; only the last one may end
+        make: makes one chunk. Its request has the chunk's share of the frames and no hold; only the last one may end
             on the cover, or on the still's end.
     """
     share = max(2, round(moving_frames(request) / count))

@@ -14,7 +14,7 @@ from bridge.clips.diffusion.camera_words import moving_prompt
 from bridge.clips.gpu import devices, footprints, models
 from bridge.clips.gpu.devices import MemoryPolicy
 from bridge.clips.gpu.footprints import Footprint
-from bridge.clips.gpu.pipeline_cache import SHELF
+from bridge.clips.gpu.pipeline_cache import PIPELINES
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 
@@ -214,7 +214,7 @@ class ImageToVideoAnimator:
     """Image to video by a transformer; the final shot is generated into the cover where the model takes a last frame.
 
     Options: model, end_model (for the shot that ends on the cover), steps, guidance, cache (see `step_cache`), scale,
-    memory (0-4), pieces (a long shot is made in so many), watermark (keep, the default, inpaint or crop).
+    memory (0-4), chunks (a long shot is made in so many), watermark (keep, the default, inpaint or crop).
     """
 
     name = "i2v"
@@ -227,9 +227,9 @@ class ImageToVideoAnimator:
         without_marks = watermark.remover(request, work, "keep")
         work.report(0.0, f"loading {model.source}")
         pipeline, family = load(model, devices.policy_setting(request), work.memory_level)
-        # a clip may be slowed down by half before another piece is worth its time
-        count = chunks.piece_count(request, Fraction(family.most_frames * 3, family.fps * 2))
-        frames = chunks.made_in_pieces(
+        # a clip may be slowed down by half before another chunk is worth its time
+        count = chunks.chunk_count(request, Fraction(family.most_frames * 3, family.fps * 2))
+        frames = chunks.made_in_chunks(
             request, still, work, count, lambda part, start, part_work: run(pipeline, family, part, start, part_work)
         )
         fps = Fraction(len(frames)) * request.fps / chunks.moving_frames(request)
@@ -274,7 +274,7 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int) -> 
         return pipeline
 
     need = models.sized(footprints.VIDEO_MODELS.get(model.source, family.footprint), model)
-    kept = SHELF.take(("i2v", model), need, asked, memory_level, build)
+    kept = PIPELINES.take(("i2v", model), need, asked, memory_level, build)
     return kept.pipeline, family
 
 

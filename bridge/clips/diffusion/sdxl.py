@@ -18,7 +18,7 @@ from bridge.clips.diffusion.few_steps import FewSteps
 from bridge.clips.diffusion.guidance import Interval
 from bridge.clips.gpu import devices, footprints, models
 from bridge.clips.gpu.devices import MemoryPolicy
-from bridge.clips.gpu.pipeline_cache import SHELF, Kept
+from bridge.clips.gpu.pipeline_cache import PIPELINES, Kept
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 
@@ -163,7 +163,7 @@ class SdxlPainter:
         for recipe, group in itertools.groupby(requests, Recipe.of):
             yield from map(Still, painted(recipe, list(group), work))
 
-    def essence(self, request: ClipRequest) -> ClipRequest:
+    def cache_request(self, request: ClipRequest) -> ClipRequest:
         """See `KeyframePainter`."""
         width_px, height_px = model_size(request)
         return dataclasses.replace(
@@ -184,7 +184,7 @@ class SdxlPainter:
             into="",
         )
 
-    def sheet(self, request: ClipRequest, work: Work) -> Frame | None:
+    def character_reference(self, request: ClipRequest, work: Work) -> Frame | None:
         """See `KeyframePainter`."""
         recipe = Recipe.of(request)
         return character_sheet(recipe, work) if recipe.character.is_known else None
@@ -320,7 +320,7 @@ def load(recipe: Recipe, memory_level: int) -> Kept:
     adapters = (recipe.adapters, recipe.adapter_files)
     key = ("sdxl", recipe.model, recipe.few_steps, recipe.loras, adapters, recipe.from_image)
     need = models.sized(footprints.SDXL, recipe.model)
-    return SHELF.take(key, need, recipe.memory, memory_level, build)
+    return PIPELINES.take(key, need, recipe.memory, memory_level, build)
 
 
 def paint_batch(
@@ -430,7 +430,7 @@ def refined(recipe: Recipe, requests: Sequence[ClipRequest], pictures: list[Fram
         return pipeline
 
     need = models.sized(footprints.SDXL, model)
-    pipeline = SHELF.take(("refiner", model), need, recipe.memory, work.memory_level, build).pipeline
+    pipeline = PIPELINES.take(("refiner", model), need, recipe.memory, work.memory_level, build).pipeline
     steps = max(1, int(recipe.steps * recipe.refiner_strength))
     for request, picture in zip(requests, pictures, strict=True):
         output = pipeline(

@@ -10,21 +10,21 @@ from bridge.clips.base import Footage, Still, Work
 from bridge.clips.diffusion import chunks, common, guidance
 from bridge.clips.gpu import devices, footprints, models
 from bridge.clips.gpu.devices import MemoryPolicy
-from bridge.clips.gpu.pipeline_cache import SHELF, Kept
+from bridge.clips.gpu.pipeline_cache import PIPELINES, Kept
 from bridge.common.frames import Frame
 
 XT = models.Model("stabilityai/stable-video-diffusion-img2vid-xt", variant="fp16")
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
 LEAST_FPS = 5
-"""below this, pieces are too far apart to be retimed; it is also the lowest rate that the model was trained with"""
+"""below this, chunks are too far apart to be retimed; it is also the lowest rate that the model was trained with"""
 
 
 class SvdAnimator:
     """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`.
 
     Options: model, steps, guidance, guidance_interval (see `guidance`), noise (`noise_aug_strength`), memory (0-4),
-    compile (yes, the default, or no: see `fast`), pieces (a long shot is made in so many), watermark (inpaint, the
-    default, crop or keep).
+    compile (yes, the default, or no: see `compiled_svd`), chunks (a long shot is made in so many), watermark (inpaint,
+    the default, crop or keep).
     """
 
     name = "svd"
@@ -39,12 +39,12 @@ class SvdAnimator:
         loaded = load(model, devices.policy_setting(request), work.memory_level, compiled)
         frame_count = loaded.pipeline.unet.config.num_frames
 
-        def piece(part: ClipRequest, start: Still, part_work: Work) -> Frame:
+        def chunk(part: ClipRequest, start: Still, part_work: Work) -> Frame:
             fps = Fraction(frame_count) * part.fps / chunks.moving_frames(part)
             return run(loaded, part, start, part_work, frame_count, fps)
 
-        count = chunks.piece_count(request, Fraction(frame_count, LEAST_FPS))
-        frames = chunks.made_in_pieces(request, still, work, count, piece)
+        count = chunks.chunk_count(request, Fraction(frame_count, LEAST_FPS))
+        frames = chunks.made_in_chunks(request, still, work, count, chunk)
         fps = Fraction(len(frames)) * request.fps / chunks.moving_frames(request)
         return Footage(without_marks(frames), len(frames), fps, holds=False)
 
@@ -65,7 +65,9 @@ def load(model: models.Model, asked: MemoryPolicy | None, memory_level: int, com
 
             compiled_svd.prepare_video(kept.pipeline)
 
-    return SHELF.take(("svd", model, compiled), models.sized(footprints.SVD, model), asked, memory_level, build, tune)
+    return PIPELINES.take(
+        ("svd", model, compiled), models.sized(footprints.SVD, model), asked, memory_level, build, tune
+    )
 
 
 def run(loaded: Kept, request: ClipRequest, still: Still, work: Work, frame_count: int, fps: Fraction) -> Frame:

@@ -12,7 +12,7 @@ from bridge.clips.base import Footage, Work
 from bridge.clips.diffusion import common
 from bridge.clips.gpu import devices, models
 from bridge.clips.gpu.footprints import Footprint
-from bridge.clips.gpu.pipeline_cache import SHELF
+from bridge.clips.gpu.pipeline_cache import PIPELINES
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 
@@ -49,7 +49,7 @@ def load(model: models.Model) -> Any:
             raise BadInput(f"{model.source} does not enlarge pictures in colour: choose another with --set upscale=ID.")
         return network.eval()
 
-    return SHELF.take(("upscale", model), NEED, devices.MemoryPolicy.RESIDENT, 0, build).pipeline
+    return PIPELINES.take(("upscale", model), NEED, devices.MemoryPolicy.RESIDENT, 0, build).pipeline
 
 
 def _enlarged(network: Any, footage: Footage, request: ClipRequest, work: Work) -> Iterator[Frame]:

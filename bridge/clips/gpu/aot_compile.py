@@ -22,7 +22,7 @@ from bridge.clips.gpu import devices
 from bridge.common import files, paths
 
 VERSION = 3
-"""changes whenever `fast` changes what is compiled"""
+"""changes whenever `streamline` changes what is compiled"""
 REQUEST, PACKAGE, OUTPUTS, LOG, LOCK = "request.json", "network.bin", "outputs.json", "log.txt", "lock"
 TRIES, PAUSE_S = 20, 15.0
 """when others have the device's memory"""
@@ -43,7 +43,7 @@ class Input:
 
 
 @dataclass
-class Rehearsal:
+class CompileJob:
     """What a forward pass needs to be compiled, as JSON can say it, and the process that does it."""
 
     model: str
@@ -57,7 +57,7 @@ class Rehearsal:
     _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, model: Any, part: str, args: tuple[Any, ...], options: dict[str, Any]) -> "Rehearsal":
+    def of(cls, model: Any, part: str, args: tuple[Any, ...], options: dict[str, Any]) -> "CompileJob":
         """For a model's, or a part's, forward pass with these inputs."""
         network = getattr(model, part) if part else model
         inputs = [_input("", value) for value in args] + [_input(name, value) for name, value in options.items()]
@@ -149,7 +149,7 @@ def weights_of(network: Any) -> dict[str, Any]:
     return dict(network.named_parameters()) | dict(network.named_buffers())
 
 
-def rehearse(folder: Path) -> None:
+def compile_once(folder: Path) -> None:
     """Makes the package that the folder's request asks for, unless another process does or did so."""
     import torch
 
@@ -227,4 +227,4 @@ def _made(entry: dict[str, Any]) -> Any:
 
 
 if __name__ == "__main__":
-    rehearse(Path(sys.argv[1]))
+    compile_once(Path(sys.argv[1]))

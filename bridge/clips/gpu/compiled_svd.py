@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from bridge.clips.gpu import devices
-from bridge.clips.gpu.aot_compile import Rehearsal, weights_of
+from bridge.clips.gpu.aot_compile import CompileJob, weights_of
 from bridge.clips.gpu.streamline import can_compile, streamline
 
 log = logging.getLogger(__name__)
@@ -22,12 +22,12 @@ UNET_ROOM_GIB, DECODER_ROOM_GIB = 10.0, 20.0
 """what another process needs on the device to compile them; 8.8 and 17.9, measured"""
 
 
-class Understudy:
+class CompiledForward:
     """Takes a network's place once its compiled code lies on disk; until then the network itself runs.
 
     Compiling takes minutes and all of Python's attention, so another process does it, once for a machine: see
-    `rehearse`. What that process leaves on disk is loaded here in a few seconds. A network that can't be compiled runs
-    as it came.
+    `aot_compile`. What that process leaves on disk is loaded here in a few seconds. A network that can't be compiled
+    runs as it came.
 
     Args:
         model: a diffusers model; it is made to run as said.
@@ -42,42 +42,42 @@ class Understudy:
         twin = sharing_weights(network)
         streamline(twin)
         self._weights = weights_of(twin)
-        self._rehearsals: dict[Any, Rehearsal] = {}
+        self._jobs: dict[Any, CompileJob] = {}
         self._compiled: dict[Any, Callable[..., Any] | None] = {}
         network.forward = self
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """The network's forward pass."""
         shapes = _shapes(args, options)
-        if shapes not in self._rehearsals:
-            self._rehearsals[shapes] = Rehearsal.of(self._model, self._part, args, options)
-        rehearsal = self._rehearsals[shapes]
-        if rehearsal.is_done and shapes not in self._compiled:
-            self._compiled[shapes] = _loaded(rehearsal)
+        if shapes not in self._jobs:
+            self._jobs[shapes] = CompileJob.of(self._model, self._part, args, options)
+        job = self._jobs[shapes]
+        if job.is_done and shapes not in self._compiled:
+            self._compiled[shapes] = _loaded(job)
         if compiled := self._compiled.get(shapes):
             return compiled(self._weights, args, options)
-        if not rehearsal.is_done and devices.free_gib(devices.best_device()) >= self._room_gib:
-            rehearsal.begin()
+        if not job.is_done and devices.free_gib(devices.best_device()) >= self._room_gib:
+            job.begin()
         return self._plain(*args, **options)
 
     def wait(self) -> bool:
         """Waits for what is being compiled; gives whether all that was asked for is."""
-        for rehearsal in self._rehearsals.values():
-            rehearsal.wait()
-        return all(rehearsal.is_done for rehearsal in self._rehearsals.values())
+        for job in self._jobs.values():
+            job.wait()
+        return all(job.is_done for job in self._jobs.values())
 
 
-def _loaded(rehearsal: Rehearsal) -> Callable[..., Any] | None:
+def _loaded(job: CompileJob) -> Callable[..., Any] | None:
     """The compiled code; none if it is damaged or not for this machine: then it is removed, and made anew next time."""
     try:
-        return rehearsal.load()
+        return job.load()
     except Exception as error:  # noqa: BLE001 - the compiler raises whatever it likes; the plain network still runs
-        log.warning("compiled code in %s could not be loaded (%s); the plain network runs", rehearsal.folder, error)
-        rehearsal.package.unlink(missing_ok=True)
+        log.warning("compiled code in %s could not be loaded (%s); the plain network runs", job.folder, error)
+        job.package.unlink(missing_ok=True)
         return None
 
 
-def prepare_video(pipeline: Any) -> tuple[Understudy, ...]:
+def prepare_video(pipeline: Any) -> tuple[CompiledForward, ...]:
     """Lets streamlined, compiled twins stand in for a Stable Video Diffusion pipeline's networks once they are ready.
 
     Does nothing where there is no compiler.
@@ -88,7 +88,7 @@ def prepare_video(pipeline: Any) -> tuple[Understudy, ...]:
         # diffusers would cast the whole of it to single precision and back for each clip
         pipeline.vae.encoder.float()
         pipeline.vae.quant_conv.float()
-    return Understudy(pipeline.unet, "", UNET_ROOM_GIB), Understudy(pipeline.vae, "decoder", DECODER_ROOM_GIB)
+    return CompiledForward(pipeline.unet, "", UNET_ROOM_GIB), CompiledForward(pipeline.vae, "decoder", DECODER_ROOM_GIB)
 
 
 def sharing_weights(network: nn.Module) -> nn.Module:

@@ -33,7 +33,7 @@ class Kept:
         return not self.parked and self.policy <= MemoryPolicy.TILED
 
 
-class Shelf:
+class PipelineCache:
     """Pipelines by what they were made from, least recently used first."""
 
     def __init__(self) -> None:
@@ -110,5 +110,5 @@ class Shelf:
                 devices.free_cached()
 
 
-SHELF = Shelf()
+PIPELINES = PipelineCache()
 """this process's"""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bridge.clips.animatic import cover_painter, framing
-from bridge.clips.animatic.atmosphere import Air
+from bridge.clips.animatic.atmosphere import Atmosphere
 from bridge.clips.animatic.camera import Pose
 from bridge.clips.animatic.depth_classical import _distinction, _is_believable, _outline
 from bridge.cover import subject_mask
@@ -102,6 +102,6 @@ def test_flat_colours_get_little_haze():
     flat[480:] = (214, 40, 70)
     black, light = np.zeros((90, 160, 3), np.uint8), []
     for picture in (flat, cover(720).astype(float)):
-        air = Air(np.clip(picture + grain, 0, 255).astype(np.uint8), 160, 90, np.random.default_rng(3))
+        air = Atmosphere(np.clip(picture + grain, 0, 255).astype(np.uint8), 160, 90, np.random.default_rng(3))
         light.append(air.lay_over(black, None, Pose(), 1.0, 1.0).mean())
     assert 0 < light[0] < 0.5 * light[1]

@@ -12,7 +12,7 @@ from bridge.common.errors import BadInput
 from tests.clips.diffusion.diffusion_world import FakeWork, request_for
 
 
-def test_each_piece_starts_where_the_last_one_ended(tmp_path):
+def test_each_chunk_starts_where_the_last_one_ended(tmp_path):
     asked = []
 
     def make(part, still, work):
@@ -24,20 +24,20 @@ def test_each_piece_starts_where_the_last_one_ended(tmp_path):
 
     work = FakeWork(tmp_path, {})
     request = request_for(frame_count=130, hold_frames=10, kind=ShotKind.COVER_END)
-    frames = chunks.made_in_pieces(request, Still(np.zeros((4, 4, 3), np.uint8)), work, 3, make)
+    frames = chunks.made_in_chunks(request, Still(np.zeros((4, 4, 3), np.uint8)), work, 3, make)
     assert [int(frame[0, 0, 0]) for frame in frames] == list(range(13)), "no frame twice, none left out"
     assert asked == [(40, 0, ShotKind.MOTION, 1), (40, 0, ShotKind.MOTION, 2), (40, 0, ShotKind.COVER_END, 3)]
     assert [round(progress, 3) for progress, _ in work.reports] == [0.167, 0.5, 0.833]
-    assert work.handed_over == [3], "the last piece alone"
-    assert work.stages[1] == "piece 2 of 3: animating"
+    assert work.handed_over == [3], "the last chunk alone"
+    assert work.stages[1] == "chunk 2 of 3: animating"
 
 
 @pytest.mark.parametrize(("frames", "count"), [(24, 1), (120, 1), (121, 2), (240, 2), (241, 3), (24000, 12)])
-def test_as_many_pieces_as_needed(frames, count):
-    assert chunks.piece_count(request_for(frame_count=frames), Fraction(5)) == count
+def test_as_many_chunks_as_needed(frames, count):
+    assert chunks.chunk_count(request_for(frame_count=frames), Fraction(5)) == count
 
 
 def test_the_option_overrides():
-    assert chunks.piece_count(request_for(frame_count=24, pieces=3), Fraction(5)) == 3
-    with pytest.raises(BadInput, match="pieces"):
-        chunks.piece_count(request_for(pieces=0), Fraction(5))
+    assert chunks.chunk_count(request_for(frame_count=24, chunks=3), Fraction(5)) == 3
+    with pytest.raises(BadInput, match="chunks"):
+        chunks.chunk_count(request_for(chunks=0), Fraction(5))

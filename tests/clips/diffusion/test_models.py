@@ -90,11 +90,11 @@ def test_an_option_out_of_range_is_named(svd, still, work):
         SvdAnimator().animate(request_for(model=svd, steps=0), still, work)
 
 
-def test_a_long_shot_is_made_in_pieces(svd, still, work):
-    footage, frames = frames_of(request_for(model=svd, frame_count=48, pieces=2, **(SMALL | {"steps": 1})), still, work)
+def test_a_long_shot_is_made_in_chunks(svd, still, work):
+    footage, frames = frames_of(request_for(model=svd, frame_count=48, chunks=2, **(SMALL | {"steps": 1})), still, work)
     assert len(frames) == 9, "two clips of five that share a frame"
     assert footage.fps * 2 == 9
-    assert any(stage.startswith("piece 2 of 2: animating") for stage in work.stages)
+    assert any(stage.startswith("chunk 2 of 2: animating") for stage in work.stages)
 
 
 def test_pictures_that_are_no_numbers_are_told(still, work, tmp_path):

@@ -91,7 +91,7 @@ class Card:
 
 def test_a_small_card_is_shared_by_parking(monkeypatch):
     card = Card(12, monkeypatch)
-    kept = pipeline_cache.Shelf()
+    kept = pipeline_cache.PipelineCache()
     made = []
 
     def take(name, need):
@@ -113,7 +113,7 @@ def test_a_small_card_is_shared_by_parking(monkeypatch):
 
 def test_a_large_card_holds_both(monkeypatch):
     card = Card(80, monkeypatch)
-    kept = pipeline_cache.Shelf()
+    kept = pipeline_cache.PipelineCache()
     painter = kept.take("painter", footprints.SDXL, None, 0, lambda: card.pipeline(7))
     kept.take("animator", footprints.SVD, None, 0, lambda: card.pipeline(4))
     assert painter.pipeline.where == "cuda"
@@ -121,7 +121,7 @@ def test_a_large_card_holds_both(monkeypatch):
 
 def test_what_a_run_left_unused_is_room_and_nothing_is_parked_for_it(monkeypatch):
     card = Card(80, monkeypatch)
-    kept = pipeline_cache.Shelf()
+    kept = pipeline_cache.PipelineCache()
     painter = kept.take("painter", footprints.SDXL, None, 0, lambda: card.pipeline(7))
     card.leave_unused(60)
     kept.take("animator", footprints.SVD, None, 0, lambda: card.pipeline(4))
@@ -135,7 +135,7 @@ def test_a_large_card_keeps_networks_that_fit_without_their_encoder_of_prompts(m
         (47, footprints.WAN22, OFFLOAD, False),
     ):
         card = Card(gib, monkeypatch)
-        kept = pipeline_cache.Shelf().take(
+        kept = pipeline_cache.PipelineCache().take(
             "p", need, None, 0, lambda card=card, need=need: card.pipeline(need.weights_gib)
         )
         assert (kept.policy, card.stays) == (policy, [stays])
@@ -143,14 +143,14 @@ def test_a_large_card_keeps_networks_that_fit_without_their_encoder_of_prompts(m
 
 def test_running_out_takes_the_next_policy(monkeypatch):
     card = Card(80, monkeypatch)
-    kept = pipeline_cache.Shelf()
+    kept = pipeline_cache.PipelineCache()
     policies = [kept.take("p", footprints.SDXL, None, level, lambda: card.pipeline(7)).policy for level in range(6)]
     assert policies == [RESIDENT, TILED, OFFLOAD, EIGHT_BIT, SEQUENTIAL, SEQUENTIAL]
 
 
 def test_few_are_kept(monkeypatch):
     card = Card(500, monkeypatch)
-    kept = pipeline_cache.Shelf()
+    kept = pipeline_cache.PipelineCache()
     made = []
     for name in ("a", "b", "c", "d", "a"):
         kept.take(name, footprints.SDXL, None, 0, lambda name=name: made.append(name) or card.pipeline(1))

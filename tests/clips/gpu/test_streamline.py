@@ -79,18 +79,18 @@ def test_the_decoder_gives_the_same_pictures():
 
 
 @pytest.fixture
-def understudy(network, monkeypatch, tmp_path):
+def compiled(network, monkeypatch, tmp_path):
     """The network's; what is loaded for it gives 100 more, so that the test need not wait for a compiler."""
     monkeypatch.setenv("BEATBOARD_HOME", str(tmp_path))
     twin = compiled_svd.sharing_weights(network)
     streamline.streamline(twin)
 
-    def loaded(rehearsal):
-        assert rehearsal.package.exists()
+    def loaded(job):
+        assert job.package.exists()
         return lambda weights, args, options: (100 + torch.func.functional_call(twin, weights, args, options)[0],)
 
-    monkeypatch.setattr(aot_compile.Rehearsal, "load", loaded)
-    return compiled_svd.Understudy(network, "", room_gib=0.0)
+    monkeypatch.setattr(aot_compile.CompileJob, "load", loaded)
+    return compiled_svd.CompiledForward(network, "", room_gib=0.0)
 
 
 class Stopped:
@@ -98,65 +98,65 @@ class Stopped:
 
     def __init__(self, monkeypatch):
         self.begun = 0
-        monkeypatch.setattr(aot_compile.Rehearsal, "begin", self.begin)
+        monkeypatch.setattr(aot_compile.CompileJob, "begin", self.begin)
 
     def begin(self):
         self.begun += 1
 
 
-def put_package(understudy):
+def put_package(compiled):
     """As if the other process had just finished."""
-    (rehearsal,) = understudy._rehearsals.values()
-    rehearsal.folder.mkdir(parents=True, exist_ok=True)
-    rehearsal.package.touch()
-    return rehearsal
+    (job,) = compiled._jobs.values()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job.package.touch()
+    return job
 
 
-def test_the_network_itself_runs_until_its_twin_is_compiled(understudy, network, monkeypatch):
+def test_the_network_itself_runs_until_its_twin_is_compiled(compiled, network, monkeypatch):
     Stopped(monkeypatch)
     plain = run(network)
     assert torch.equal(run(network), plain)
-    put_package(understudy)
+    put_package(compiled)
     assert torch.allclose(run(network), plain + 100, atol=1e-4)
 
 
-def test_compiled_code_follows_the_network_s_weights(understudy, network, monkeypatch):
+def test_compiled_code_follows_the_network_s_weights(compiled, network, monkeypatch):
     """A pipeline that is parked and fetched again has its weights elsewhere."""
     Stopped(monkeypatch)
     plain = run(network)
-    put_package(understudy)
+    put_package(compiled)
     assert torch.allclose(run(network), plain + 100, atol=1e-4)
     network.conv_norm_out.bias.data = network.conv_norm_out.bias.data + 1
     assert not torch.allclose(run(network), plain + 100, atol=1e-2)
 
 
-def test_damaged_code_is_removed_and_the_network_itself_runs(understudy, network, monkeypatch):
+def test_damaged_code_is_removed_and_the_network_itself_runs(compiled, network, monkeypatch):
     stopped = Stopped(monkeypatch)
     plain = run(network)
-    rehearsal = put_package(understudy)
+    job = put_package(compiled)
     begun = stopped.begun
 
     def damaged(_):
         raise AssertionError("made by another version of the compiler")
 
-    monkeypatch.setattr(aot_compile.Rehearsal, "load", damaged)
+    monkeypatch.setattr(aot_compile.CompileJob, "load", damaged)
     assert torch.equal(run(network), plain)
-    assert not rehearsal.package.exists()
+    assert not job.package.exists()
     assert stopped.begun > begun, "and is made anew"
 
 
-def test_nothing_is_compiled_where_there_is_no_room(understudy, network, monkeypatch):
+def test_nothing_is_compiled_where_there_is_no_room(compiled, network, monkeypatch):
     stopped = Stopped(monkeypatch)
-    monkeypatch.setattr(understudy, "_room_gib", 1e9)
+    monkeypatch.setattr(compiled, "_room_gib", 1e9)
     run(network)
     assert not stopped.begun
 
 
-def test_another_shape_is_another_rehearsal(understudy, network, monkeypatch):
+def test_another_shape_is_another_job(compiled, network, monkeypatch):
     Stopped(monkeypatch)
     run(network)
     run(network, tokens=2)
-    one, other = understudy._rehearsals.values()
+    one, other = compiled._jobs.values()
     assert one.folder != other.folder
 
 
@@ -168,20 +168,20 @@ def test_another_process_compiles_and_this_one_loads_it(monkeypatch, tmp_path):
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     one = {"encoder_block_out_channels": (8,), "decoder_block_out_channels": (8,)}
     model = diffusers.AutoencoderTiny(**one, num_encoder_blocks=(1,), num_decoder_blocks=(1,)).eval()
-    understudy = compiled_svd.Understudy(model, "decoder", room_gib=0.0)
+    compiled = compiled_svd.CompiledForward(model, "decoder", room_gib=0.0)
     latents = torch.rand(1, 4, 8, 8)
     with torch.no_grad():
         plain = model.decoder(latents)
-        assert understudy.wait()
+        assert compiled.wait()
         assert torch.allclose(model.decoder(latents), plain, atol=1e-5)
-    assert all(understudy._compiled.values()), "it was the compiled code that ran"
-    assert len(understudy._compiled) == 1
+    assert all(compiled._compiled.values()), "it was the compiled code that ran"
+    assert len(compiled._compiled) == 1
 
 
-def test_what_cannot_be_compiled_runs_as_it_came(understudy, network, monkeypatch):
+def test_what_cannot_be_compiled_runs_as_it_came(compiled, network, monkeypatch):
     monkeypatch.setattr(sys, "executable", shutil.which("false"))
     plain = run(network)
-    assert not understudy.wait()
+    assert not compiled.wait()
     assert torch.equal(run(network), plain)
 
 
