@@ -44,7 +44,7 @@ def test_no_queries_are_made_for_a_single_token(network):
     streamline.streamline(network)
     asked = []
     for module in network.modules():
-        if isinstance(module, compiled_svd.Attention) and module.is_cross_attention:
+        if isinstance(module, streamline.Attention) and module.is_cross_attention:
             module.to_q.register_forward_hook(lambda *_: asked.append(True))
     run(network, tokens=1)
     assert not asked
