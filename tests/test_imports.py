@@ -19,6 +19,9 @@ BPY_ROOMS = {"scene", "actions", "session", "ui"}
 TORCH_OUTSIDE_CLIPS = {"bridge.song.trackers.beat_this"}
 """a tracker that is a torch model; it is loaded by name alone"""
 
+STATEFUL_ROOMS = ("session", "actions", "ui")
+THE_SESSION = {"blender_addon.session.state": {"_session"}}
+
 ADDON_LEVELS = (("ui",), ("actions",), ("session",), ("scene", "client"), ("core",))
 BRIDGE_LEVELS = (
     ("__main__",),
@@ -70,6 +73,7 @@ def faults(root: Path) -> list[str]:
         *order_faults(root, "bridge", BRIDGE_LEVELS),
         *order_faults(root, "blender_addon", ADDON_LEVELS),
         *circles(root),
+        *state_faults(root),
     ]
 
 
@@ -105,6 +109,31 @@ def order_faults(root: Path, side: str, levels: tuple[tuple[str, ...], ...]) -> 
             there = room(target)
             if there != here and there in level and level[there] <= level[here]:
                 yield f"{name}: imports {target}, which is not below it"
+
+
+def state_faults(root: Path) -> Iterator[str]:
+    """Variables of a module, and writing into another's: what lasts as long as Blender runs is in `session.state`."""
+    known = modules(root)
+    for name, path in known.items():
+        if room(name) not in {f"blender_addon.{inside}" for inside in STATEFUL_ROOMS}:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        variables = {text for node in tree.body for text in _assigned(node) if not text.lstrip("_").isupper()}
+        yield from (f"{name}: {text} belongs into the session" for text in variables - THE_SESSION.get(name, set()))
+        others = {target.rpartition(".")[2] for target in imported(name, path) if target in known}
+        written = {text.partition(".")[0] for node in ast.walk(tree) for text in _assigned(node) if "." in text}
+        yield from (f"{name}: writes into {other}" for other in written & others)
+
+
+def _assigned(node: ast.AST) -> list[str]:
+    """The names that a statement assigns to, and their attributes as "name.attribute"."""
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    leaves = [leaf for target in targets for leaf in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    return [
+        ast.unparse(leaf)
+        for leaf in leaves
+        if isinstance(leaf, ast.Name) or (isinstance(leaf, ast.Attribute) and isinstance(leaf.value, ast.Name))
+    ]
 
 
 def circles(root: Path) -> Iterator[str]:
@@ -160,6 +189,8 @@ PLANTED = {
     "upwards in the add-on": ("blender_addon/session/new.py", "from ..actions import shots"),
     "a room without a place": ("bridge/attic/new.py", "import os"),
     "a circle": ("bridge/plan/new.py", "import bridge.plan.new2"),
+    "a module's own state": ("blender_addon/actions/new.py", "waiting: list[str] = []"),
+    "writing into another module": ("blender_addon/ui/new.py", "from ..actions import shots\nshots.busy, b = True, 1"),
 }
 
 

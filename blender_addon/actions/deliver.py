@@ -23,10 +23,10 @@ import bpy
 from ..client.process import Installation
 from ..core import codec
 from ..scene import render_settings
-from ..session import state, tasks
-from ..session.connection import bridge
+from ..session import connection, state, tasks
 from ..session.environment import clean
 from ..session.preferences import SOURCE
+from ..session.state import Measured
 from ..session.tasks import Problem, Task
 from . import shots
 
@@ -34,20 +34,8 @@ MARK = "@beatboard "
 """begins each answer of `scripts/render.py`"""
 
 
-@dataclass(frozen=True)
-class Measured:
-    """How a video did."""
-
-    video: Path
-    page: Path
-    passed: int
-    failures: tuple[str, ...]
-
-
 NICE = 10
 """below Blender's own priority: whoever edits meanwhile goes first"""
-measured: dict[int, Measured] = {}
-"""the last check of each scene in this session"""
 
 
 def output_of(scene: Any) -> Path:
@@ -77,7 +65,7 @@ def render(scene: Any, *, then_check: bool = False) -> None:
     if plan is None or not plan.shots:
         raise Problem("Plan the shots first.")
     video = output_of(scene)
-    if "render" in tasks.running:
+    if tasks.running("render"):
         raise Problem("A render is running already.")
     render_settings.settings(scene)
     folder = Path(tempfile.mkdtemp(prefix="beatboard-"))
@@ -116,7 +104,7 @@ class _Way:
 
 def _way(scene: Any, blend: Path, video: Path) -> _Way:
     try:
-        installation = bridge.local_installation()
+        installation = connection.local_installation()
     except Problem:
         return _alone(scene, blend, video)
     program = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
@@ -159,7 +147,7 @@ def check(scene: Any) -> None:
     song, cover = state.path_of(settings.song), state.path_of(settings.cover)
     if plan is None or song is None or cover is None:
         raise Problem("Choose the song and the cover, and plan the shots first.")
-    installation = bridge.local_installation()
+    installation = connection.local_installation()
     page, uid = video.with_suffix(".html"), scene.session_uid
 
     def work(task: Task) -> Measured:
@@ -176,7 +164,7 @@ def check(scene: Any) -> None:
             return read(json.loads(result.read_text(encoding="utf-8")), video, page)
 
     def done(result: Measured) -> None:
-        measured[uid] = result
+        state.session().measured[uid] = result
 
     tasks.start("check", "Measuring the video", work, done)
 

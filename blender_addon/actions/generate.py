@@ -6,6 +6,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,20 @@ from ..core.clip_requests import clip_requests
 from ..core.quality import engine_settings
 from ..core.types import ClipRequest, EditPlan, Job, JobState
 from ..scene import grade, timeline, titles
-from ..session import files, state, tasks
-from ..session.connection import bridge
+from ..session import connection, files, state, tasks
+from ..session.state import Landing
 from ..session.tasks import Problem, Task
 from . import look, shots, takes
-from .takes import Landing
 
 ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 FETCH_AGAIN_S = 15.0
-_fetching: set[str] = set()
-_slots = threading.BoundedSemaphore(2)
+DOWNLOADS = threading.BoundedSemaphore(2)
+"""so many at once"""
 
 
 def needed(scene: Any) -> list[str]:
     """The shots that have no clip or a stale one, locked ones left out."""
-    rows = state.session().shots
+    rows = state.shot_list().shots
     return [row.name for row in rows if row.state in ("empty", "stale", "failed", "missing") and not row.is_locked]
 
 
@@ -38,8 +38,8 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
     Raises:
         Problem: nothing was planned, a shot is locked or under way, or the bridge says no.
     """
-    if "generate" in tasks.running:
-        raise Problem(f"Still busy: {tasks.running['generate'].stage}. Wait for it.")
+    if busy := tasks.running("generate"):
+        raise Problem(f"Still busy: {busy.stage}. Wait for it.")
     shots.adopt(scene)
     plan, requests = _requests(scene, shot_ids)
     settings = state.settings_of(scene)
@@ -47,10 +47,10 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
     if cover is None:
         raise Problem("Choose the album cover first.")
     _forget_ended(scene, shot_ids)
-    opened = bridge.opener()
+    opened = connection.opener()
     uid, ids = scene.session_uid, [secrets.token_hex(16) for _ in requests]
     for job_id, request in zip(ids, requests, strict=True):
-        takes.asked[job_id] = (scene.session_uid, request.shot_id)
+        state.session().takes.asked[job_id] = (scene.session_uid, request.shot_id)
         takes.record(scene, job_id, request.shot_id)
 
     def work(task: Task) -> Any:
@@ -62,7 +62,7 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
 
     def give_up() -> None:
         for job_id in ids:
-            takes.asked.pop(job_id, None)
+            state.session().takes.asked.pop(job_id, None)
             takes.forget_job(job_id)
         if (found := state.find_scene(uid)) is not None:  # another file may be open by now
             shots.refresh(found, force=True)
@@ -74,12 +74,13 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
 
 def _or(work: Callable[[Task], Any], give_up: Callable[[], None]) -> Callable[[Task], Any]:
     """The work, and what the main thread does if it fails."""
+    later = state.session().tasks.later
 
     def run(task: Task) -> Any:
         try:
             return work(task)
         except BaseException:
-            tasks.later(give_up)
+            later(give_up)
             raise
 
     return run
@@ -89,8 +90,8 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
     plan, analysis = shots.edit_of(scene), shots.analysis_of(scene)
     if plan is None or analysis is None:
         raise Problem("Plan the shots first.")
-    locked = {row.name for row in state.session().shots if row.is_locked}
-    busy = {row.name for row in state.session().shots if row.state in ("queued", "running")}
+    locked = {row.name for row in state.shot_list().shots if row.is_locked}
+    busy = {row.name for row in state.shot_list().shots if row.state in ("queued", "running")}
     wanted = [shot_id for shot_id in shot_ids if shot_id not in locked | busy]
     if not wanted:
         raise Problem("All of these shots are locked or under way already.")
@@ -132,10 +133,10 @@ def _upload(client: Client, cover: Path, plan: EditPlan) -> None:
 
 def _submitted(result: tuple[Client, Sequence[Job]]) -> None:
     client, new = result
-    bridge.follow(client)
+    connection.follow(client)
     for job in new:
         _take_note(job)
-    if tasks.synchronous:
+    if state.session().synchronous:
         _wait(client, [job.id for job in new])
 
 
@@ -150,7 +151,8 @@ def _wait(client: Client, ids: Sequence[str]) -> None:
                 hear(job)
         time.sleep(0.05)
     grade_what_landed()
-    failed = [shots.jobs[job_id] for job_id in ids if shots.jobs[job_id].state is JobState.FAILED]
+    known = [state.session().shots.jobs[job_id] for job_id in ids]
+    failed = [job for job in known if job.state is JobState.FAILED]
     if failed:
         raise Problem(f"{len(failed)} of {len(ids)} shots failed; {failed[0].request.shot_id}: {failed[0].error}")
 
@@ -162,9 +164,10 @@ def hear(job: Job) -> None:
         return  # another file's, or somebody else's
     _take_note(job)
     scene, shot_id = record
-    is_here = job.id in _fetching or any(landing.job_id == job.id for landing in takes.waiting)
+    coming = state.session().takes
+    is_here = job.id in coming.fetching or any(landing.job_id == job.id for landing in coming.waiting)
     if job.state is JobState.DONE and job.clip and not is_here:
-        _fetching.add(job.id)
+        coming.fetching.add(job.id)
         _fetch(scene.session_uid, shot_id, job)
 
 
@@ -174,13 +177,13 @@ def fetch_again() -> None:
 
     for scene in bpy.data.scenes:
         for record in state.settings_of(scene).jobs:
-            job = shots.jobs.get(record.name)
+            job = state.session().shots.jobs.get(record.name)
             if job is not None and job.state is JobState.DONE:
                 hear(job)
 
 
 def _take_note(job: Job) -> None:
-    shots.jobs[job.id] = job
+    state.session().shots.jobs[job.id] = job
 
 
 def _record(job_id: str) -> tuple[Any, str] | None:
@@ -194,7 +197,8 @@ def _record(job_id: str) -> tuple[Any, str] | None:
 
 
 def _fetch(scene_uid: int, shot_id: str, job: Job) -> None:
-    client, clip = bridge.client, job.clip
+    session = state.session()
+    client, clip = session.connection.client, job.clip
     assert client
     assert clip
     path = files.project_folder() / "clips" / f"{shot_id}-{clip.sha256[:12]}.mp4"
@@ -204,27 +208,37 @@ def _fetch(scene_uid: int, shot_id: str, job: Job) -> None:
             client.download(clip.sha256, path)
 
     def landed() -> None:
-        _fetching.discard(job.id)
-        takes.waiting.append(Landing(scene_uid, job.id, shot_id, clip, path))
-        if tasks.synchronous:
+        session.takes.fetching.discard(job.id)
+        session.takes.waiting.append(Landing(scene_uid, job.id, shot_id, clip, path))
+        if session.synchronous:
             takes.land_next()
 
-    if tasks.synchronous:
+    def failed(error: Exception) -> None:
+        session.takes.fetching.discard(job.id)
+        sentence = f"A finished clip could not be fetched: {error} It is tried again every {FETCH_AGAIN_S:.0f} s."
+        tasks.note("generate", sentence)
+
+    if session.synchronous:
         work()
         landed()
     else:
-        threading.Thread(target=_fetch_in_thread, args=(work, landed, job.id), daemon=True).start()
+        threading.Thread(target=_in_thread, args=(work, landed, failed, session.tasks.later), daemon=True).start()
 
 
-def _fetch_in_thread(work: Callable[[], None], landed: Callable[[], None], job_id: str) -> None:
+def _in_thread(
+    work: Callable[[], None],
+    done: Callable[[], None],
+    failed: Callable[[Exception], None],
+    later: Callable[[Callable[[], None]], None],
+) -> None:
+    """Does the work; what follows is for the main thread."""
     try:
-        with _slots:
+        with DOWNLOADS:
             work()
     except (LinkError, OSError) as error:
-        sentence = f"A finished clip could not be fetched: {error} It is tried again every {FETCH_AGAIN_S:.0f} s."
-        tasks.later(lambda: (_fetching.discard(job_id), tasks.note("generate", sentence)))
+        later(partial(failed, error))
     else:
-        tasks.later(landed)
+        later(done)
 
 
 # The grade of what landed
@@ -232,11 +246,12 @@ def _fetch_in_thread(work: Callable[[], None], landed: Callable[[], None], job_i
 
 def grade_what_landed() -> None:
     """When the last clip that a scene waited for has landed: fits its grade, unless the editor changed that by hand."""
-    for uid in list(takes.ungraded):
+    ungraded = state.session().takes.ungraded
+    for uid in list(ungraded):
         scene = state.find_scene(uid)
-        if scene is not None and (_is_waiting(scene) or "grade" in tasks.running):
+        if scene is not None and (_is_waiting(scene) or tasks.running("grade")):
             continue
-        takes.ungraded.discard(uid)
+        ungraded.discard(uid)
         if scene is None or not state.settings_of(scene).fit_grade or not state.settings_of(scene).use_grade:
             continue
         group, now = grade.find(scene), look.grade_of(scene)
@@ -250,7 +265,8 @@ def grade_what_landed() -> None:
 
 def _is_waiting(scene: Any) -> bool:
     """Whether clips are still to come for a scene."""
-    known = [shots.jobs.get(record.name) for record in state.settings_of(scene).jobs]
+    jobs = state.session().shots.jobs
+    known = [jobs.get(record.name) for record in state.settings_of(scene).jobs]
     return any(job is None or job.state not in (JobState.FAILED, JobState.CANCELLED) for job in known)
 
 
@@ -260,10 +276,10 @@ def _is_waiting(scene: Any) -> bool:
 def cancel(scene: Any, shot_ids: Sequence[str] = ()) -> None:
     """Cancels what is queued or running for these shots, or for all."""
     ids = [record.name for record in state.settings_of(scene).jobs if not shot_ids or record.shot_id in shot_ids]
-    client = bridge.client
+    client = state.session().connection.client
     if client is None:
         for job_id in ids:
-            takes.asked.pop(job_id, None)
+            state.session().takes.asked.pop(job_id, None)
             takes.forget_job(job_id)
         shots.refresh(scene)
         return
@@ -281,11 +297,11 @@ def pause(*, paused: bool) -> None:
     Raises:
         Problem: no bridge is set up.
     """
-    opened = bridge.opener()
+    opened = connection.opener()
 
     def done(result: tuple[Client, bool]) -> None:
-        client, bridge.paused = result
-        bridge.follow(client)
+        client, state.session().connection.paused = result
+        connection.follow(client)
 
     def work(task: Task) -> tuple[Client, bool]:
         client = opened(task)
@@ -297,9 +313,9 @@ def pause(*, paused: bool) -> None:
 def _forget_ended(scene: Any, shot_ids: Sequence[str]) -> None:
     """A new try takes the place of a failed or cancelled one."""
     for record in list(state.settings_of(scene).jobs):
-        known = shots.jobs.get(record.name)
+        known = state.session().shots.jobs.get(record.name)
         if record.shot_id in shot_ids and known and known.state in (JobState.FAILED, JobState.CANCELLED):
-            takes.asked.pop(record.name, None)
+            state.session().takes.asked.pop(record.name, None)
             takes.forget_job(record.name)
 
 
@@ -313,15 +329,16 @@ def measure(scene: Any) -> None:
     if not ids:
         raise Problem("Every shot has its clip.")
     _, requests = _requests(scene, ids)
-    opened = bridge.opener()
+    opened = connection.opener()
 
     def work(task: Task) -> Any:
         client = opened(task)
         return client, client.engines(), client.estimate(requests)
 
     def done(result: Any) -> None:
-        client, bridge.engines, bridge.estimate = result
-        bridge.follow(client)
+        session = state.session()
+        client, session.connection.engines, session.shots.estimate = result
+        connection.follow(client)
 
     tasks.start("estimate", "Estimating", work, done)
 
@@ -331,9 +348,9 @@ def catch_up() -> None:
     import bpy
 
     waiting = [record.name for scene in bpy.data.scenes for record in state.settings_of(scene).jobs]
-    if not waiting or not bridge.is_set_up:
+    if not waiting or not connection.is_set_up():
         return
-    opened = bridge.opener()
+    opened = connection.opener()
 
     def work(task: Task) -> Any:
         client = opened(task)
@@ -341,7 +358,7 @@ def catch_up() -> None:
 
     def done(result: Any) -> None:
         client, found = result
-        bridge.follow(client)
+        connection.follow(client)
         for job_id, job in zip(waiting, found, strict=True):
             if job is not None:
                 hear(job)
@@ -378,7 +395,7 @@ def move_beside(scene_uids: Sequence[int]) -> None:
             wanted[font.filepath] = folder / "fonts"
     sources = {text: (timeline.absolute(text), target) for text, target in wanted.items()}
     sources = {text: pair for text, pair in sources.items() if not pair[0].is_relative_to(folder)}
-    if not sources or "files" in tasks.running:
+    if not sources or tasks.running("files"):
         return
 
     def work(task: Task) -> dict[str, Path]:

@@ -12,13 +12,9 @@ from ..client.client import Client
 from ..core import codec, rules, textures
 from ..core.types import CoverLook, Grade, ShotKind, Texture
 from ..scene import film_textures, grade, timeline
-from ..session import state, tasks
-from ..session.connection import bridge
+from ..session import connection, state, tasks
 from ..session.tasks import Problem, Task
 from . import shots
-
-fitted: dict[int, tuple[str, Grade]] = {}
-"""the grade that was fitted in this session to each scene's clips, and the cover that it goes by"""
 
 
 def remember(scene: Any, look: CoverLook) -> None:
@@ -90,7 +86,7 @@ def fit(scene: Any) -> None:
         raise Problem("Choose and analyze the album cover first.")
     if not clips:
         raise Problem("Generate the clips first: the grade is fitted to them.")
-    opened, uid, seen = bridge.opener(), scene.session_uid, codec.loads(CoverLook, settings.look).cover_sha256
+    opened, uid, seen = connection.opener(), scene.session_uid, codec.loads(CoverLook, settings.look).cover_sha256
 
     def work(task: Task) -> tuple[Client, Grade]:
         client = opened(task)
@@ -102,14 +98,14 @@ def fit(scene: Any) -> None:
 
 
 def _fitted(uid: int, cover_sha256: str, client: Client, found: Grade) -> None:
-    bridge.follow(client)
-    fitted[uid] = (cover_sha256, found)
+    connection.follow(client)
+    state.session().fitted[uid] = (cover_sha256, found)
     reconcile()
 
 
 def reconcile() -> None:
     """Gives scenes the grade that was fitted to them; after undo too, since fitting was no step of the editor's."""
-    for uid, (cover_sha256, found) in fitted.items():
+    for uid, (cover_sha256, found) in state.session().fitted.items():
         scene = state.find_scene(uid)
         if scene is None or timeline.SCENE_KEY not in scene or not state.settings_of(scene).look:
             continue

@@ -11,8 +11,7 @@ from ..core import codec, storyboard_files, strip_layout
 from ..core.messages import PlanEdit
 from ..core.types import CoverLook, EditPlan
 from ..scene import render_settings, timeline
-from ..session import files, state, tasks
-from ..session.connection import bridge
+from ..session import connection, files, state, tasks
 from ..session.tasks import Problem, Task
 from . import look, shots, takes
 
@@ -48,7 +47,7 @@ def plan(scene: Any) -> None:
         state.path_of(settings.song),
         scene.session_uid,
     )
-    wav, opened, folder = state.path_of(settings.wav), bridge.opener(), files.project_folder()
+    wav, opened, folder = state.path_of(settings.wav), connection.opener(), files.project_folder()
 
     def work(task: Task) -> tuple[Client, EditPlan, Path, Path | None]:
         client = opened(task)
@@ -69,7 +68,7 @@ def plan(scene: Any) -> None:
 
 
 def _planned(uid: int, client: Client, edit: EditPlan, wav: Path, hero: Path | None) -> None:
-    bridge.follow(client)
+    connection.follow(client)
     scene = state.find_scene(uid)
     if scene is None:
         return

@@ -15,9 +15,10 @@ import bpy
 
 from ..core import codec, rules, strip_layout
 from ..core.strip_layout import SeenShot
-from ..core.types import ClipRequest, EditPlan, Job, JobState, Shot, SongAnalysis
+from ..core.types import ClipRequest, EditPlan, JobState, Shot, SongAnalysis
 from ..scene import compat, grade, timeline
-from ..session import file_watch, state
+from ..session import state
+from ..session.state import Row
 from ..session.tasks import Problem
 
 TAKE_KEY = "take"
@@ -37,38 +38,6 @@ COMPARED = {
     "cover_sha256": "cover",
 }
 """what of a request makes a clip stale when it changes, in words"""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What the list shows of a shot."""
-
-    strip: str = ""
-    start: int = 0
-    frame_count: int = 0
-    bars: str = ""
-    """how long it is, in the song's bars, or in seconds"""
-    act: int = 2
-    state: str = "empty"
-    progress: float = 0.0
-    detail: str = ""
-    frames_off: int = 0
-    """from the nearest downbeat"""
-    is_locked: bool = False
-    take_count: int = 0
-    take_index: int = 0
-    """1-based; 0 if it shows none of its takes"""
-
-
-NO_ROW = Row()
-rows: dict[str, Row] = {}
-"""by shot, as of the last `refresh`"""
-jobs: dict[str, Job] = {}
-"""the newest known state of each job of this session"""
-violations: list[rules.Violation] = []
-"""which of the plan's rules the timeline breaks, as of the last `refresh`"""
-_shown: dict[str, Any] = {}
-"""what the rows were made from, under "signature"; the edit that `violations` are of, under "judged" """
 
 
 @lru_cache(maxsize=8)
@@ -140,8 +109,8 @@ def strip_of(scene: Any, shot_id: str) -> Any | None:
 
 def active_row(scene: Any) -> Any | None:
     """The row that is chosen in the list."""
-    session = state.session()
-    return session.shots[session.active] if 0 <= session.active < len(session.shots) else None
+    listed = state.shot_list()
+    return listed.shots[listed.active] if 0 <= listed.active < len(listed.shots) else None
 
 
 def active_strip(scene: Any) -> Any | None:
@@ -171,37 +140,30 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
 
     Nothing is written to Blender's data as long as the shots are the same ones: that would redraw every editor.
     """
-    now = _signature(scene)
-    if now == _shown.get("signature") and not force:
+    known, now = state.session().shots, _signature(scene)
+    if now == known.signature and not force:
         return False
-    _shown["signature"] = now
+    known.signature = now
     if scene is not None:
         grade.follow(scene)
-    session = state.session()
+    listed = state.shot_list()
     plan, analysis = edit_of(scene), analysis_of(scene)
     seen = seen_shots(scene) if plan else ()
-    while len(session.shots) > len(seen):
-        session.shots.remove(len(session.shots) - 1)
-    while len(session.shots) < len(seen):
-        session.shots.add()
-    rows.clear()
-    for row, one in zip(session.shots, seen, strict=True):
+    while len(listed.shots) > len(seen):
+        listed.shots.remove(len(listed.shots) - 1)
+    while len(listed.shots) < len(seen):
+        listed.shots.add()
+    known.rows.clear()
+    for row, one in zip(listed.shots, seen, strict=True):
         assert plan
         if row.name != one.shot.id:
             row.name = one.shot.id
-        rows[one.shot.id] = _row(scene, one, plan, analysis)
-    if _shown.get("judged") != (plan, analysis):
-        _shown["judged"] = (plan, analysis)
-        violations[:] = rules.broken(plan, analysis) if plan and plan.shots and analysis else []
-    _follow_selection(scene, session)
+        known.rows[one.shot.id] = _row(scene, one, plan, analysis)
+    if known.judged != (plan, analysis):
+        known.judged = (plan, analysis)
+        known.violations = list(rules.broken(plan, analysis)) if plan and plan.shots and analysis else []
+    _follow_selection(scene, listed)
     return True
-
-
-def forget() -> None:
-    """Another file: nothing that was shown counts any more."""
-    _shown.clear()
-    rows.clear()
-    jobs.clear()
 
 
 def _signature(scene: Any) -> Any:
@@ -213,7 +175,7 @@ def _signature(scene: Any) -> Any:
         for strip in timeline.shot_strips(scene)
     ]
     active = scene.sequence_editor and scene.sequence_editor.active_strip
-    waiting = [(record.name, jobs.get(record.name)) for record in settings.jobs]
+    waiting = [(record.name, state.session().shots.jobs.get(record.name)) for record in settings.jobs]
     render = scene.render
     return (
         scene.session_uid,
@@ -221,7 +183,7 @@ def _signature(scene: Any) -> Any:
         waiting,
         [(take.sha256, take.shot_id) for take in settings.takes],
         hash(settings.analysis),
-        sorted(file_watch.missing),
+        sorted(state.session().files.missing),
         (render.fps, render.fps_base, render.resolution_x, render.resolution_y, scene.get(timeline.SCENE_KEY)),
         active.name if active else "",
     )
@@ -274,7 +236,7 @@ def shown_take(settings: Any, strip: Any, shot_id: str) -> Any | None:
 def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
     job = next((record for record in reversed(settings.jobs) if record.shot_id == shot.id), None)
     if job is not None:
-        known = jobs.get(job.name)
+        known = state.session().shots.jobs.get(job.name)
         if known is None:
             return _State("queued", 0.0, "waiting for the bridge")
         if known.state is JobState.FAILED:
@@ -288,7 +250,7 @@ def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
 
 
 def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
-    if strip.filepath in file_watch.missing:
+    if strip.filepath in state.session().files.missing:
         return _State("missing", detail=f"{strip.filepath} is not there: put it back, or generate the shot again")
     take = shown_take(settings, strip, shot.id)
     if take is None or not take.request:
@@ -310,13 +272,13 @@ def changes(request: ClipRequest, shot: Shot, plan: EditPlan) -> list[str]:
     return found
 
 
-def _follow_selection(scene: Any, session: Any) -> None:
+def _follow_selection(scene: Any, listed: Any) -> None:
     """The row of the strip that is active in the sequencer is the active one."""
     active = scene.sequence_editor and scene.sequence_editor.active_strip
     if active is not None:
-        for index, row in enumerate(session.shots):
-            if row.strip == active.name and session.active != index:
-                session["active"] = index
+        for index, row in enumerate(listed.shots):
+            if row.strip == active.name and listed.active != index:
+                listed["active"] = index
                 return
 
 

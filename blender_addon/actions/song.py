@@ -14,8 +14,7 @@ from ..core import codec, regrid, strip_layout
 from ..core.timing import time_of
 from ..core.types import CoverLook, SongAnalysis
 from ..scene import timeline
-from ..session import file_watch, files, state, tasks
-from ..session.connection import bridge
+from ..session import connection, files, state, tasks
 from ..session.tasks import Problem, Task
 from . import look, shots
 
@@ -52,7 +51,7 @@ def _chosen(text: str, what: str) -> Path:
 
 
 def _hearing(song: Path, cover: Path) -> Callable[[Task], tuple[Client, Heard]]:
-    opened, folder = bridge.opener(), files.project_folder()
+    opened, folder = connection.opener(), files.project_folder()
 
     def work(task: Task) -> tuple[Client, Heard]:
         for path, what in ((song, "song"), (cover, "cover")):
@@ -71,7 +70,7 @@ def _hearing(song: Path, cover: Path) -> Callable[[Task], tuple[Client, Heard]]:
 
 def _heard(uid: int, result: tuple[Client, Heard]) -> None:
     client, heard = result
-    bridge.follow(client)
+    connection.follow(client)
     scene = state.find_scene(uid)
     if scene is None:
         return
@@ -91,8 +90,8 @@ def is_current(scene: Any) -> bool:
 
 
 def _same(stamped: str, path: Path | None) -> bool:
-    """Whether a file is what it was, as far as `watch` knows by now; one that is gone counts as the same."""
-    now = file_watch.stamps.get(str(path), stamped)
+    """Whether a file is what it was, as far as `file_watch` knows by now; one that is gone counts as the same."""
+    now = state.session().files.stamps.get(str(path), stamped)
     return files.path_in(stamped) == str(path) and now in (stamped, str(path))
 
 
@@ -167,6 +166,3 @@ def show_markers(scene: Any) -> None:
         return
     kind = state.settings_of(scene).markers
     timeline.show_markers(scene, plan, None if kind == "NONE" else analysis, beats=kind == "BEATS")
-
-
-# The plan

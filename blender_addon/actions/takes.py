@@ -6,48 +6,25 @@ here, and what undo or redo left without it gets it again (`reconcile`).
 """
 
 import threading
-from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..core import codec
-from ..core.types import Clip
 from ..scene import grade, timeline, titles
 from ..session import files, state, tasks
+from ..session.state import Landing
 from ..session.tasks import Problem
 from . import shots
 from .shots import TAKE_KEY
 
 
-@dataclass(frozen=True)
-class Landing:
-    """A clip that came for a scene's shot."""
-
-    scene_uid: int
-    job_id: str
-    shot_id: str
-    clip: Clip
-    path: Path
-
-
-landed: list[Landing] = []
-"""of this session, in order"""
-waiting: deque[Landing] = deque()
-"""clips that are there and land one by one, as the main thread has time"""
-deleted: set[Path] = set()
-"""the files of takes that were deleted in this session"""
-ungraded: set[int] = set()
-"""scenes with clips that the grade was not fitted to yet"""
-asked: dict[str, tuple[int, str]] = {}
-"""the scene and the shot of each job that this session asked for and that has not landed"""
-
-
 def land_next() -> bool:
     """Lands the clip that waits longest; whether there was one. Opening its file takes time: one for each redraw."""
+    waiting = state.session().takes.waiting
     if not waiting:
         return False
     land(waiting.popleft())
@@ -56,9 +33,10 @@ def land_next() -> bool:
 
 def land(landing: Landing) -> None:
     """Keeps a clip as a take, and shows it if its shot is still there, wherever it is now."""
-    asked.pop(landing.job_id, None)
-    landed.append(landing)
-    ungraded.add(landing.scene_uid)
+    known = state.session().takes
+    known.asked.pop(landing.job_id, None)
+    known.landed.append(landing)
+    known.ungraded.add(landing.scene_uid)
     scene = state.find_scene(landing.scene_uid)
     if scene is not None:
         _apply(scene, landing)
@@ -104,15 +82,16 @@ def _show(scene: Any, shot_id: str, take: Any) -> Any:
 
 def reconcile() -> None:
     """After undo or redo: gives scenes back what came while they were what they are again."""
-    if deleted:
+    known = state.session().takes
+    if known.deleted:
         _settle_files()
-    for landing in landed:
+    for landing in known.landed:
         scene = state.find_scene(landing.scene_uid)
         if scene is None or timeline.SCENE_KEY not in scene:
             continue
         if _find(state.settings_of(scene), landing.shot_id, landing.clip.sha256) is None:
             _apply(scene, landing)
-    for job_id, (scene_uid, shot_id) in asked.items():
+    for job_id, (scene_uid, shot_id) in known.asked.items():
         scene = state.find_scene(scene_uid)
         if scene is not None and state.settings_of(scene).jobs.find(job_id) < 0:
             record(scene, job_id, shot_id)
@@ -170,7 +149,8 @@ def delete(scene: Any, shot_id: str) -> None:
         raise Problem(f"Shot {shot_id} shows no take of its own.")
     path = Path(bpy.path.abspath(settings.takes[index].path))
     settings.takes.remove(index)
-    landed[:] = [landing for landing in landed if (landing.shot_id, landing.clip.sha256) != (shot_id, shown)]
+    known = state.session().takes
+    known.landed = [each for each in known.landed if (each.shot_id, each.clip.sha256) != (shot_id, shown)]
     rest = shots.takes_of(scene, shot_id)
     if rest:
         use(scene, shot_id, rest[-1].sha256)
@@ -178,7 +158,7 @@ def delete(scene: Any, shot_id: str) -> None:
         timeline.remove_clip(scene, shot_id).pop(TAKE_KEY, None)
         shots.refresh(scene)
     if path.parent == files.project_folder() / "clips":
-        deleted.add(path)
+        known.deleted.add(path)
         _settle_files()
 
 
@@ -187,6 +167,8 @@ def _settle_files() -> None:
     used = {take.path for scene in bpy.data.scenes for take in state.settings_of(scene).takes}
     used |= {s.filepath for scene in bpy.data.scenes for s in timeline.shot_strips(scene) if s.type == "MOVIE"}
     in_use = {Path(bpy.path.abspath(path)) for path in used}
+    session = state.session()
+    deleted, later = session.takes.deleted, session.tasks.later
     moves = [(files.trashed(path), path) if path in in_use else (path, files.trashed(path)) for path in deleted]
 
     def move() -> None:
@@ -195,9 +177,9 @@ def _settle_files() -> None:
                 files.move(source, target)
             except OSError as error:
                 sentence = f"{source} could not be moved to {target.parent}: {error.strerror}. Move it by hand."
-                tasks.later(lambda sentence=sentence: tasks.note("takes", sentence))
+                later(lambda sentence=sentence: tasks.note("takes", sentence))
 
-    if tasks.synchronous:
+    if session.synchronous:
         move()
     else:
         threading.Thread(target=move).start()  # not a daemon: a file is not left between two places
@@ -222,7 +204,7 @@ def reuse_settings(scene: Any, shot_id: str) -> None:
 
 def orphans(scene: Any) -> list[Any]:
     """Takes of shots that are not on the timeline any more."""
-    there = {row.name for row in state.session().shots}
+    there = {row.name for row in state.shot_list().shots}
     return [take for take in state.settings_of(scene).takes if take.shot_id not in there]
 
 
@@ -240,7 +222,8 @@ def refer(scene: Any, moved: Mapping[str, Path]) -> None:
     for holder in [*holders, *([song.sound] if song is not None else []), *titles.fonts(scene)]:
         if (path := resolved.get(timeline.absolute(holder.filepath))) is not None:
             holder.filepath = files.shown(path)
-    landed[:] = [replace(landing, path=resolved.get(landing.path.resolve(), landing.path)) for landing in landed]
+    known = state.session().takes
+    known.landed = [replace(each, path=resolved.get(each.path.resolve(), each.path)) for each in known.landed]
 
 
 def detach(scene: Any, shot_ids: Collection[str]) -> None:
@@ -267,12 +250,3 @@ def reattach(scene: Any) -> None:
             if fits and timeline.absolute(take.path).is_file():
                 _show(scene, shot.id, take)
                 break
-
-
-def forget() -> None:
-    """Another file: what landed is saved with the one before."""
-    landed.clear()
-    waiting.clear()
-    ungraded.clear()
-    deleted.clear()
-    asked.clear()

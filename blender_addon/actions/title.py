@@ -12,8 +12,7 @@ from ..core import codec
 from ..core.messages import PlacedTitle, PlaceTitle
 from ..core.types import CoverLook
 from ..scene import timeline, titles
-from ..session import files, state, tasks
-from ..session.connection import bridge
+from ..session import connection, files, state, tasks
 from ..session.tasks import Problem, Task
 from . import shots
 
@@ -44,7 +43,7 @@ def place(scene: Any) -> None:
         _clip(scene, plan.shots[0].id),
         *map(state.path_of, (settings.storyboard, settings.font)),
     )
-    opened, folder, uid = bridge.opener(), files.project_folder(), scene.session_uid
+    opened, folder, uid = connection.opener(), files.project_folder(), scene.session_uid
 
     def work(task: Task) -> tuple[Client, PlacedTitle, Path]:
         client = opened(task)
@@ -77,7 +76,7 @@ def _clip(scene: Any, shot_id: str) -> Path | None:
 
 
 def _placed(uid: int, client: Client, placed: PlacedTitle, font: Path) -> None:
-    bridge.follow(client)
+    connection.follow(client)
     scene = state.find_scene(uid)
     plan = shots.edit_of(scene) if scene is not None else None
     if plan is None:

@@ -10,115 +10,105 @@ from ..client import process
 from ..client.client import Client, LinkError
 from ..client.feed import Feed, Found, Lost
 from ..client.process import BridgeProcess, Installation
-from ..core.messages import EngineState, Estimate
 from ..core.types import Job
 from . import preferences, tasks
-from .tasks import Problem, Task
+from .state import Connection, Task, session
+from .tasks import Problem
 
 
-class Connection:
-    """What is known about the bridge. On the main thread, apart from what says otherwise."""
+def opener() -> Callable[[Task], Client]:
+    """What a task calls in its thread for a client: finds the bridge, or starts it.
 
-    def __init__(self) -> None:
-        self.installation: Installation | None = None
-        """in place of the preferences': for tests and scripts"""
-        self.make_clip: str | None = None
-        """see `bridge.server.serve.serve`: for tests"""
-        self.client: Client | None = None
-        self.engines: tuple[EngineState, ...] = ()
-        self.estimate: Estimate | None = None
-        """what the shots that need a clip will take, as last asked"""
-        self.paused = False
-        self.is_lost = False
-        self._process: BridgeProcess | None = None
-        self._feed: Feed | None = None
-        self._revision = 0
+    Raises:
+        Problem: no bridge is set up.
+    """
+    known, stored = session().connection, preferences.stored()
+    if known.installation is None and stored is not None and stored.mode == "REMOTE":
+        return _remote(stored.address.strip(), stored.token.strip(), stored.fingerprint.strip())
+    installation, secrets = local_installation(), session().secrets
+    before = known.process
+    if before is None or (before.installation, before.secrets) != (installation, secrets):
+        keep = bool(stored and stored.keep_running)
+        known.process = BridgeProcess(installation, keep_running=keep, make_clip=known.make_clip, secrets=secrets)
+    bridge = known.process
+    assert bridge
 
-    def opener(self) -> Callable[[Task], Client]:
-        """What a task calls in its thread for a client: finds the bridge, or starts it.
+    def connect(task: Task) -> Client:
+        if before is not None and before is not bridge:
+            before.stop()  # its queue goes on in the new one
+        return bridge.ensure(lambda line: task.tell(task.progress, line))
 
-        Raises:
-            Problem: no bridge is set up.
-        """
-        stored = preferences.stored()
-        if self.installation is None and stored is not None and stored.mode == "REMOTE":
-            return _remote(stored.address.strip(), stored.token.strip(), stored.fingerprint.strip())
-        installation, secrets = self.installation or preferences.installation(), preferences.secrets
-        before = self._process
-        if before is None or (before.installation, before.secrets) != (installation, secrets):
-            keep = bool(stored and stored.keep_running)
-            self._process = BridgeProcess(installation, keep_running=keep, make_clip=self.make_clip, secrets=secrets)
-        bridge = self._process
-        assert bridge
+    return connect
 
-        def connect(task: Task) -> Client:
-            if before is not None and before is not bridge:
-                before.stop()  # its queue goes on in the new one
-            return bridge.ensure(lambda line: task.tell(task.progress, line))
 
-        return connect
+def local_installation() -> Installation:
+    """The bridge's environment on this machine.
 
-    def local_installation(self) -> Installation:
-        """The bridge's environment on this machine.
+    Raises:
+        Problem: there is none.
+    """
+    return session().connection.installation or preferences.installation()
 
-        Raises:
-            Problem: there is none.
-        """
-        return self.installation or preferences.installation()
 
-    @property
-    def lacking(self) -> str:
-        """Why there is no bridge to talk to, as far as the settings say; empty if there is."""
-        try:
-            self.opener()
-        except Problem as problem:
-            return str(problem)
-        return ""
+def lacking() -> str:
+    """Why there is no bridge to talk to, as far as the settings say; empty if there is."""
+    try:
+        opener()
+    except Problem as problem:
+        return str(problem)
+    return ""
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether there is a bridge to talk to, as far as the settings say."""
-        return not self.lacking
 
-    @property
-    def log(self) -> Path:
-        """The bridge's log."""
-        home = self.installation.home if self.installation else None
-        return (home or process.default_home()) / "logs" / "bridge.log"
+def is_set_up() -> bool:
+    """Whether there is a bridge to talk to, as far as the settings say."""
+    return not lacking()
 
-    def follow(self, client: Client) -> None:
-        """Follows this bridge's jobs from now on."""
-        if self._feed and self.client is client and not self.is_lost:
-            return
-        if self._feed:
-            self._feed.stop()
-        self.client, self.is_lost = client, False
-        self._feed = Feed(client, self._revision)
-        if not tasks.synchronous:
-            self._feed.start()
 
-    def news(self) -> list[Job]:
-        """What changed since last asked; never blocks."""
-        if self._feed is None:
-            return []
-        taken = self._feed.take()
-        self._revision = self._feed.revision
-        for each in taken:
-            if isinstance(each, Lost):
-                self.is_lost = True
-                tasks.note("connect", each.message)
-            elif isinstance(each, Found):
-                self.is_lost = False
-                tasks.troubles.pop("connect", None)
-        return [each for each in taken if isinstance(each, Job)]
+def log() -> Path:
+    """The bridge's log."""
+    installation = session().connection.installation
+    home = installation.home if installation else None
+    return (home or process.default_home()) / "logs" / "bridge.log"
 
-    def close(self) -> None:
-        """Lets go of the bridge; one that we started ends, unless it is to go on."""
-        if self._feed:
-            self._feed.stop()
-        if self._process:
-            threading.Thread(target=self._process.stop).start()  # not a daemon: Blender may be closing
-        self.__init__()
+
+def follow(client: Client) -> None:
+    """Follows this bridge's jobs from now on."""
+    known = session().connection
+    if known.feed and known.client is client and not known.is_lost:
+        return
+    if known.feed:
+        known.feed.stop()
+    known.client, known.is_lost = client, False
+    known.feed = Feed(client, known.revision)
+    if not session().synchronous:
+        known.feed.start()
+
+
+def news() -> list[Job]:
+    """What changed since last asked; never blocks."""
+    known = session().connection
+    if known.feed is None:
+        return []
+    taken = known.feed.take()
+    known.revision = known.feed.revision
+    for each in taken:
+        if isinstance(each, Lost):
+            known.is_lost = True
+            tasks.note("connect", each.message)
+        elif isinstance(each, Found):
+            known.is_lost = False
+            session().tasks.troubles.pop("connect", None)
+    return [each for each in taken if isinstance(each, Job)]
+
+
+def close() -> None:
+    """Lets go of the bridge; one that we started ends, unless it is to go on."""
+    known = session().connection
+    if known.feed:
+        known.feed.stop()
+    if known.process:
+        threading.Thread(target=known.process.stop).start()  # not a daemon: Blender may be closing
+    session().connection = Connection()
 
 
 def _remote(address: str, token: str, fingerprint: str) -> Callable[[Task], Client]:
@@ -133,24 +123,21 @@ def _remote(address: str, token: str, fingerprint: str) -> Callable[[Task], Clie
     return connect
 
 
-bridge = Connection()
-
-
 def connect(then: Callable[[Client], None] = lambda client: None) -> None:
     """Finds or starts the bridge, and learns its engines.
 
     Raises:
         Problem: none is set up; without a window, whatever went wrong.
     """
-    opened = bridge.opener()
+    opened, known = opener(), session().connection
 
     def work(task: Task) -> Any:
         client = opened(task)
         return client, client.engines(), client.queue().paused
 
     def done(result: Any) -> None:
-        client, bridge.engines, bridge.paused = result
-        bridge.follow(client)
+        client, known.engines, known.paused = result
+        follow(client)
         then(client)
 
     tasks.start("connect", "Starting the bridge", work, done)
@@ -158,7 +145,7 @@ def connect(then: Callable[[Client], None] = lambda client: None) -> None:
 
 def again() -> None:
     """After the bridge was lost: starts it again. Called by the pump, not too often."""
-    if "connect" in tasks.running or not bridge.is_set_up:
+    if tasks.running("connect") or not is_set_up():
         return
     try:
         connect()

@@ -9,12 +9,7 @@ import bpy
 
 from ..scene import timeline
 from . import files, state, tasks
-
-missing: set[str] = set()
-"""paths, as the scene names them, of files that are not there"""
-stamps: dict[str, str] = {}
-"""the present stamps of song and cover, by their paths"""
-_looking = threading.Lock()
+from .state import Files, Tasks
 
 
 def look(scene: Any) -> None:
@@ -24,27 +19,28 @@ def look(scene: Any) -> None:
     shown |= {strip.filepath for strip in timeline.shot_strips(scene) if strip.type == "MOVIE"}
     wanted = {text: Path(bpy.path.abspath(text)) for text in shown if text}
     sources = [path for path in (state.path_of(settings.song), state.path_of(settings.cover)) if path]
-    if tasks.synchronous:
-        _look(wanted, sources)
+    session = state.session()
+    work = (session.tasks, session.files, wanted, sources)
+    if session.synchronous:
+        _look(*work)
         tasks.hand_over()
-    elif _looking.acquire(blocking=False):
-        threading.Thread(target=_look_and_release, args=(wanted, sources), daemon=True).start()
+    elif session.files.looking.acquire(blocking=False):
+        threading.Thread(target=_look_and_release, args=work, daemon=True).start()
 
 
-def _look_and_release(wanted: dict[str, Path], sources: list[Path]) -> None:
+def _look_and_release(into: Tasks, found: Files, wanted: dict[str, Path], sources: list[Path]) -> None:
     try:
-        _look(wanted, sources)
+        _look(into, found, wanted, sources)
     finally:
-        _looking.release()
+        found.looking.release()
 
 
-def _look(wanted: dict[str, Path], sources: list[Path]) -> None:
+def _look(into: Tasks, found: Files, wanted: dict[str, Path], sources: list[Path]) -> None:
     gone = {text for text, path in wanted.items() if not path.is_file()}
-    found = {str(path): files.stamp(path) for path in sources}
+    stamps = {str(path): files.stamp(path) for path in sources}
 
     def note() -> None:
-        missing.clear()
-        missing.update(gone)
-        stamps.update(found)
+        found.missing = gone
+        found.stamps.update(stamps)
 
-    tasks.later(note)
+    into.later(note)

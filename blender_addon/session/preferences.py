@@ -11,9 +11,10 @@ from bpy.props import BoolProperty, EnumProperty, StringProperty
 from ..client.process import Installation, default_home
 from . import tasks
 from .environment import Environment
+from .state import session
 from .tasks import Problem
 
-ADDON = (__package__ or "").removesuffix(".blender_addon.ui")
+ADDON = (__package__ or "").removesuffix(".blender_addon.session")
 """the extension's name in Blender's preferences"""
 SOURCE = Path(__file__).resolve().parents[2]
 """the extension's folder, which has the bridge's source too"""
@@ -22,17 +23,13 @@ MODES = (
     ("EXISTING", "Other Interpreter", "A Python environment on this machine that has the bridge's packages"),
     ("REMOTE", "Other Machine", "A bridge that runs somewhere else"),
 )
-
-
-secrets: dict[str, str] = {}
-"""environment variables for the bridge's process: in memory alone, for as long as Blender runs"""
 RUNWAY_KEY = "RUNWAYML_API_SECRET"
 
 
 def _set_runway_key(_: Any, key: str) -> None:
-    secrets.pop(RUNWAY_KEY, None)
+    session().secrets.pop(RUNWAY_KEY, None)
     if key.strip():
-        secrets[RUNWAY_KEY] = key.strip()
+        session().secrets[RUNWAY_KEY] = key.strip()
 
 
 class BeatboardPreferences(bpy.types.AddonPreferences):
@@ -62,7 +59,7 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
         description="For the engine runway. Given to the bridge when it starts and never saved: enter it again in the"
         f" next session, or set {RUNWAY_KEY} before you start Blender",
         subtype="PASSWORD",
-        get=lambda _: secrets.get(RUNWAY_KEY, ""),
+        get=lambda _: session().secrets.get(RUNWAY_KEY, ""),
         set=_set_runway_key,
     )
 
@@ -90,7 +87,7 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
 def _draw_managed(layout: Any, preferences: BeatboardPreferences) -> None:
     layout.prop(preferences, "use_gpu")
     environment = managed(gpu=preferences.use_gpu)
-    if task := tasks.running.get("setup"):
+    if task := tasks.running("setup"):
         row = layout.row(align=True)
         row.progress(factor=task.progress, text=f"{task.stage}")
         row.operator("beatboard.cancel_task", text="", icon="CANCEL").kind = "setup"
@@ -114,7 +111,7 @@ def draw_size_or_offline(layout: Any) -> None:
 
 def draw_trouble(layout: Any, kind: str) -> None:
     """What went wrong, as a sentence with a next step, and its details to copy."""
-    if trouble := tasks.troubles.get(kind):
+    if trouble := session().tasks.troubles.get(kind):
         box = layout.box()
         column = box.column(align=True)
         column.alert = True

@@ -8,17 +8,22 @@ No thread touches bpy: `tasks` runs what waits, and hands results to the main th
 
 def register() -> None:
     """Switches the extension on."""
-    from ..session import preferences
+    import bpy
+
+    from ..session import preferences, state
     from . import handlers, lists, menus, operators, panels, preview, properties, timer
 
+    state.begin(synchronous=bpy.app.background)
     for module in (properties, preferences, operators, lists, panels, preview, menus, handlers, timer):
         module.register()
 
 
 def unregister() -> None:
     """Switches it off, and ends what it started."""
-    from ..session import preferences
+    from ..session import connection, preferences, state
     from . import handlers, lists, menus, operators, panels, preview, properties, timer
 
     for module in (timer, handlers, menus, preview, panels, lists, operators, preferences, properties):
         module.unregister()
+    connection.close()
+    state.end()

@@ -7,24 +7,18 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..actions import generate, look, shots, song, takes
-from ..session import connection, file_watch, state, tasks
+from ..session import state
 
 
 @persistent
 def _opened(*_: Any) -> None:
-    """Another file: nobody waits for the last one's results any more; this one's jobs are asked for."""
-    tasks.cancel_all()
-    tasks.troubles.clear()
-    takes.forget()
-    look.fitted.clear()
-    shots.forget()
-    file_watch.missing.clear()
-    connection.bridge.estimate = None
+    """Another file: what was known of the last one goes; this one's jobs are asked for."""
+    state.session().clear()
     scene = state.scene_of(bpy.context)
     if scene is not None:
         shots.refresh(scene, force=True)
     song.recall()
-    if not tasks.synchronous:
+    if not state.session().synchronous:
         generate.catch_up()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import bpy
 
-from ..session import connection
+from ..session import state
 
 
 class BEATBOARD_MT_engine(bpy.types.Menu):
@@ -15,9 +15,10 @@ class BEATBOARD_MT_engine(bpy.types.Menu):
 
     def draw(self, context: Any) -> None:
         layout = self.layout
-        if not connection.bridge.engines:
+        engines = state.session().connection.engines
+        if not engines:
             layout.operator("beatboard.connect", text="Connect to See All Engines", icon="LINKED")
-        for engine in connection.bridge.engines:
+        for engine in engines:
             icon = "CHECKMARK" if engine.available else "CANCEL"
             layout.operator("beatboard.set_engine", text=engine.name, icon=icon).engine = engine.name
 

@@ -65,11 +65,12 @@ def _no_scene(context: Any) -> str:
 
 
 def _busy(kind: str) -> str:
-    return f"Under way: {tasks.running[kind].stage}" if kind in tasks.running else ""
+    task = tasks.running(kind)
+    return f"Under way: {task.stage}" if task else ""
 
 
 def _not_set_up() -> str:
-    return connection.bridge.lacking
+    return connection.lacking()
 
 
 def _not_chosen(context: Any) -> str:
@@ -93,7 +94,7 @@ def _no_title(context: Any) -> str:
 
 
 def _no_shot(context: Any) -> str:
-    if state.scene_of(context).sequence_editor is None or not state.session().shots:
+    if state.scene_of(context).sequence_editor is None or not state.shot_list().shots:
         return "There are no shots yet: plan them first"
     return "" if shots.active_row(state.scene_of(context)) else "Choose a shot in the list"
 
@@ -163,7 +164,7 @@ class BEATBOARD_OT_open_log(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         stored = preferences.stored()
-        logs = [connection.bridge.log, preferences.managed(gpu=bool(stored and stored.use_gpu)).log]
+        logs = [connection.log(), preferences.managed(gpu=bool(stored and stored.use_gpu)).log]
         found = next((log for log in logs if log.is_file()), None)
         if found is None:
             raise Problem("There is no log yet: the bridge was never started.")
@@ -199,7 +200,7 @@ class BEATBOARD_OT_copy_details(Base, bpy.types.Operator):
     kind: StringProperty()
 
     def work(self, context: Any, scene: Any) -> str | None:
-        trouble = tasks.troubles.get(self.kind)
+        trouble = state.session().tasks.troubles.get(self.kind)
         if trouble:
             context.window_manager.clipboard = f"{trouble.sentence}\n\n{trouble.details}".strip()
 
@@ -212,7 +213,7 @@ class BEATBOARD_OT_dismiss(Base, bpy.types.Operator):
     kind: StringProperty()
 
     def work(self, context: Any, scene: Any) -> str | None:
-        tasks.troubles.pop(self.kind, None)
+        state.session().tasks.troubles.pop(self.kind, None)
 
 
 # Song and cover
@@ -367,7 +368,7 @@ class BEATBOARD_OT_snap(Base, bpy.types.Operator):
         return _can(cls, _no_scene(context) or _not_planned(context) or _not_heard(context))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        ids = [row.name for row in state.session().shots] if self.all_shots else shots.selected_ids(scene)
+        ids = [row.name for row in state.shot_list().shots] if self.all_shots else shots.selected_ids(scene)
         if not ids:
             raise Problem("Select the strips of one or more shots, or switch on All Shots.")
         moved = shots.snap(scene, ids)
@@ -385,7 +386,7 @@ class BEATBOARD_OT_lock(Base, bpy.types.Operator):
         return _can(cls, _no_scene(context) or _no_shot(context))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        row = state.session().shots.get(self.shot) if self.shot else shots.active_row(scene)
+        row = state.shot_list().shots.get(self.shot) if self.shot else shots.active_row(scene)
         if row is not None:
             shots.set_locked(scene, [row.name], locked=not row.is_locked)
 
@@ -402,17 +403,17 @@ class BEATBOARD_OT_set_engine(Base, bpy.types.Operator):
 
     @classmethod
     def description(cls, context: Any, given: Any) -> str:
-        found = next((one for one in connection.bridge.engines if one.name == given.engine), None)
+        found = next((one for one in state.session().connection.engines if one.name == given.engine), None)
         if found is None:
             return "Use this engine"
         return found.description if found.available else f"Cannot run here: it needs {found.missing}"
 
     def work(self, context: Any, scene: Any) -> str | None:
-        found = next((one for one in connection.bridge.engines if one.name == self.engine), None)
+        found = next((one for one in state.session().connection.engines if one.name == self.engine), None)
         if found is not None and not found.available:
             raise Problem(f"The engine {self.engine} cannot run here: it needs {found.missing}.")
         state.settings_of(scene).engine = self.engine
-        connection.bridge.estimate = None
+        state.session().shots.estimate = None
 
 
 class BEATBOARD_OT_estimate(Base, bpy.types.Operator):
@@ -488,7 +489,7 @@ class BEATBOARD_OT_pause(Base, bpy.types.Operator):
         return _can(cls, _not_set_up(), _busy("queue"))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        generate.pause(paused=not connection.bridge.paused)
+        generate.pause(paused=not state.session().connection.paused)
 
 
 # Takes

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import bpy
 
-from ..actions import deliver, generate, plan, shots, song, takes
+from ..actions import generate, plan, shots, song, takes
 from ..core import textures
 from ..core.types import SongAnalysis
 from ..scene import timeline, titles
@@ -66,7 +66,7 @@ class BEATBOARD_PT_song(Tab, bpy.types.Panel):
 
 def _draw_bridge(layout: Any) -> None:
     """Only while something is missing."""
-    if not connection.bridge.is_set_up:
+    if not connection.is_set_up():
         box = layout.box()
         column = box.column(align=True)
         for number, line in enumerate(
@@ -86,7 +86,7 @@ def _draw_bridge(layout: Any) -> None:
 
 def _draw_progress(layout: Any, kind: str, height: float = 1.0) -> bool:
     """A task's bar with a button to stop it, as high as the button that started it; whether it runs."""
-    task = tasks.running.get(kind)
+    task = tasks.running(kind)
     if task is None:
         return False
     row = layout.row(align=True)
@@ -147,10 +147,10 @@ class BEATBOARD_PT_shots(Tab, bpy.types.Panel):
         draw_trouble(layout, "plan")
         if not planned:
             return
-        session = state.session()
+        listed = state.shot_list()
         row = layout.row()
         row.template_list(
-            "BEATBOARD_UL_shots", "", session, "shots", session, "active", rows=6, maxrows=12, sort_lock=True
+            "BEATBOARD_UL_shots", "", listed, "shots", listed, "active", rows=6, maxrows=12, sort_lock=True
         )
         column = row.column(align=True)
         column.operator("beatboard.split", text="", icon="UV_ISLANDSEL")
@@ -238,14 +238,15 @@ def eval_rate(text: str) -> float:
 
 
 def _draw_violations(layout: Any, scene: Any) -> None:
-    if not shots.violations:
+    violations = state.session().shots.violations
+    if not violations:
         return
     column = layout.column(align=True)
-    for violation in shots.violations[:MOST_VIOLATIONS]:
+    for violation in violations[:MOST_VIOLATIONS]:
         for number, line in enumerate(wrapped(f"Frame {violation.frame + 1}: {violation.sentence}", 44)):
             column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
-    if len(shots.violations) > MOST_VIOLATIONS:
-        column.label(text=f"and {len(shots.violations) - MOST_VIOLATIONS} more", icon="BLANK1")
+    if len(violations) > MOST_VIOLATIONS:
+        column.label(text=f"and {len(violations) - MOST_VIOLATIONS} more", icon="BLANK1")
 
 
 class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
@@ -262,12 +263,12 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
             _fact_row(layout, "Quality").prop(settings, "quality", text="")
             _fact_row(layout, "Options").prop(settings, "engine_options", text="")
         needed = generate.needed(scene)
-        busy = [row for row in state.session().shots if row.state in BUSY]
+        busy = [row for row in state.shot_list().shots if row.state in BUSY]
         if busy:
             done = sum(row.progress for row in busy) / len(busy)
             text = "1 shot" if len(busy) == 1 else f"{len(busy)} shots"
             _fact_row(layout, "Under Way").progress(factor=done, text=f"{text}, {done:.0%}")
-        elif state.session().shots:
+        elif state.shot_list().shots:
             _draw_estimate(layout, needed)
         if not _draw_progress(layout, "generate", MAIN_HEIGHT):
             row = layout.row(align=True)
@@ -276,7 +277,7 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
             row.operator("beatboard.generate", text=text, icon="RENDER_ANIMATION").which = "NEEDED"
             row.operator("beatboard.generate", text="Selected").which = "SELECTED"
         row = layout.row(align=True)
-        text, icon = ("Resume Queue", "PLAY") if connection.bridge.paused else ("Pause Queue", "PAUSE")
+        text, icon = ("Resume Queue", "PLAY") if state.session().connection.paused else ("Pause Queue", "PAUSE")
         row.operator("beatboard.pause", text=text, icon=icon)
         row.operator("beatboard.cancel_jobs", text="Cancel All", icon="CANCEL")
         draw_trouble(layout, "generate")
@@ -287,7 +288,7 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
 def _draw_estimate(layout: Any, needed: list[str]) -> None:
     if _draw_progress(layout, "estimate"):
         return
-    found = connection.bridge.estimate
+    found = state.session().shots.estimate
     row = _fact_row(layout, "Will Take")
     if not needed:
         row.label(text="Nothing: every shot is up to date")
@@ -309,7 +310,7 @@ def duration(seconds: float) -> str:
 
 
 def _draw_failed(layout: Any) -> None:
-    failed = [row for row in state.session().shots if row.state == "failed"]
+    failed = [row for row in state.shot_list().shots if row.state == "failed"]
     for row in failed[:2]:
         box = layout.box()
         column = box.column(align=True)
@@ -462,7 +463,7 @@ def _is_planned_for(scene: Any, settings: Any) -> bool:
 
 
 def _draw_verdict(layout: Any, scene: Any) -> None:
-    found = deliver.measured.get(scene.session_uid)
+    found = state.session().measured.get(scene.session_uid)
     if found is None:
         return
     box = layout.box()

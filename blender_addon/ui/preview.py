@@ -14,7 +14,7 @@ import bpy
 from bpy.props import BoolProperty
 
 from ..scene import timeline
-from ..session.state import scene_of
+from ..session.state import scene_of, session
 from .panels import Tab
 
 CORES_FOR_HALF = 6
@@ -26,8 +26,6 @@ QUALITY = 80
 BUILD = "INVOKE_DEFAULT"
 """in a job in the background"""
 LOOK_EVERY_S = 2.0
-_asked: set[Path] = set()
-"""proxies that are being made, or could not be made: they are not asked for again"""
 
 
 def percent() -> int:
@@ -42,7 +40,7 @@ def show(scene: Any, *, proxies: bool) -> None:
         space.use_proxies = True
         space.proxy_render_size = f"PROXY_{percent()}" if proxies else "SCENE"
     if proxies:
-        _asked.clear()
+        session().proxies.clear()
         make(scene)
     else:
         for strip in _large(scene):
@@ -54,11 +52,12 @@ def make(scene: Any) -> int:
     for strip in _large(scene):
         if not strip.use_proxy:
             _set_up(strip)
-    strips = [strip for strip in _large(scene) if not (proxy_of(strip).exists() or proxy_of(strip) in _asked)]
+    asked = session().proxies
+    strips = [strip for strip in _large(scene) if not (proxy_of(strip).exists() or proxy_of(strip) in asked)]
     place = next(_sequencers(), None)
     if not strips or place is None:
         return 0
-    _asked.update(proxy_of(strip) for strip in strips)
+    asked.update(proxy_of(strip) for strip in strips)
     window, area = place
     selected = {strip: strip.select for strip in timeline.all_strips(scene)}
     for strip in selected:

@@ -19,6 +19,7 @@ from bpy.props import (
 from ..core import textures
 from ..core.timing import FRAME_RATES
 from ..core.types import Framing
+from ..session import state
 
 BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
 """paths that start with // are meant from the .blend's folder"""
@@ -240,9 +241,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
 
 def _of_row(field: str) -> dict[str, Any]:
     def read(row: Any) -> Any:
-        from ..actions import shots
-
-        return getattr(shots.rows.get(row.name, shots.NO_ROW), field)
+        return getattr(state.session().shots.rows.get(row.name, state.NO_ROW), field)
 
     return {"get": read}
 
@@ -267,14 +266,14 @@ class BeatboardShot(bpy.types.PropertyGroup):
     take_index: IntProperty(**_of_row("take_index"))
 
 
-def _shot_chosen(session: Any, context: Any) -> None:
+def _shot_chosen(listed: Any, context: Any) -> None:
     from ..actions import shots
 
     shots.select_active(context)
 
 
-class BeatboardSession(bpy.types.PropertyGroup):
-    """Lasts as long as Blender runs; never saved, and not part of undo."""
+class BeatboardShotList(bpy.types.PropertyGroup):
+    """What the list draws; lasts as long as Blender runs, never saved, and not part of undo."""
 
     shots: CollectionProperty(type=BeatboardShot)
     active: IntProperty(name="Shot", description="The shot that the settings below are for", update=_shot_chosen)
@@ -333,14 +332,14 @@ STRIP_PROPERTIES = {
 }
 """a shot's settings, under the keys that `strip_layout` reads, with names, ranges and tooltips"""
 
-_CLASSES = (BeatboardTake, BeatboardJob, BeatboardSwatch, BeatboardScene, BeatboardShot, BeatboardSession)
+_CLASSES = (BeatboardTake, BeatboardJob, BeatboardSwatch, BeatboardScene, BeatboardShot, BeatboardShotList)
 
 
 def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.beatboard = PointerProperty(type=BeatboardScene)
-    bpy.types.WindowManager.beatboard = PointerProperty(type=BeatboardSession, options={"SKIP_SAVE"})
+    bpy.types.WindowManager.beatboard = PointerProperty(type=BeatboardShotList, options={"SKIP_SAVE"})
     for name, definition in STRIP_PROPERTIES.items():
         setattr(bpy.types.Strip, name, definition)
 

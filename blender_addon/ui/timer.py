@@ -8,12 +8,12 @@ window there is no timer.
 """
 
 import time
-from dataclasses import dataclass
 
 import bpy
 
 from ..actions import generate, shots, takes
 from ..session import connection, file_watch, state, tasks
+from ..session.state import Pace
 
 PERIOD_S = 0.1
 AT_ONCE_S = 0.001
@@ -25,45 +25,14 @@ SHARE = 0.02
 """of the main thread's time, for redraws that we ask for"""
 
 
-@dataclass
-class Pace:
-    """When each thing was done last, and how long Blender is busy after a redraw was asked for."""
-
-    redrawn_at_s: float = 0.0
-    reconnected_at_s: float = 0.0
-    watched_at_s: float = 0.0
-    fetched_at_s: float = 0.0
-    cost_s: float = 0.0
-    is_drawing: bool = False
-
-    def measure(self, now_s: float) -> None:
-        """Called at each tick: after a redraw was asked for, the next is due at once, so what passed is its cost."""
-        if self.is_drawing:
-            self.cost_s = 0.5 * self.cost_s + 0.5 * (now_s - self.redrawn_at_s)
-            self.is_drawing = False
-
-    def may_redraw(self, now_s: float) -> bool:
-        """Whether the last redraw was long enough ago."""
-        return now_s - self.redrawn_at_s >= min(SLOWEST_REFRESH_S, max(REFRESH_S, self.cost_s / SHARE))
-
-    def redraw(self, now_s: float) -> None:
-        """Shows what changed."""
-        self.redrawn_at_s, self.is_drawing = now_s, True
-        shots.redraw()
-
-
-pace = Pace()
-_changed: set[str] = set()
-"""what is to be shown at the next redraw"""
-
-
 def tick() -> float:
     """One tick; the seconds until the next."""
-    now_s = time.monotonic()
-    pace.measure(now_s)
-    if tasks.hand_over() or tasks.running:
-        _changed.add("tasks")
-    for job in connection.bridge.news():
+    session, now_s = state.session(), time.monotonic()
+    pace = session.pace
+    _measure(pace, now_s)
+    if tasks.hand_over() or session.tasks.running:
+        pace.is_due = True
+    for job in connection.news():
         generate.hear(job)
     _keep_connected(now_s)
     if now_s - pace.fetched_at_s >= generate.FETCH_AGAIN_S:
@@ -73,25 +42,42 @@ def tick() -> float:
     if scene is not None and now_s - pace.watched_at_s >= WATCH_S:
         pace.watched_at_s = now_s
         file_watch.look(scene)
-    if pace.may_redraw(now_s):
+    if _may_redraw(pace, now_s):
         landed = takes.land_next()
         generate.grade_what_landed()
-        if (scene is not None and shots.refresh(scene)) or landed or _changed:
-            _changed.clear()
-            pace.redraw(time.monotonic())
+        if (scene is not None and shots.refresh(scene)) or landed or pace.is_due:
+            _redraw(pace, time.monotonic())
             return AT_ONCE_S
     return PERIOD_S
 
 
+def _measure(pace: Pace, now_s: float) -> None:
+    """Called at each tick: after a redraw was asked for, the next is due at once, so what passed is its cost."""
+    if pace.is_drawing:
+        pace.cost_s = 0.5 * pace.cost_s + 0.5 * (now_s - pace.redrawn_at_s)
+        pace.is_drawing = False
+
+
+def _may_redraw(pace: Pace, now_s: float) -> bool:
+    """Whether the last redraw was long enough ago."""
+    return now_s - pace.redrawn_at_s >= min(SLOWEST_REFRESH_S, max(REFRESH_S, pace.cost_s / SHARE))
+
+
+def _redraw(pace: Pace, now_s: float) -> None:
+    """Shows what changed."""
+    pace.redrawn_at_s, pace.is_drawing, pace.is_due = now_s, True, False
+    shots.redraw()
+
+
 def _keep_connected(now_s: float) -> None:
     """A bridge that died under its jobs is started again."""
-    if connection.bridge.is_lost and now_s - pace.reconnected_at_s > RECONNECT_S:
-        pace.reconnected_at_s = now_s
+    session = state.session()
+    if session.connection.is_lost and now_s - session.pace.reconnected_at_s > RECONNECT_S:
+        session.pace.reconnected_at_s = now_s
         connection.again()
 
 
 def register() -> None:
-    tasks.synchronous = bpy.app.background
     if not bpy.app.background:
         bpy.app.timers.register(tick, persistent=True)
 
@@ -99,5 +85,3 @@ def register() -> None:
 def unregister() -> None:
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
-    tasks.cancel_all()
-    connection.bridge.close()

@@ -32,14 +32,14 @@ TOLD = 5
 """how many of the longest gaps are explained"""
 REGIONS = ("WINDOW", "PREVIEW", "UI", "HEADER", "TOOLS", "CHANNELS", "TOOL_HEADER", "FOOTER")
 WATCHED = {
-    "ui.tasks": ("hand_over",),
-    "ui.generate": ("hear", "fetch_again", "grade_what_landed"),
-    "ui.takes": ("land_next",),
-    "ui.look": ("apply_grade", "reconcile"),
-    "ui.shots": ("refresh", "redraw"),
-    "ui.watch": ("look",),
-    "grade": ("apply", "spread"),
-    "timeline": ("place_clip",),
+    "session.tasks": ("hand_over",),
+    "actions.generate": ("hear", "fetch_again", "grade_what_landed"),
+    "actions.takes": ("land_next",),
+    "actions.look": ("apply_grade", "reconcile"),
+    "actions.shots": ("refresh", "redraw"),
+    "session.file_watch": ("look",),
+    "scene.grade": ("apply", "spread"),
+    "scene.timeline": ("place_clip",),
 }
 """by module: what runs on the main thread while clips stream in"""
 
@@ -111,7 +111,7 @@ class Ticks:
 
 def lay_out() -> None:
     """Eight shots of a bar on a silent song at 120 beats a minute."""
-    protocol, codec, song, properties = part("protocol"), part("codec"), part("ui.song"), part("ui.properties")
+    protocol, codec, plan, state = part("core.types"), part("core.codec"), part("actions.plan"), part("session.state")
     wav, length_s = FOLDER / "song.wav", SHOTS * BEATS_PER_SHOT / 2
     with wave.open(str(wav), "wb") as file:
         file.setnchannels(1)
@@ -130,14 +130,14 @@ def lay_out() -> None:
     cover = hashlib.sha256(Path(COVER).read_bytes()).hexdigest()
     excerpt = protocol.Excerpt(0.0, length_s, True)
     scene = bpy.context.scene
-    settings = properties.of(scene)
+    settings = state.settings_of(scene)
     settings.cover, settings.wav, settings.analysis = COVER, str(wav), codec.dumps(analysis)
-    song.lay_out(scene, protocol.EditPlan("0" * 64, cover, excerpt, FPS, 640, 360, planned), wav)
+    plan.lay_out(scene, protocol.EditPlan("0" * 64, cover, excerpt, FPS, 640, 360, planned), wav)
 
 
 def edit() -> Iterator[Wait]:
     """As many small edits as there are shots."""
-    strip = part("timeline").shot_strips(bpy.context.scene)[0]
+    strip = part("scene.timeline").shot_strips(bpy.context.scene)[0]
     for number in range(SHOTS):
         strip.color_tag = f"COLOR_0{1 + number % 2}"
         yield 1.0
@@ -148,9 +148,9 @@ def work() -> Iterator[Wait]:
     yield 3.0
     yield from set_stage()
     bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "edit.blend"))
-    connection, process, generate = part("ui.connection"), part("link.process"), part("ui.generate")
-    connection.bridge.installation = process.Installation(Path(PYTHON), ROOT, FOLDER / "home")
-    connection.bridge.make_clip = QUICK
+    connection, process, generate = part("session.connection"), part("client.process"), part("actions.generate")
+    known = part("session.state").session().connection
+    known.installation, known.make_clip = process.Installation(Path(PYTHON), ROOT, FOLDER / "home"), QUICK
     lay_out()
     connection.connect()
     yield is_idle

@@ -56,7 +56,7 @@ def session() -> Any:
 
 def is_idle() -> bool:
     """Whether no task of ours runs; a trouble ends the test."""
-    tasks = sys.modules[f"{ADDON}.blender_addon.ui.tasks"]
+    tasks = sys.modules[f"{ADDON}.blender_addon.session.state"].session().tasks
     for kind, trouble in tasks.troubles.items():
         raise RuntimeError(f"{kind}: {trouble.sentence}\n{trouble.details}")
     return not tasks.running

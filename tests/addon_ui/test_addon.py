@@ -89,7 +89,7 @@ preferences = bpy.context.preferences.addons[name].preferences
 preferences.runway_key = " key-of-nobody "
 assert preferences.runway_key == "key-of-nobody"
 bpy.ops.wm.save_userpref()
-assert sys.modules[name + ".blender_addon.ui.preferences"].secrets == {"RUNWAYML_API_SECRET": "key-of-nobody"}
+assert sys.modules[name + ".blender_addon.session.state"].session().secrets == {"RUNWAYML_API_SECRET": "key-of-nobody"}
 import os, pathlib
 user = pathlib.Path(os.environ["BLENDER_USER_RESOURCES"])
 assert list(user.rglob("userpref.blend"))
@@ -139,7 +139,7 @@ def test_strip_properties_are_the_shots_settings(on, tmp_path):
 
 def test_the_list_shows_the_timeline(on, tmp_path):
     ui_world.lay_out(on, tmp_path, (20, 48, 28, 24))
-    rows = state.session().shots
+    rows = state.shot_list().shots
     assert [(row.name, row.start, row.frame_count, row.act) for row in rows] == [
         ("s01", 0, 20, 1), ("s02", 20, 48, 2), ("s03", 68, 28, 3), ("s04", 96, 24, 1),
     ]  # fmt: skip
@@ -149,7 +149,7 @@ def test_the_list_shows_the_timeline(on, tmp_path):
 
 def test_choosing_a_row_selects_its_strip(on, tmp_path):
     ui_world.lay_out(on, tmp_path)
-    state.session().active = 2
+    state.shot_list().active = 2
     assert [strip["id"] for strip in timeline.shot_strips(on) if strip.select] == ["s03"]
     assert on.sequence_editor.active_strip["id"] == "s03"
 

@@ -39,7 +39,7 @@ def test_files_that_are_missing_after_reopening(edit, tmp_path):
     timer.tick()
     file_watch.look(opened)
     assert ui_world.states(opened) == {"s01": "missing", "s02": "done", "s03": "done"}
-    assert "put it back, or generate the shot again" in state.session().shots[0].detail
+    assert "put it back, or generate the shot again" in state.shot_list().shots[0].detail
     with pytest.raises(RuntimeError, match=r"Cannot read .*cover\.png: No such file"):
         press("generate")
     with pytest.raises(tasks.Problem, match=r"The song .*song\.wav is not there: choose it again"):
@@ -64,12 +64,12 @@ def test_a_bridge_that_is_killed_at_work_is_started_again_and_goes_on(edit):
     with Threads() as threads:
         press("generate")
         threads.until(lambda: "running" in ui_world.states(edit).values())
-        running = connection.bridge._process
+        running = state.session().connection.process
         assert running
         assert running._process
         os.kill(running._process.pid, signal.SIGKILL)
         threads.until(lambda: set(ui_world.states(edit).values()) == {"done"}, limit_s=120)
-    assert not tasks.troubles
+    assert not state.session().tasks.troubles
 
 
 class Full:
@@ -96,14 +96,14 @@ def test_a_full_disk_loses_no_clip(edit, monkeypatch):
     with Threads() as threads:
         monkeypatch.setattr(clients, "os", FullOs())
         press("generate")
-        threads.until(lambda: "generate" in tasks.troubles)
-        sentence = tasks.troubles["generate"].sentence
+        threads.until(lambda: "generate" in state.session().tasks.troubles)
+        sentence = state.session().tasks.troubles["generate"].sentence
         assert "No space left on device. Make room there, or choose another place." in sentence
         assert "tried again every 15 s" in sentence
         threads.until(lambda: not generate._fetching)
         assert not state.settings_of(edit).takes
         monkeypatch.undo()
-        timer.pace.fetched_at_s = 0.0
+        state.session().pace.fetched_at_s = 0.0
         threads.until(lambda: len(state.settings_of(edit).takes) == 3)
     assert set(ui_world.states(edit).values()) == {"done"}
     left = [path.name for strip in timeline.shot_strips(edit) for path in Path(strip.filepath).parent.glob(".*")]
@@ -124,7 +124,7 @@ def test_what_cannot_be_sent_after_another_file_was_opened(edit, monkeypatch):
         released.set()
         threads.until(lambda: not any(thread.name == "beatboard-generate" for thread in threading.enumerate()))
         timer.tick()
-    assert not takes.asked
+    assert not state.session().takes.asked
 
 
 def test_a_scene_without_a_sequencer(edit):
@@ -159,11 +159,11 @@ def test_a_scene_without_a_sequencer(edit):
     timer.tick()
     file_watch.look(bare)
     shots.refresh(bare, force=True)
-    assert not state.session().shots
+    assert not state.shot_list().shots
     for workspace in bpy.data.workspaces:
         workspace.sequencer_scene = edit
     shots.refresh(edit, force=True)
-    assert len(state.session().shots) == 3
+    assert len(state.shot_list().shots) == 3
 
 
 def test_strips_of_others_on_our_channels_stay(scene, tmp_path):
@@ -189,7 +189,7 @@ def test_a_frame_rate_that_changed_after_planning_loses_nothing(edit):
     before = ui_world.spans(edit)
     edit.render.fps = 30
     assert set(ui_world.states(edit).values()) == {"stale"}
-    assert all("frame rate" in row.detail for row in state.session().shots)
+    assert all("frame rate" in row.detail for row in state.shot_list().shots)
     assert ui_world.spans(edit) == before
     press("restore_fps")
     assert set(ui_world.states(edit).values()) == {"done"}

@@ -186,7 +186,7 @@ class World:
         assert seen == self.model.shots
         assert {(take.shot_id, take.sha256) for take in state.settings_of(self.scene).takes} == self.model.landed
         shots.refresh(self.scene, force=True)
-        assert [row.name for row in state.session().shots] == sorted(seen, key=lambda i: seen[i][0])
+        assert [row.name for row in state.shot_list().shots] == sorted(seen, key=lambda i: seen[i][0])
         for shot_id in seen:
             if shot_id in self.model.used:
                 assert self.strip(shot_id).type == "MOVIE", shot_id

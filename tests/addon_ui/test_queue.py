@@ -67,13 +67,13 @@ def test_a_changed_shot_alone_is_made_again(edit):
     assert ui_world.states(edit)["s03"] == "stale"
     press("generate")
     assert ui_world.states(edit) == dict.fromkeys(("s01", "s02", "s03"), "done")
-    assert [row.take_count for row in state.session().shots] == [1, 2, 2]
+    assert [row.take_count for row in state.shot_list().shots] == [1, 2, 2]
     assert [compat.right(strip) for strip in timeline.shot_strips(edit)] == [13, 37, 45]
 
 
 def test_takes_are_stepped_through_reused_and_deleted(edit):
     press("generate")
-    state.session().active = 0
+    state.shot_list().active = 0
     strip = timeline.shot_strips(edit)[0]
     first = strip["take"]
     strip.beatboard_seed = 78
@@ -99,7 +99,7 @@ def test_a_deleted_takes_file_is_in_the_trash_until_undo(edit, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
     press("generate")
     bpy.ops.ed.undo_push(message="Generated")
-    state.session().active = 1
+    state.shot_list().active = 1
     path = timeline.absolute(timeline.shot_strips(edit)[1].filepath)
     press("delete_take")
     bpy.ops.ed.undo_push(message="Delete Take")
@@ -119,9 +119,9 @@ def test_a_file_that_another_shot_shows_stays(edit, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
     press("generate")
     first = timeline.shot_strips(edit)[0]
-    state.session().active = 2
+    state.shot_list().active = 2
     press("use_take", sha256=first["take"])
-    state.session().active = 0
+    state.shot_list().active = 0
     path = timeline.absolute(first.filepath)
     press("delete_take")
     assert path.is_file()
@@ -132,7 +132,7 @@ def test_what_fails_says_why_and_can_be_tried_again(edit):
     with pytest.raises(RuntimeError, match=r"s02: It was asked to fail\. Write another prompt\."):
         press("generate")
     assert ui_world.states(edit) == {"s01": "done", "s02": "failed", "s03": "done"}
-    assert "asked to fail" in state.session().shots[1].detail
+    assert "asked to fail" in state.shot_list().shots[1].detail
     timeline.shot_strips(edit)[1].beatboard_prompt = "fine"
     press("generate")
     assert ui_world.states(edit)["s02"] == "done"
@@ -148,11 +148,11 @@ class Threads:
     """As with a window: work runs in threads, and the test ticks."""
 
     def __enter__(self):
-        tasks.synchronous = False
+        state.session().synchronous = False
         return self
 
     def __exit__(self, *_):
-        tasks.synchronous = True
+        state.session().synchronous = True
 
     def until(self, condition, limit_s=60.0):
         import time
@@ -161,7 +161,7 @@ class Threads:
 
         end_s = time.monotonic() + limit_s
         while not condition():
-            assert time.monotonic() < end_s, (tasks.running, tasks.troubles)
+            assert time.monotonic() < end_s, (state.session().tasks.running, state.session().tasks.troubles)
             timer.tick()
             time.sleep(0.02)
         timer.tick()
@@ -181,7 +181,7 @@ def test_a_clip_lands_on_its_shot_wherever_it_is_now(edit):
         "s03", "MOVIE", 101, 113, 5,
     )  # fmt: skip
     assert [take.shot_id for take in takes.orphans(edit)] == ["s01"]
-    state.session().active = 1
+    state.shot_list().active = 1
     press("use_take", sha256=takes.orphans(edit)[0].sha256)
     assert timeline.shot_strips(edit)[1]["take"] == takes.orphans(edit)[0].sha256
 
@@ -203,11 +203,11 @@ def test_undo_takes_no_clip_away(edit):
 def test_a_file_that_was_closed_meanwhile_finds_its_clips(edit, tmp_path):
     with Threads() as threads:
         press("generate")
-        threads.until(lambda: "generate" not in tasks.running)
+        threads.until(lambda: "generate" not in state.session().tasks.running)
         bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
         assert len(state.settings_of(bpy.context.scene).jobs) == 3
         ui_world.open_empty()
-        client = connection.bridge.client
+        client = state.session().connection.client
         assert client
         ids = [job.id for job in client.jobs().jobs]
         threads.until(lambda: all(client.job(job_id).state is JobState.DONE for job_id in ids[-3:]))
@@ -254,7 +254,7 @@ def test_another_cover_is_refused(edit):
 def test_no_bridge_is_one_sentence(edit, tmp_path):
     from blender_addon.client.process import Installation
 
-    connection.bridge.installation = Installation(tmp_path / "no-python", ui_world.ROOT, tmp_path / "other")
+    state.session().connection.installation = Installation(tmp_path / "no-python", ui_world.ROOT, tmp_path / "other")
     with pytest.raises(RuntimeError, match=r"Cannot run .*no-python.*Set the bridge up again"):
         press("generate")
     assert len(state.settings_of(edit).jobs) == 0
@@ -270,7 +270,7 @@ def _answers(client) -> bool:
 
 def test_a_bridge_that_ended_is_started_again(edit):
     connection.connect()
-    client = connection.bridge.client
+    client = state.session().connection.client
     assert client
     client.shutdown()
     with Threads() as threads:
@@ -308,7 +308,7 @@ def test_an_edit_that_the_command_line_made_can_be_gone_on_with(scene, tmp_path)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "video.blend"))
     opened = bpy.context.scene
     assert shots.analysis_of(opened) == ui_world.edit_world.analysis()
-    assert [row.name for row in state.session().shots] == ["s01", "s02", "s03"]
+    assert [row.name for row in state.shot_list().shots] == ["s01", "s02", "s03"]
     assert bpy.ops.beatboard.split.poll()
 
 
@@ -334,7 +334,7 @@ def test_the_deliverable(edit, home, tmp_path):
 def test_without_a_bridge_blender_renders_alone(edit, home, tmp_path):
     press("generate")
     before = segments_of(home)
-    connection.bridge.installation = None
+    state.session().connection.installation = None
     state.settings_of(edit).output = str(tmp_path / "video.mp4")
     press("render")
     assert len(ui_world.edit_world.pictures(tmp_path / "video.mp4")) == 48
@@ -392,7 +392,7 @@ def test_pieces_of_blenders_own_split_become_shots(edit):
     strip = timeline.shot_strips(edit)[1]
     strip.split(frame=25, split_method="SOFT")
     shots.refresh(edit)
-    assert [row.name for row in state.session().shots] == ["s01", "s02", "s02b", "s03"]
+    assert [row.name for row in state.shot_list().shots] == ["s01", "s02", "s02b", "s03"]
     press("generate")
     assert {strip["id"]: compat.left(strip) for strip in timeline.shot_strips(edit)} == {
         "s01": 1, "s02": 13, "s02b": 25, "s03": 37,
@@ -407,7 +407,7 @@ def test_the_song_read_differently_moves_markers_not_shots(edit):
     press("regrid", reading="LATER")
     assert ui_world.spans(edit) == before
     assert {marker.frame for marker in edit.timeline_markers if marker != mine} >= {13, 61}
-    assert shots.violations
+    assert state.session().shots.violations
     edit.frame_set(1)
     press("downbeat_here")
     assert {marker.frame for marker in edit.timeline_markers if marker != mine} >= {1, 49}
@@ -455,7 +455,7 @@ def test_the_grade_is_fitted_to_what_landed_as_make_does(edit):
     cover = _seen(edit)
     state.settings_of(edit).fit_grade, state.settings_of(edit).grade_strength = True, 0.5
     press("generate")
-    assert not tasks.troubles
+    assert not state.session().tasks.troubles
     seen = codec.loads(CoverLook, state.settings_of(edit).look)
     clips = [timeline.absolute(strip.filepath) for strip in timeline.shot_strips(edit)]
     assert seen.grade == clip_grade.fit_grade(clips, Path(state.settings_of(edit).cover))
@@ -575,12 +575,12 @@ def test_two_scenes_have_their_own_edits(edit):
     other = bpy.data.scenes.new("Other")
     assert not state.settings_of(other).takes
     shots.refresh(other)
-    assert len(state.session().shots) == 0
+    assert len(state.shot_list().shots) == 0
     with pytest.raises(tasks.Problem, match="Plan the shots first"):
         generate.generate(other, ["s01"])
     assert look.grade_of(other) is None
     shots.refresh(edit)
-    assert len(state.session().shots) == 3
+    assert len(state.shot_list().shots) == 3
 
 
 def test_a_project_folder_lies_beside_the_file(scene, tmp_path):

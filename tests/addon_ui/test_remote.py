@@ -15,7 +15,7 @@ import pytest
 from blender_addon.core import codec
 from blender_addon.core.types import CoverLook
 from blender_addon.scene import timeline
-from blender_addon.session import connection, preferences, state
+from blender_addon.session import preferences, state
 from bridge.server import tls
 from tests.addon_ui import ui_world
 from tests.addon_ui.test_queue import press
@@ -67,15 +67,15 @@ def test_from_song_to_graded_clips(stored, tmp_path):
     press("analyze")
     press("plan")
     assert timeline.absolute(settings.character) == tmp_path / "hero.jpg", "the storyboard's, found beside it"
-    first = state.session().shots[0].name
+    first = state.shot_list().shots[0].name
     seen = codec.loads(CoverLook, settings.look).grade
     press("generate", which="ACTIVE")
     strip = timeline.shot_strips(scene)[0]
     assert (strip["id"], strip.type) == (first, "MOVIE")
     assert timeline.absolute(strip.filepath).parent == tmp_path / "edit.beatboard" / "clips"
     assert codec.loads(CoverLook, settings.look).grade != seen
-    assert connection.bridge.client
-    assert connection.bridge.client.url == stored.address
+    assert state.session().connection.client
+    assert state.session().connection.client.url == stored.address
     assert stored.address.startswith(f"https://{ADDRESS}:")
     assert not (tmp_path / "home" / "bridge.json").exists()
     with pytest.raises(RuntimeError, match="on another machine; this needs one on this machine"):
@@ -98,7 +98,7 @@ def test_what_is_wrong_about_it_is_one_sentence(stored, tmp_path, name, value, s
     setattr(stored, name, value)
     with pytest.raises(RuntimeError, match=sentence):
         bpy.ops.beatboard.connect()
-    assert len(state.session().shots) == 3
+    assert len(state.shot_list().shots) == 3
 
 
 def test_the_token_is_nowhere_in_the_file(stored, tmp_path):

@@ -11,7 +11,7 @@ from blender_addon.actions import look, shots, takes
 from blender_addon.client.process import Installation
 from blender_addon.core import codec
 from blender_addon.scene import timeline
-from blender_addon.session import connection, state, tasks
+from blender_addon.session import state, tasks
 from tests.addon_scene import edit_world
 
 ROOT = Path(__file__).parents[2]
@@ -22,8 +22,8 @@ def switch_on(home: Path | None = None) -> None:
     """Registers the add-on; with a home, it has a bridge."""
     blender_addon.register()
     if home is not None:
-        connection.bridge.installation = Installation(Path(sys.executable), ROOT, home)
-        connection.bridge.make_clip = QUICK
+        state.session().connection.installation = Installation(Path(sys.executable), ROOT, home)
+        state.session().connection.make_clip = QUICK
 
 
 def switch_off() -> None:
@@ -74,7 +74,7 @@ def spans(scene) -> dict[str, tuple[int, int]]:
 
 def states(scene) -> dict[str, str]:
     shots.refresh(scene, force=True)
-    return {row.name: row.state for row in state.session().shots}
+    return {row.name: row.state for row in state.shot_list().shots}
 
 
 __all__ = ["Fraction", "edit_world", "takes", "tasks"]
