@@ -29,7 +29,7 @@ def tick() -> float:
     """One tick; the seconds until the next."""
     session, now_s = state.session(), time.monotonic()
     pace = session.pace
-    _measure(pace, now_s)
+    measure(pace, now_s)
     if tasks.hand_over() or session.tasks.running:
         pace.is_due = True
     for job in connection.news():
@@ -42,28 +42,28 @@ def tick() -> float:
     if scene is not None and now_s - pace.watched_at_s >= WATCH_S:
         pace.watched_at_s = now_s
         file_watch.look(scene)
-    if _may_redraw(pace, now_s):
+    if may_redraw(pace, now_s):
         landed = takes.land_next()
         generate.grade_what_landed()
         if (scene is not None and shots.refresh(scene)) or landed or pace.is_due:
-            _redraw(pace, time.monotonic())
+            redraw(pace, time.monotonic())
             return AT_ONCE_S
     return PERIOD_S
 
 
-def _measure(pace: Pace, now_s: float) -> None:
+def measure(pace: Pace, now_s: float) -> None:
     """Called at each tick: after a redraw was asked for, the next is due at once, so what passed is its cost."""
     if pace.is_drawing:
         pace.cost_s = 0.5 * pace.cost_s + 0.5 * (now_s - pace.redrawn_at_s)
         pace.is_drawing = False
 
 
-def _may_redraw(pace: Pace, now_s: float) -> bool:
+def may_redraw(pace: Pace, now_s: float) -> bool:
     """Whether the last redraw was long enough ago."""
     return now_s - pace.redrawn_at_s >= min(SLOWEST_REFRESH_S, max(REFRESH_S, pace.cost_s / SHARE))
 
 
-def _redraw(pace: Pace, now_s: float) -> None:
+def redraw(pace: Pace, now_s: float) -> None:
     """Shows what changed."""
     pace.redrawn_at_s, pace.is_drawing, pace.is_due = now_s, True, False
     shots.redraw()

@@ -195,7 +195,7 @@ def test_the_managed_environment_is_ready_only_for_its_packages(tmp_path):
 
 def test_the_extension_folder_is_its_source():
     assert (preferences.SOURCE / "blender_manifest.toml").is_file()
-    assert (preferences.SOURCE / "bridge" / "server.py").is_file()
+    assert (preferences.SOURCE / "bridge" / "server" / "serve.py").is_file()
 
 
 def test_no_fitting_python_is_one_sentence(monkeypatch):
@@ -223,16 +223,16 @@ def test_a_set_up_that_stops_says_why_and_goes_on_next_time(tmp_path, monkeypatc
 def test_redraws_are_as_rare_as_they_are_dear():
     from blender_addon.ui import timer
 
-    pace = timer.Pace()
-    pace.measure(100.0)
-    assert pace.may_redraw(100.0)
-    pace.redraw(100.0)
-    pace.measure(100.0)
-    assert not pace.may_redraw(100.2)
-    assert pace.may_redraw(100.0 + 1.01 * timer.REFRESH_S)
-    pace.redraw(200.0)
-    pace.measure(200.2)
-    pace.measure(200.3)
+    pace = state.Pace()
+    timer.measure(pace, 100.0)
+    assert timer.may_redraw(pace, 100.0)
+    timer.redraw(pace, 100.0)
+    timer.measure(pace, 100.0)
+    assert not timer.may_redraw(pace, 100.2)
+    assert timer.may_redraw(pace, 100.0 + 1.01 * timer.REFRESH_S)
+    timer.redraw(pace, 200.0)
+    timer.measure(pace, 200.2)
+    timer.measure(pace, 200.3)
     assert pace.cost_s == pytest.approx(0.1)
-    assert not pace.may_redraw(200.0 + 0.9 * 0.1 / timer.SHARE)
-    assert pace.may_redraw(200.0 + 1.1 * 0.1 / timer.SHARE)
+    assert not timer.may_redraw(pace, 200.0 + 0.9 * 0.1 / timer.SHARE)
+    assert timer.may_redraw(pace, 200.0 + 1.1 * 0.1 / timer.SHARE)

@@ -100,7 +100,7 @@ def test_a_full_disk_loses_no_clip(edit, monkeypatch):
         sentence = state.session().tasks.troubles["generate"].sentence
         assert "No space left on device. Make room there, or choose another place." in sentence
         assert "tried again every 15 s" in sentence
-        threads.until(lambda: not generate._fetching)
+        threads.until(lambda: not state.session().takes.fetching)
         assert not state.settings_of(edit).takes
         monkeypatch.undo()
         state.session().pace.fetched_at_s = 0.0

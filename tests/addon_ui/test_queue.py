@@ -10,6 +10,7 @@ import bpy
 import pytest
 
 from blender_addon.actions import deliver, generate, look, shots, song, takes
+from blender_addon.actions import plan as planning
 from blender_addon.client.client import LinkError
 from blender_addon.core import codec
 from blender_addon.core.types import CoverLook, JobState
@@ -562,7 +563,7 @@ def test_planning_again_keeps_takes_and_what_is_locked(edit, tmp_path):
     plan = ui_world.edit_world.plan((12, 36, 12))
     cover = shots.edit_of(edit)
     assert cover
-    plan.lay_out(edit, replace(plan, cover_sha256=cover.cover_sha256), Path(state.settings_of(edit).wav))
+    planning.lay_out(edit, replace(plan, cover_sha256=cover.cover_sha256), Path(state.settings_of(edit).wav))
     first, second, third = timeline.shot_strips(edit)
     assert (first["prompt"], first.lock, first.type) == ("mine", True, "MOVIE")
     assert (second.type, third.type) == ("COLOR", "MOVIE")

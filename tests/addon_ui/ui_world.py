@@ -8,6 +8,7 @@ import bpy
 
 import blender_addon
 from blender_addon.actions import look, shots, takes
+from blender_addon.actions import plan as planning
 from blender_addon.client.process import Installation
 from blender_addon.core import codec
 from blender_addon.scene import timeline
@@ -55,7 +56,7 @@ def lay_out(scene, folder: Path, lengths=(24, 48, 24, 24)):
     from dataclasses import replace
 
     plan = replace(edit_world.plan(lengths), cover_sha256=hashlib.sha256(cover.read_bytes()).hexdigest())
-    plan.lay_out(scene, plan, wav)
+    planning.lay_out(scene, plan, wav)
     bpy.ops.ed.undo_push(message="Plan Shots")
     return plan
 
