@@ -74,8 +74,9 @@ def test_from_song_to_graded_clips(stored, tmp_path):
     assert (strip["id"], strip.type) == (first, "MOVIE")
     assert timeline.absolute(strip.filepath).parent == tmp_path / "edit.beatboard" / "clips"
     assert codec.loads(CoverLook, settings.look).grade != seen
-    assert state.session().connection.client
-    assert state.session().connection.client.url == stored.address
+    client = state.session().connection.client
+    assert client
+    assert client.url == stored.address
     assert stored.address.startswith(f"https://{ADDRESS}:")
     assert not (tmp_path / "home" / "bridge.json").exists()
     with pytest.raises(RuntimeError, match="on another machine; this needs one on this machine"):
