@@ -16,13 +16,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..core import mp4, strip_layout, timing
+from ..core.code_version import code_version
 from ..core.types import Graded, ShotKind
 from . import compat, grade, passthrough, timeline
 
 SHORTEST_REST = 12
 """frames: a shorter rest is not worth a segment of its own"""
-VERSION = 6
-"""changes whenever the same scene would render to other pixels, or the same frames to other bytes"""
+SOURCES = (Path(__file__).parent, *(Path(str(module.__file__)) for module in (mp4, strip_layout, timing)))
+"""the code that shapes what a scene renders to"""
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",
     "show_retiming_keys", "show_expanded", "is_active", "show_preview", "proxy", "use_proxy", "open_mask_input_panel",
@@ -155,7 +157,7 @@ def _is_untouched(scene: Any, strip: Any) -> bool:
 def _name(scene: Any, start: int, end: int) -> str:
     strips = _seen(scene, start, end)
     data = {
-        "version": [VERSION, *timeline.BLENDER],
+        "version": [code_version(*SOURCES), *timeline.BLENDER],
         "length": end - start,
         "output": _output(scene),
         "strips": [[_is_muted(scene, strip), _within(strip, start, end)] for strip in strips],

@@ -101,7 +101,7 @@ class Painter(Protocol):
 
     name: str
     version: str
-    """changes whenever equal requests would give other pixels"""
+    """changes whenever equal requests would give other pixels (docs/architecture.md, "Versions")"""
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]: ...
 

@@ -15,16 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blender_addon.core.code_version import code_version
 from blender_addon.core.types import Graded
 from bridge.common import files
 from bridge.common.cores import cores
 from bridge.common.progress import OnProgress
+from bridge.render import encode, footage
 from bridge.render.blender import Blender, Died, Farm
 from bridge.render.footage import Baked, encode_rest, is_at_rest
 
 if TYPE_CHECKING:
     from bridge.render.cluster import ClusterFarm
 
+SOURCES = tuple(Path(str(module.__file__)) for module in (encode, footage))
+"""the code that shapes what is encoded here; Blender's own part is in the segment's name"""
 ATTEMPTS = 3
 """how often a segment is begun before its failure is the render's"""
 KEEP_BYTES = 8 * 2**30
@@ -116,7 +120,7 @@ def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
     if output.bake_grade and graded is Graded.FADING:  # no table holds it
         movie = None
     mark = "-baked" if output.bake_grade and movie else ""
-    path = folder / f"{found['name']}{mark}.mp4"
+    path = folder / f"{found['name']}-{code_version(*SOURCES)}{mark}.mp4"
     return Segment(found["start"], found["end"], path, movie, graded, movie is not None and found["rests"])
 
 

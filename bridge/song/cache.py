@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Analyses kept by the song's sha256 and the tracker's version."""
+"""Analyses kept by the song's sha256, the tracker, and the version of the code that heard it."""
 
 from pathlib import Path
 
-from blender_addon.core import codec
-from blender_addon.core.types import PROTOCOL_VERSION, SongAnalysis
+from blender_addon.core import codec, regrid
+from blender_addon.core.code_version import code_version
+from blender_addon.core.types import SongAnalysis
 from bridge.common import paths
 from bridge.common.errors import BadInput
 from bridge.common.files import write_text
 
-_SUMMARY_VERSION = 4
-"""changes whenever the same grid would give other sections, gaps, energy or drop"""
+SOURCES = (Path(__file__).parent, Path(regrid.__file__))
+"""the code that shapes an analysis"""
 
 
 def folder() -> Path:
@@ -37,4 +38,4 @@ def save(analysis: SongAnalysis) -> None:
 
 
 def _entry(song_sha256: str, tracker: str) -> Path:
-    return folder() / f"{song_sha256}-{tracker}-{PROTOCOL_VERSION}.{_SUMMARY_VERSION}.json"
+    return folder() / f"{song_sha256}-{tracker}-{code_version(*SOURCES)}.json"

@@ -22,6 +22,7 @@ from bridge.clips.animatic.depth import depth_by, depth_name
 from bridge.clips.animatic.layers import Layers, split
 from bridge.clips.animatic.pacing import Pacing, pace
 from bridge.clips.animatic.scene import Scene
+from bridge.clips.animatic.version import version
 from bridge.clips.base import Footage, Still, Work
 from bridge.common.frames import Frame, smoothstep
 from bridge.common.optical_flow import FlowMeter
@@ -53,7 +54,7 @@ class ParallaxAnimator:
     """Moves a camera through a still."""
 
     name = "parallax"
-    version = "5"
+    version = version()
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Footage of exactly the request's frames, size and rate."""

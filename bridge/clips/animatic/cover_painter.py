@@ -15,6 +15,7 @@ from bridge.clips.animatic.camera import ROOM
 from bridge.clips.animatic.depth import depth_name
 from bridge.clips.animatic.depth_classical import Map
 from bridge.clips.animatic.framing import Study, View, framed, studied
+from bridge.clips.animatic.version import version
 from bridge.clips.base import Still, Work
 from bridge.common.frames import Frame
 
@@ -28,7 +29,7 @@ class CoverPainter:
     """Frames the cover."""
 
     name = "cover"
-    version = "6"
+    version = version()
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""

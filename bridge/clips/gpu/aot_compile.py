@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from blender_addon.core.code_version import code_version
 from bridge.clips.gpu import devices
 from bridge.common import files, paths
 
-VERSION = 3
-"""changes whenever `streamline` changes what is compiled"""
 REQUEST, PACKAGE, OUTPUTS, LOG, LOCK = "request.json", "network.bin", "outputs.json", "log.txt", "lock"
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("aot_compile.py", "streamline.py", "gated_linear.py"))
+"""the code that shapes what is compiled: the last two put layers in the place of the model's own"""
 TRIES, PAUSE_S = 20, 15.0
 """when others have the device's memory"""
 
@@ -70,7 +71,7 @@ class CompileJob:
         """All but the process, as JSON."""
         facts = {entry.name: getattr(self, entry.name) for entry in fields(self) if not entry.name.startswith("_")}
         facts["inputs"] = [asdict(entry) for entry in self.inputs]
-        return json.dumps({"version": VERSION, **facts}, sort_keys=True)
+        return json.dumps({"version": code_version(*SOURCES), **facts}, sort_keys=True)
 
     @functools.cached_property
     def folder(self) -> Path:

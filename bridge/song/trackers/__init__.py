@@ -40,7 +40,7 @@ class Tracker(Protocol):
 
     name: str
     version: str
-    """changes whenever the same song would give another grid"""
+    """of its weights; what is kept carries the version of the code too (`bridge.song.cache`)"""
 
     def track(self, audio: "Audio", spectra: "Spectra") -> BeatGrid:
         """Follows the song.
