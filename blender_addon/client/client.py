@@ -131,6 +131,10 @@ class Client:
         """Queues a failed or cancelled job again."""
         return self._send(Job, "POST", f"/jobs/{_quoted(job_id)}/retry")
 
+    def delete(self, job_id: str) -> None:
+        """Forgets a job that has ended."""
+        self._call("DELETE", f"/jobs/{_quoted(job_id)}")
+
     def preview(self, job_id: str) -> bytes | None:
         """The newest picture of a running job, a small JPEG."""
         return self._call("GET", f"/jobs/{_quoted(job_id)}/preview") or None

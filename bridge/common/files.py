@@ -4,9 +4,10 @@
 import errno
 import hashlib
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +29,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         BadInput: the folder cannot be written to, or the disk is full.
     """
-    beside = path.with_name(f".{path.stem}~{os.getpid()}{path.suffix}")
+    beside = path.with_name(f".{path.stem}~{secrets.token_hex(4)}{path.suffix}")
     try:
         yield beside
         beside.replace(path)
@@ -79,6 +80,27 @@ def locked(path: Path, waiting: Callable[[], None], pause_s: float) -> Iterator[
         yield
 
 
+def open_private(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> IO[bytes]:
+    """Opens a file that only this user may read; made if it isn't there."""
+    descriptor = os.open(path, flags | os.O_CREAT, 0o600)
+    if os.name != "nt":
+        os.fchmod(descriptor, 0o600)  # it may have been made by others
+    return os.fdopen(descriptor, "ab" if flags & os.O_APPEND else "r+b")
+
+
+def keep_tail(path: Path, limit_bytes: int) -> None:
+    """Cuts the older part off a log that others go on appending to, once it is larger than this."""
+    with suppress(OSError):
+        if path.stat().st_size <= limit_bytes:
+            return
+        with path.open("rb") as file:
+            file.seek(-limit_bytes // 2, os.SEEK_END)
+            tail = file.read(limit_bytes // 2)
+        os.truncate(path, 0)
+        with path.open("ab") as file:
+            file.write(tail)
+
+
 def check_writable(path: Path) -> None:
     """Makes the folder of an output file and makes sure that files can be written there.
 
@@ -87,7 +109,7 @@ def check_writable(path: Path) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.parent / f".{path.name}~{os.getpid()}"
+        probe = path.parent / f".{path.name}~{secrets.token_hex(4)}"
         probe.touch()
         probe.unlink()
     except OSError as error:

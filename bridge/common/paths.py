@@ -2,11 +2,16 @@
 """Where Beatboard keeps its files on this machine. `BEATBOARD_HOME` overrides everything."""
 
 import os
+import re
+from collections.abc import Collection
 from pathlib import Path
 
 import platformdirs
 
 DEFAULT_STORE_LIMIT_BYTES = 50 * 2**30
+ENGINE_SECRETS = ("RUNWAYML_API_SECRET", "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
+"""what engines need: Runway's key, and Hugging Face's for weights that ask for it"""
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY$|APIKEY", re.IGNORECASE)
 
 
 def data_folder() -> Path:
@@ -26,11 +31,16 @@ def store_folder() -> Path:
     return data_folder() / "store"
 
 
-def child_environment(**more: str) -> dict[str, str]:
-    """This process's environment with some more, for a child that finds this very code."""
+def child_environment(secrets: Collection[str] = (), **more: str) -> dict[str, str]:
+    """This process's environment with some more, for a child that finds this very code.
+
+    Args:
+        secrets: the names of those keys and tokens that the child needs; it gets no others.
+    """
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": path, **more}
+    ours = {name: value for name, value in os.environ.items() if name in secrets or not _SECRET.search(name)}
+    return {**ours, "PYTHONPATH": path, **more}
 
 
 def _made(folder: Path) -> Path:

@@ -13,20 +13,23 @@ import contextlib
 import hashlib
 import os
 import re
-import sqlite3
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from blender_addon.core import codec
 from blender_addon.core.types import Clip
+from bridge.common.cache_database import CacheDatabase
 from bridge.common.errors import BadInput
 
+T = TypeVar("T")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+_CLOCK_SLACK_S = 60.0
+"""how far two machines' clocks on one store may differ"""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS clips (key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, clip TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS clips_by_file ON clips (sha256);
@@ -74,17 +77,13 @@ class Store:
         self._incoming = root / "incoming"
         for folder in (self._files, self._incoming):
             folder.mkdir(parents=True, exist_ok=True)
-        self._verified: dict[str, tuple[int, int]] = {}
-        self._lock = threading.RLock()
-        self._db = sqlite3.connect(root / "index.db", timeout=30.0, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # a lost index entry is made again; a file never depends on it
-        self._db.executescript(_SCHEMA)
+        self._db = CacheDatabase(root / "index.db", _SCHEMA, synchronous="NORMAL", worth_saving=("pins",))
+        self._size_bytes: int | None = None
+        """as last counted, with the uploads since; other processes add to it too"""
 
     def close(self) -> None:
         """Closes the index. The store can't be used afterwards."""
-        with self._lock:
-            self._db.close()
+        self._db.close()
 
     # Files
 
@@ -118,26 +117,36 @@ class Store:
             incoming.discard()
 
     def path(self, sha256: str) -> Path:
-        """Where the file with this content is; marks it as used now.
+        """Where the file with this content is, for someone who reads it now; marks it as used.
 
-        The content is hashed again on this process's first read, and whenever the file's size or time of change
-        differ from the last read's. A damaged file is removed.
+        The content is hashed again, for disks forget. A damaged file is removed.
 
         Raises:
             BadInput: it isn't there, or it was damaged.
         """
-        path = self._place(sha256)
+        path = self.place(sha256)
         try:
-            stat = path.stat()
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
-            raise BadInput(
-                f"The store has no file {sha256[:12]}…; upload it (again), or make the clip again."
-            ) from None
-        stamp = (stat.st_size, stat.st_mtime_ns)
-        if self._verified.get(sha256) != stamp:
-            self._verify(path, sha256)
-            self._verified[sha256] = stamp
-        self._touch(path, stat.st_mtime_ns)
+            return self.place(sha256)  # evicted in this moment: that says so
+        if found != sha256:
+            with self._db.writing():
+                self._drop(sha256)
+            raise BadInput(f"The stored file {sha256[:12]}… was damaged and is removed; upload or make it again.")
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+        return path
+
+    def place(self, sha256: str) -> Path:
+        """Where the file with this content is, without a look into it.
+
+        Raises:
+            BadInput: it isn't there.
+        """
+        path = self._place(sha256)
+        if not path.is_file():
+            raise BadInput(f"The store has no file {sha256[:12]}…; upload it (again), or make the clip again.")
         return path
 
     def __contains__(self, sha256: str) -> bool:
@@ -149,14 +158,13 @@ class Store:
             for entry in os.scandir(folder.path):
                 with contextlib.suppress(FileNotFoundError):  # evicted meanwhile, by another process
                     stat = entry.stat()
-                    yield Kept(entry.name, stat.st_size, stat.st_atime)
+                    yield Kept(entry.name, stat.st_size, _used_at_s(stat))
 
     # Clips and keyframes
 
     def clip_for(self, key: str) -> Clip | None:
         """The clip that was made for this key, if its file is still there and whole."""
-        text = self._record_for(key)
-        return codec.loads(Clip, text) if text else None
+        return self._record_for(key, Clip)
 
     def remember(self, key: str, clip: Clip) -> None:
         """Notes that this clip, whose file is in the store, was made for this key.
@@ -168,8 +176,7 @@ class Store:
 
     def keyframe_for(self, key: str) -> Keyframe | None:
         """The keyframe that was painted for this key, if its file is still there and whole."""
-        text = self._record_for(key)
-        return codec.loads(Keyframe, text) if text else None
+        return self._record_for(key, Keyframe)
 
     def remember_keyframe(self, key: str, keyframe: Keyframe) -> None:
         """Notes that this keyframe, whose file is in the store, was painted for this key.
@@ -179,21 +186,20 @@ class Store:
         """
         self._record(key, keyframe.sha256, codec.dumps(keyframe))
 
-    def _record_for(self, key: str) -> str | None:
-        with self._lock:
-            row = self._db.execute("SELECT sha256, clip FROM clips WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            return None
-        try:
-            self.path(row[0])
-        except BadInput:
-            return None
-        return row[1]
+    def _record_for(self, key: str, kind: type[T]) -> T | None:
+        for sha256, text in self._db.execute("SELECT sha256, clip FROM clips WHERE key = ?", (key,)):
+            with contextlib.suppress(BadInput, codec.DecodeError):  # the record may be another version's
+                self.path(sha256)
+                return codec.loads(kind, text)
+        return None
 
     def _record(self, key: str, sha256: str, text: str) -> None:
-        self.path(sha256)
-        with self._lock:
-            self._db.execute("INSERT OR REPLACE INTO clips (key, sha256, clip) VALUES (?, ?, ?)", (key, sha256, text))
+        self.place(sha256)
+        self._db.execute("INSERT OR REPLACE INTO clips (key, sha256, clip) VALUES (?, ?, ?)", (key, sha256, text))
+
+    def forget(self, sha256: str) -> None:
+        """This file is not what it was made for: the next request for it makes another."""
+        self._db.execute("DELETE FROM clips WHERE sha256 = ?", (sha256,))
 
     # Pins and eviction
 
@@ -211,7 +217,7 @@ class Store:
         Raises:
             BadInput: one isn't there.
         """
-        with self._writing() as db:
+        with self._db.writing() as db:
             for sha256, owner in pins:
                 if sha256 not in self:
                     raise BadInput(f"The store has no file {sha256[:12]}…; upload it first.")
@@ -223,7 +229,7 @@ class Store:
         Raises:
             BadInput: one isn't there; the owner's pins stay as they were.
         """
-        with self._writing() as db:
+        with self._db.writing() as db:
             db.execute("DELETE FROM pins WHERE owner = ?", (owner,))
             for sha256 in sha256s:
                 if sha256 not in self:
@@ -232,13 +238,11 @@ class Store:
 
     def unpin(self, owner: str) -> None:
         """The owner lets go of all its files."""
-        with self._lock:
-            self._db.execute("DELETE FROM pins WHERE owner = ?", (owner,))
+        self._db.execute("DELETE FROM pins WHERE owner = ?", (owner,))
 
     def owners(self) -> set[str]:
         """Everyone who pins something."""
-        with self._lock:
-            return {owner for (owner,) in self._db.execute("SELECT DISTINCT owner FROM pins")}
+        return {owner for (owner,) in self._db.execute("SELECT DISTINCT owner FROM pins")}
 
     def trim(self) -> int:
         """Removes the least recently used files until the store is within its limit; gives the bytes freed.
@@ -248,42 +252,65 @@ class Store:
         self._sweep_incoming()
         if self.limit_bytes is None:
             return 0
-        kept = sorted(self.files(), key=lambda file: file.used_at_s)
-        excess = sum(file.size_bytes for file in kept) - self.limit_bytes
-        freed = 0
+        kept = list(self.files())
+        self._size_bytes = sum(file.size_bytes for file in kept)
+        old = [file for file in kept if file.used_at_s <= time.time() - self.grace_s]
+        return self._evict(old, self._size_bytes - self.limit_bytes)
+
+    def make_room_for(self, new: str, size_bytes: int) -> None:
+        """Brings the store within its limit after an upload: uploads that nobody refers to yet have no grace then.
+
+        Args:
+            new: the upload, which goes last.
+
+        Raises:
+            StoreFull: all that is left is needed; the upload is removed.
+        """
+        if self.limit_bytes is None:
+            return
+        if self._size_bytes is not None and self._size_bytes + size_bytes <= self.limit_bytes:
+            self._size_bytes += size_bytes
+            return
+        kept = list(self.files())
+        self._size_bytes = sum(file.size_bytes for file in kept)
+        made = {sha256 for (sha256,) in self._db.execute("SELECT sha256 FROM clips")}
+        old_s = time.time() - self.grace_s
+        others = [file for file in kept if file.sha256 != new and (file.used_at_s <= old_s or file.sha256 not in made)]
+        excess = self._size_bytes - self.limit_bytes
+        excess -= self._evict(others, excess)
         if excess > 0:
-            with self._writing() as db:  # nobody can pin meanwhile
-                pinned = {sha256 for (sha256,) in db.execute("SELECT DISTINCT sha256 FROM pins")}
-                for file in kept:
-                    if freed >= excess or file.used_at_s > time.time() - self.grace_s:
-                        break
-                    if file.sha256 not in pinned:
-                        self._drop(db, file.sha256)
-                        freed += file.size_bytes
-        return freed
+            self._evict([file for file in kept if file.sha256 == new], excess)
+            raise StoreFull(
+                f"The store is full: what it holds of its {self.limit_bytes / 2**30:.1f} GiB is in use. Wait for jobs"
+                " to end, let go of takes, or start the bridge with a higher --store-limit."
+            )
 
     # Inside
+
+    def _evict(self, files: list[Kept], excess_bytes: int) -> int:
+        """Removes the least recently used of these that aren't pinned, until enough is freed; gives the bytes freed."""
+        freed = 0
+        if excess_bytes <= 0:
+            return freed
+        with self._db.writing() as db:  # nobody can pin meanwhile
+            pinned = {sha256 for (sha256,) in db.execute("SELECT DISTINCT sha256 FROM pins")}
+            for file in sorted(files, key=lambda file: file.used_at_s):
+                if freed >= excess_bytes:
+                    break
+                if file.sha256 not in pinned:
+                    self._drop(file.sha256)
+                    freed += file.size_bytes
+        if self._size_bytes is not None:
+            self._size_bytes -= freed
+        return freed
 
     def _place(self, sha256: str) -> Path:
         if not SHA256.fullmatch(sha256):
             raise BadInput(f"{sha256[:80]!r} is not a SHA-256: 64 digits of 0-9 and a-f.")
         return self._files / sha256[:2] / sha256
 
-    def _verify(self, path: Path, sha256: str) -> None:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != sha256:
-            with self._writing() as db:
-                self._drop(db, sha256)
-            raise BadInput(f"The stored file {sha256[:12]}… was damaged and is removed; upload or make it again.")
-
-    def _touch(self, path: Path, mtime_ns: int) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.utime(path, ns=(time.time_ns(), mtime_ns))
-
-    def _drop(self, db: sqlite3.Connection, sha256: str) -> None:
-        db.execute("DELETE FROM clips WHERE sha256 = ?", (sha256,))
-        self._verified.pop(sha256, None)
+    def _drop(self, sha256: str) -> None:
+        self._db.execute("DELETE FROM clips WHERE sha256 = ?", (sha256,))
         self._place(sha256).unlink(missing_ok=True)
 
     def _sweep_incoming(self) -> None:
@@ -293,17 +320,9 @@ class Store:
                 if path.stat().st_mtime < time.time() - 3600:
                     path.unlink()
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that holds the write lock from its start, against other processes too."""
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+
+class StoreFull(BadInput):
+    """There is no room for what was sent."""
 
 
 class Incoming:
@@ -346,6 +365,11 @@ class Incoming:
         """Removes what was not kept."""
         self._file.close()
         self._path.unlink(missing_ok=True)
+
+
+def _used_at_s(stat: os.stat_result) -> float:
+    """The access time. One in the future was set when the clock was wrong: such a file counts as never used since."""
+    return stat.st_atime if stat.st_atime <= time.time() + _CLOCK_SLACK_S else 0.0
 
 
 def _fsync_folder(folder: Path) -> None:

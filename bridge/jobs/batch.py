@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from blender_addon.core.types import ClipRequest, Job
 from bridge.common.store import Store
+from bridge.jobs import clip_check
 from bridge.jobs.devices import cpus, gpu_workers, kind_for
 from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind
@@ -26,7 +27,7 @@ def run(
     devices = _devices({submission.kind for submission in submissions}, workers, len(requests))
     jobs = JobQueue(None, (lambda job_id, _: on_update(jobs.get(job_id))) if on_update else None)
     speeds = Speeds(store.root / "speeds.db")
-    dispatcher = Dispatcher(jobs, speeds)
+    dispatcher = Dispatcher(jobs, speeds, fault_of=lambda clip, request: clip_check.fault_of(clip, request, store))
     executor = LocalExecutor(store.root, devices, dispatcher.on_event, make_clip=make_clip or MAKE_CLIP)
     try:
         jobs.submit(submissions)

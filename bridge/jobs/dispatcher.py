@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Moves jobs from the queue to an executor, and does what the failure policy says when one goes wrong."""
 
+import contextlib
 import dataclasses
 import logging
 import queue
 from collections.abc import Callable
 
-from blender_addon.core.types import Job
+from blender_addon.core.types import Clip, ClipRequest, Job
+from bridge.common import clock
 from bridge.jobs.executor import DeviceKind, Event, EventKind, Executor, Task
 from bridge.jobs.queue import JobQueue
 from bridge.jobs.speeds import Speeds
@@ -25,12 +27,20 @@ class Dispatcher:
         jobs: where the jobs are.
         speeds: told of every finished clip.
         on_preview: called with a job's id and a small JPEG in base64.
+        fault_of: what is wrong with a clip that is said to be done; empty if it is what was asked for.
     """
 
-    def __init__(self, jobs: JobQueue, speeds: Speeds, on_preview: Callable[[str, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        jobs: JobQueue,
+        speeds: Speeds,
+        on_preview: Callable[[str, str], None] | None = None,
+        fault_of: Callable[[Clip, ClipRequest], str] = lambda clip, request: "",  # noqa: ARG005
+    ) -> None:
         self._jobs = jobs
         self._speeds = speeds
         self._on_preview = on_preview
+        self._fault_of = fault_of
         self._inbox: queue.SimpleQueue[Event | str | None] = queue.SimpleQueue()
         self._running: set[str] = set()
         self._stopped = False
@@ -60,21 +70,37 @@ class Dispatcher:
         self.wake()
 
     def run(self, executor: Executor, *, until_idle: bool = False) -> None:
-        """Works until `stop`, or until nothing is left to do. May be called again with another executor."""
-        self._running.clear()
+        """Works until `stop`, or until nothing is left to do. May be called again with another executor.
+
+        The executor is tended by the clock, however much there is to hear.
+        """
+        self._forget_former_runs()
+        tend_at_s = clock.now_s() + TEND_EVERY_S
         while not self._stopped:
             self._start_what_fits(executor)
             if until_idle and not self._running:
                 return
-            try:
-                message = self._inbox.get(timeout=TEND_EVERY_S)
-            except queue.Empty:
+            message = self._next_message(tend_at_s)
+            if clock.now_s() >= tend_at_s:
                 executor.tend()
-                continue
+                tend_at_s = clock.now_s() + TEND_EVERY_S
             if isinstance(message, Event):
                 self._handle(message)
             elif message in self._running:
                 executor.cancel(message)
+
+    def _forget_former_runs(self) -> None:
+        """What a former executor told is void: its jobs were queued again."""
+        self._running.clear()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._inbox.get_nowait()
+
+    def _next_message(self, until_s: float) -> Event | str | None:
+        try:
+            return self._inbox.get(timeout=max(0.0, until_s - clock.now_s()))
+        except queue.Empty:
+            return None
 
     def _start_what_fits(self, executor: Executor) -> None:
         while tasks := [(kind, task) for kind in executor.free_kinds() if (task := self._jobs.take(kind))]:
@@ -96,9 +122,8 @@ class Dispatcher:
                 self._on_preview(event.job_id, event.preview)
             return
         self._running.discard(event.job_id)
-        if event.kind is EventKind.DONE and event.clip:
-            self._jobs.done(event.job_id, event.clip)
-            self._speeds.record(event.clip, event.device, event.peak_memory_bytes)
+        if event.kind is EventKind.DONE:
+            self._after_done(event)
         elif event.kind is EventKind.CANCELLED:
             self._jobs.cancelled(event.job_id)
         elif event.kind is EventKind.OUT_OF_MEMORY:
@@ -107,6 +132,14 @@ class Dispatcher:
             self._after_crash(event)
         else:
             self._jobs.fail(event.job_id, event.message)
+
+    def _after_done(self, event: Event) -> None:
+        fault = self._fault_of(event.clip, self._jobs.get(event.job_id).request) if event.clip else "it is not there"
+        if fault or event.clip is None:
+            self._jobs.fail(event.job_id, f"The clip that was made cannot be used: {fault}. Generate the shot again.")
+            return
+        self._jobs.done(event.job_id, event.clip)
+        self._speeds.record(event.clip, event.device, event.peak_memory_bytes)
 
     def _after_out_of_memory(self, event: Event) -> None:
         level = self._jobs.memory_level(event.job_id) + 1

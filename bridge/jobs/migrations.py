@@ -14,6 +14,10 @@ STEPS = (
         kind TEXT NOT NULL,
         state TEXT NOT NULL,
         request TEXT NOT NULL,
+        engine TEXT NOT NULL DEFAULT '',
+        width_px INTEGER NOT NULL DEFAULT 0,
+        height_px INTEGER NOT NULL DEFAULT 0,
+        frame_count INTEGER NOT NULL DEFAULT 0,
         progress REAL NOT NULL DEFAULT 0,
         stage TEXT NOT NULL DEFAULT '',
         error TEXT NOT NULL DEFAULT '',
@@ -27,6 +31,8 @@ STEPS = (
     CREATE UNIQUE INDEX jobs_by_revision ON jobs (revision);
     CREATE INDEX jobs_in_line ON jobs (kind, position) WHERE state = 'queued';
     CREATE INDEX jobs_by_state ON jobs (state, revision);
+    CREATE INDEX jobs_by_cost ON jobs (kind, engine, width_px, height_px, frame_count) WHERE state = 'queued';
+    CREATE TABLE unreadable (id TEXT PRIMARY KEY, request TEXT, clip TEXT, notes TEXT) WITHOUT ROWID;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO settings VALUES ('paused', 0), ('revision_ceiling', 0);
     """,

@@ -6,22 +6,29 @@ asks for what changed since a revision misses nothing. One process owns a queue;
 """
 
 import contextlib
-import functools
+import heapq
 import json
+import logging
 import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from blender_addon.core import codec
-from blender_addon.core.types import Clip, ClipRequest, Job, JobState
+from blender_addon.core.types import Clip, ClipRequest, Framing, Job, JobState, ShotKind
 from bridge.common.errors import BadInput
+from bridge.jobs import queue_file
 from bridge.jobs.executor import DeviceKind, Task
 from bridge.jobs.migrations import migrate
+from bridge.jobs.speeds import Load
 
+log = logging.getLogger(__name__)
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+PAGE_LIMIT_BYTES = 1 << 21
+"""a page of jobs ends when it is so large: a client that doesn't read holds no more than that of our memory"""
 _REVISIONS_RESERVED = 10_000
 
 
@@ -64,23 +71,29 @@ class JobQueue:
     def __init__(self, path: Path | None, on_change: Callable[[str, JobState], None] | None = None) -> None:
         self._on_change = on_change
         self._lock = threading.RLock()
-        self._db = _open(path or ":memory:")
-        try:
-            self._db.execute("PRAGMA journal_mode = WAL")
+        self.told = ""
+        """one sentence, if the database was damaged and had to be saved"""
+        if path:
+            self._db, self.told = queue_file.opened(path)
+        else:
+            self._db = queue_file.connect(":memory:")
             migrate(self._db)
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            raise BadInput(
-                f"The queue's database {path} is damaged ({error}). Move it away and start again: finished clips are"
-                " in the store, only the queue is lost."
-            ) from None
-        self._ceiling = self._setting("revision_ceiling")
+        self._path = path
+        self._backed_up = -1
+        self._ceiling = max(self._setting("revision_ceiling"), self._newest_revision())
         self._revision = self._committed = self._ceiling
         self._read_lock, self._reader = self._lock, self._db
         if path:  # so that lists need not wait for the disk to take what is written
-            self._read_lock, self._reader = threading.RLock(), _open(path)
+            self._read_lock, self._reader = threading.RLock(), queue_file.connect(path)
             self._reader.execute("PRAGMA query_only = 1")
+        self._sound: set[int] = set()
         self.recovered = self.recover()
+
+    def back_up(self) -> None:
+        """Copies the database beside itself, if it changed since the last copy. Jobs come and go meanwhile."""
+        if self._path and self._backed_up != self._committed:
+            self._backed_up = self._committed
+            queue_file.back_up(self._path)
 
     def close(self) -> None:
         """Closes the database."""
@@ -105,14 +118,19 @@ class JobQueue:
                     raise BadInput(f"Job {submission.id} exists with another request; use a new id.")
                 if not known:
                     position += 1
+                    one = submission.request
                     db.execute(
-                        "INSERT INTO jobs (id, revision, position, kind, state, request)"
-                        " VALUES (?, ?, ?, ?, 'queued', ?)",
-                        (submission.id, self._next_revision(), position, submission.kind, request),
+                        "INSERT INTO jobs (id, revision, position, kind, state, request, engine, width_px, height_px,"
+                        " frame_count) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
+                        (
+                            *(submission.id, self._next_revision(), position, submission.kind, request),
+                            *(one.engine, one.width_px, one.height_px, one.frame_count),
+                        ),
                     )
-        for submission in submissions:
-            self._tell(submission.id)
-        return [self.get(submission.id) for submission in submissions]
+        jobs = [self.get(submission.id) for submission in submissions]
+        for job in jobs:
+            self._tell(job.id, job.state)
+        return jobs
 
     def get(self, job_id: str) -> Job:
         """One job.
@@ -120,23 +138,61 @@ class JobQueue:
         Raises:
             BadInput: there is none with this id.
         """
-        return _job(self._row(job_id))
+        return _job(self._sound_row(job_id))
 
     def since(self, revision: int, limit: int = 500, states: Sequence[JobState] = ()) -> Page:
-        """What changed since a revision (0: everything), oldest change first."""
-        by_state = (
-            f"INDEXED BY jobs_by_state WHERE state IN ({', '.join('?' * len(states))}) AND" if states else "WHERE"
-        )
-        latest = self._committed  # before the rows: what is committed in between comes again next time
+        """What changed since a revision (0: everything), oldest change first. Large jobs make shorter pages."""
+        while True:
+            latest = self._committed  # before the rows: what is committed in between comes again next time
+            rows, more = self._changed_since(revision, limit, states)
+            damaged = [row for row in rows if not self._is_sound(row)]
+            if not damaged:
+                seen = rows[-1]["revision"] if rows else 0
+                return Page(seen if more else max(latest, seen), tuple(map(_json, rows)), more)
+            for row in damaged:
+                self._set_aside(row)
+
+    def _changed_since(self, revision: int, limit: int, states: Sequence[JobState]) -> tuple[list[sqlite3.Row], bool]:
+        """The rows of a page, and whether there are more: each state's come in order, and are merged."""
+        where = [("INDEXED BY jobs_by_state WHERE state = ? AND", (state,)) for state in states] or [("WHERE", ())]
+        rows: list[sqlite3.Row] = []
+        size_bytes = 0
         with self._read_lock:
-            rows = self._reader.execute(
-                f"SELECT * FROM jobs {by_state} revision > ? ORDER BY revision LIMIT ?",
-                (*states, revision, limit + 1),
+            cursors = [
+                self._reader.execute(
+                    f"SELECT * FROM jobs {condition} revision > ? ORDER BY revision LIMIT ?",
+                    (*values, revision, limit + 1),
+                )
+                for condition, values in where
+            ]
+            for row in heapq.merge(*cursors, key=lambda row: row["revision"]):
+                size_bytes += len(row["request"]) + len(row["clip"] or "")
+                if len(rows) == limit or (rows and size_bytes > PAGE_LIMIT_BYTES):
+                    return rows, True
+                rows.append(row)
+        return rows, False
+
+    def loads(self) -> list[Load]:
+        """What is queued and running, as an estimate needs it: running first."""
+        with self._read_lock:
+            running = self._reader.execute(
+                "SELECT kind, engine, width_px, height_px, frame_count, 1, 1.0 - progress FROM jobs"
+                " WHERE state = 'running'"
             ).fetchall()
-        more = len(rows) > limit
-        rows = rows[:limit]
-        seen = rows[-1]["revision"] if rows else 0
-        return Page(seen if more else max(latest, seen), tuple(map(_json, rows)), more)
+            queued = self._reader.execute(
+                "SELECT kind, engine, width_px, height_px, frame_count, count(*), 1.0 FROM jobs INDEXED BY jobs_by_cost"
+                " WHERE state = 'queued' GROUP BY kind, engine, width_px, height_px, frame_count"
+            ).fetchall()
+        return [Load(*row) for row in (*running, *queued) if row["kind"] in set(DeviceKind)]
+
+    def counts(self) -> tuple[int, int]:
+        """How many are queued, and how many are running."""
+        with self._read_lock:
+            counts = self._reader.execute(
+                "SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_by_cost WHERE state = 'queued'),"
+                " (SELECT count(*) FROM jobs INDEXED BY jobs_by_state WHERE state = 'running')"
+            ).fetchone()
+        return counts[0], counts[1]
 
     def active(self) -> list[Job]:
         """What is queued or running: running first, then in the queue's order."""
@@ -144,13 +200,41 @@ class JobQueue:
             rows = self._reader.execute(
                 "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY state = 'queued', position"
             ).fetchall()
-        return [_job(row) for row in rows]
+        return [_job(row) for row in rows if self._is_sound(row)]
 
     def active_ids(self) -> set[str]:
         """The ids of what is queued or running."""
         with self._read_lock:
             rows = self._reader.execute("SELECT id FROM jobs WHERE state IN ('queued', 'running')").fetchall()
         return {row["id"] for row in rows}
+
+    def is_active(self, job_id: str) -> bool:
+        """Whether it is queued or running."""
+        with self._read_lock:
+            row = self._reader.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return row is not None and row["state"] in ACTIVE
+
+    def needed_files(self, job_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Pairs of a file's hash and the job that needs it, of those that can be read."""
+        pairs = []
+        for job_id in job_ids:
+            with contextlib.suppress(BadInput):
+                request = self.get(job_id).request
+                pairs += [(sha256, job_id) for sha256 in (request.cover_sha256, request.character_sha256) if sha256]
+        return pairs
+
+    def delete(self, job_id: str) -> None:
+        """Forgets a job that has ended. Who follows the changes is not told.
+
+        Raises:
+            BadInput: there is none with this id, or it has not ended.
+        """
+        state = self._row(job_id)["state"]
+        if state in ACTIVE:
+            raise BadInput(f"Job {job_id} is {state}; cancel it first.")
+        with self._writing() as db:
+            db.execute("DELETE FROM jobs WHERE id = ? AND state NOT IN ('queued', 'running')", (job_id,))
+            db.execute("DELETE FROM unreadable WHERE id = ?", (job_id,))
 
     def cancel(self, job_id: str) -> Job:
         """Cancels a queued job at once; marks a running one, which ends soon. One that has ended stays as it is.
@@ -189,8 +273,8 @@ class JobQueue:
                     (first - len(job_ids) + offset, self._next_revision(), job_id),
                 )
         for job_id in job_ids:
-            with contextlib.suppress(BadInput):
-                self._tell(job_id)
+            if self.is_active(job_id):
+                self._tell(job_id, JobState.QUEUED)
 
     @property
     def revision(self) -> int:
@@ -214,11 +298,15 @@ class JobQueue:
         if self.paused:
             return None
         with self._lock:
-            row = self._db.execute(
-                "SELECT * FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY position LIMIT 1", (kind,)
-            ).fetchone()
-            if row is None:
-                return None
+            while True:
+                row = self._db.execute(
+                    "SELECT * FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY position LIMIT 1", (kind,)
+                ).fetchone()
+                if row is None:
+                    return None
+                if self._is_sound(row):
+                    break
+                self._set_aside(row)
             self._change(row["id"], "state = 'running', stage = 'starting', attempts = attempts + 1")
         return Task(row["id"], _request(row["request"]), row["memory_level"])
 
@@ -230,7 +318,8 @@ class JobQueue:
                 " AND state IN ('queued', 'running', 'done') ORDER BY position DESC LIMIT ?) ORDER BY position",
                 (kind, _MOST_SIBLINGS),
             ).fetchall()
-        shots = {request.shot_id: request for row in rows if _same_video(request := _request(row[0]), task.request)}
+        requests = filter(None, (_request_or_none(row["request"]) for row in rows))
+        shots = {request.shot_id: request for request in requests if _same_video(request, task.request)}
         shots.pop(task.request.shot_id, None)
         return tuple(shots.values())
 
@@ -261,28 +350,37 @@ class JobQueue:
         self._change(
             job_id,
             "state = iif(cancelling, 'cancelled', 'queued'), progress = 0, stage = '',"
-            " notes = json_insert(notes, '$[#]', ?), memory_level = ?, crashes = ?",
+            " notes = json_insert(iif(json_valid(notes), notes, '[]'), '$[#]', ?), memory_level = ?, crashes = ?",
             (note, memory_level, crashes),
             where=_RUNNING,
         )
 
     def crashes(self, job_id: str) -> int:
         """How often its worker died over it."""
-        return self._row(job_id)["crashes"]
+        return _number(self._row(job_id)["crashes"])
 
     def memory_level(self, job_id: str) -> int:
         """How often it ran out of memory."""
-        return self._row(job_id)["memory_level"]
+        return _number(self._row(job_id)["memory_level"])
 
     # Inside
 
-    def recover(self) -> int:
-        """What is marked as running, but nobody runs any more, is queued again, at its old place."""
+    def recover(self, *, most_crashes: int | None = None) -> int:
+        """What is marked as running, but nobody runs any more, is queued again, at its old place.
+
+        Args:
+            most_crashes: count this as a crash of each of them, and fail those that have had more: one of them may be
+                what the queue fell over.
+        """
         with self._lock:
             rows = self._db.execute("SELECT id, memory_level, crashes FROM jobs WHERE state = 'running'").fetchall()
             for row in rows:
-                note = "the bridge stopped: started again"
-                self.again(row["id"], note, memory_level=row["memory_level"], crashes=row["crashes"])
+                crashes = _number(row["crashes"]) + (most_crashes is not None)
+                if most_crashes is not None and crashes > most_crashes:
+                    self.fail(row["id"], f"The queue stopped {crashes} times while this ran; the log says more.")
+                    continue
+                note = "the bridge stopped: started again" if most_crashes is None else "the queue stopped: once more"
+                self.again(row["id"], note, memory_level=_number(row["memory_level"]), crashes=crashes)
         return len(rows)
 
     def _change(
@@ -291,16 +389,62 @@ class JobQueue:
         """Changes a job, if the condition holds; then tells. False if it didn't."""
         with self._writing(durable=durable) as db:
             changed = db.execute(
-                f"UPDATE jobs SET {assignments}, revision = ? WHERE id = ? AND {where}",
+                f"UPDATE jobs SET {assignments}, revision = ? WHERE id = ? AND {where} RETURNING state",
                 (*values, self._next_revision(), job_id),
-            ).rowcount
+            ).fetchall()
         if changed:
-            self._tell(job_id)
+            self._tell(job_id, JobState(changed[0]["state"]))
         return bool(changed)
 
-    def _tell(self, job_id: str) -> None:
+    def _tell(self, job_id: str, state: JobState) -> None:
         if self._on_change:
-            self._on_change(job_id, JobState(self._row(job_id)["state"]))
+            self._on_change(job_id, state)
+
+    def _sound_row(self, job_id: str) -> sqlite3.Row:
+        """The job's row; one that can't be read fails first, and can then."""
+        row = self._row(job_id)
+        if self._is_sound(row):
+            return row
+        self._set_aside(row)
+        return self._row(job_id)
+
+    def _is_sound(self, row: sqlite3.Row) -> bool:
+        """Whether a row makes a job. Its long parts are read once, and then known by their hashes."""
+        parts = hash((row["request"], row["clip"], row["notes"]))
+        plain = (row["state"], row["progress"], row["stage"], row["error"], row["attempts"])
+        if parts in self._sound and plain[0] in _STATES and tuple(map(type, plain)) == (str, float, str, str, int):
+            return True
+        try:
+            _job(row)
+        except (ValueError, TypeError):
+            return False
+        if len(self._sound) >= _MOST_REMEMBERED:
+            self._sound.clear()
+        self._sound.add(parts)
+        return True
+
+    def _set_aside(self, row: sqlite3.Row) -> None:
+        """Fails a job that can't be read, with a stand-in for its request; what was there is kept beside it."""
+        why = ""
+        try:
+            _job(row)
+        except (ValueError, TypeError) as error:
+            why = str(error)[:200]
+        log.error("job %s can't be read: %s", row["id"], why)
+        with self._writing() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO unreadable VALUES (?, ?, ?, ?)",
+                (row["id"], row["request"], row["clip"], row["notes"]),
+            )
+        self._change(
+            row["id"],
+            "state = 'failed', request = ?, clip = NULL, notes = '[]', stage = '', progress = 0.0, attempts = 0,"
+            " crashes = 0, memory_level = 0, cancelling = 0, error = ?",
+            (
+                codec.dumps(_STAND_IN),
+                f"This job can't be read any more ({why}): delete it, and generate the shot again.",
+            ),
+        )
 
     def _row(self, job_id: str) -> sqlite3.Row:
         with self._read_lock:
@@ -320,12 +464,16 @@ class JobQueue:
         self._ceiling = max(self._ceiling, self._revision) + _REVISIONS_RESERVED
         self._set("revision_ceiling", self._ceiling)
 
+    def _newest_revision(self) -> int:
+        return _number(self._db.execute("SELECT coalesce(max(revision), 0) FROM jobs").fetchone()[0])
+
     def _setting(self, name: str) -> int:
         with self._lock:
-            return self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()[0]
+            row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return _number(row["value"]) if row else 0
 
     def _set(self, name: str, value: int) -> None:
-        self._db.execute("UPDATE settings SET value = ? WHERE name = ?", (value, name))
+        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
 
     @contextlib.contextmanager
     def _writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
@@ -337,28 +485,29 @@ class JobQueue:
                 if scarce:
                     self._reserve_revisions()
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 self._ceiling = self._setting("revision_ceiling")
                 raise
-            self._db.execute("COMMIT")
             self._committed = self._revision
 
 
 _RUNNING = "state = 'running'"
 _MOST_SIBLINGS = 200
 """of the newest jobs are looked at"""
+_STATES = frozenset(JobState)
+_MOST_REMEMBERED = 50_000
+_STAND_IN = ClipRequest(
+    *("", "unreadable", ShotKind.MOTION, Framing.WIDE, "", "", 0, 1, 1, 0, Fraction(24), 16, 16, "0" * 64)
+)
+"""in place of a request that can't be read"""
 
 
 def _same_video(one: ClipRequest, other: ClipRequest) -> bool:
     fields = ("engine", "cover_sha256", "character_sha256", "width_px", "height_px", "fps", "settings")
     return all(getattr(one, field) == getattr(other, field) for field in fields)
-
-
-def _open(path: Path | str) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=30.0, isolation_level=None, check_same_thread=False)
-    db.row_factory = sqlite3.Row
-    return db
 
 
 def _json(row: sqlite3.Row) -> str:
@@ -369,14 +518,25 @@ def _json(row: sqlite3.Row) -> str:
 
 
 def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        *(row["id"], JobState(row["state"]), _request(row["request"]), row["progress"], row["stage"], row["error"]),
-        clip=codec.loads(Clip, row["clip"]) if row["clip"] else None,
-        attempts=row["attempts"],
-        notes=tuple(json.loads(row["notes"])),
-    )
+    """The row's job, as every client reads it.
+
+    Raises:
+        ValueError, TypeError: the row is damaged, or of a layout that is no more.
+    """
+    return codec.loads(Job, _json(row))
 
 
-@functools.lru_cache(maxsize=4096)
 def _request(text: str) -> ClipRequest:
     return codec.loads(ClipRequest, text)
+
+
+def _request_or_none(text: str) -> ClipRequest | None:
+    try:
+        return _request(text)
+    except (ValueError, TypeError):
+        return None
+
+
+def _number(value: object) -> int:
+    """What a damaged row holds instead counts as none."""
+    return value if isinstance(value, int) else 0

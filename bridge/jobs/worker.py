@@ -111,7 +111,7 @@ class TaskWork:
             picture = small_jpeg(preview)
         if picture or stage != self._stage or now_s - self._told_at_s >= PROGRESS_PAUSE_S:
             self._told_at_s, self._stage = now_s, stage
-            progress = min(max(float(progress), 0.0), 1.0)
+            progress = min(max(0.0, float(progress)), 1.0)  # in this order NaN becomes 0
             self._send(Event(self._job_id, EventKind.PROGRESS, progress, stage, picture))
 
 
@@ -158,6 +158,7 @@ class TaskRunner:
             work.cancelled.set()
         try:
             clip = load(self._make_clip)(task.request, self._store, work)
+            codec.dumps(clip)  # a number that is none must fail here, where the job is known
             return Event(task.job_id, EventKind.DONE, 1.0, clip=clip, peak_memory_bytes=peak_memory_bytes())
         except Cancelled:
             return Event(task.job_id, EventKind.CANCELLED)

@@ -146,7 +146,7 @@ def _reporter(answers: TextIO) -> OnProgress:
 
 
 def _tell(answers: TextIO, **news: Any) -> None:
-    answers.write(json.dumps(news) + "\n")
+    answers.write(json.dumps(news, allow_nan=False) + "\n")
     answers.flush()
 
 

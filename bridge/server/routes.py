@@ -41,6 +41,7 @@ from blender_addon.core.messages import (
 )
 from blender_addon.core.types import PROTOCOL_VERSION, Job, JobState
 from bridge.common.errors import BadInput
+from bridge.common.store import StoreFull
 from bridge.jobs.checks import LIMITS, BadField
 from bridge.server.request_guard import TooLarge, error_json
 from bridge.server.service import Bridge
@@ -139,8 +140,8 @@ def parsed(kind: type[T]) -> Callable[[Request], Any]:
     async def read(request: Request) -> T:
         body = await request.body()
         try:
-            return codec.loads(kind, body.decode())
-        except (UnicodeDecodeError, RecursionError):
+            return await run_in_threadpool(codec.loads, kind, body.decode())  # a large one takes its time
+        except UnicodeDecodeError:
             raise BadField("body", "is not JSON that can be read") from None
 
     return read
@@ -234,6 +235,12 @@ def _add_jobs(app: FastAPI, bridge: Bridge, changes: Changes, schemas: Schemas) 
     def one(job_id: JobId) -> Response:
         """One job."""
         return as_json(known(bridge, job_id))
+
+    @app.delete("/jobs/{job_id}", status_code=204)
+    def delete(job_id: JobId) -> None:
+        """Forgets a job that has ended. Its clip stays in the store as long as someone uses it."""
+        known(bridge, job_id)
+        bridge.delete(job_id)
 
     @app.get("/jobs/{job_id}/preview")
     def preview(job_id: JobId) -> Response:
@@ -333,17 +340,18 @@ def _add_files(app: FastAPI, bridge: Bridge, schemas: Schemas) -> None:
             if incoming.sha256 != sha256:
                 raise BadField("sha256", f"what came has the hash {incoming.sha256}: upload it again")
             await run_in_threadpool(incoming.keep)
+        await run_in_threadpool(bridge.store.make_room_for, sha256, incoming.size_bytes)
         return as_json(StoredFile(sha256, incoming.size_bytes))
 
     @app.get("/files/{sha256}", response_class=FileResponse)
     def get(sha256: Sha256) -> FileResponse:
         """Downloads a file, or a range of it."""
-        return stored(bridge, sha256)
+        return stored(bridge.store.path, sha256)
 
     @app.head("/files/{sha256}", response_class=FileResponse)
     def head(sha256: Sha256) -> FileResponse:
         """Whether a file is there, and its size."""
-        return stored(bridge, sha256)
+        return stored(bridge.store.place, sha256)
 
     @app.put("/pins/{owner}", openapi_extra=schemas.body(Files), responses=schemas.answer(Files))
     def pin(owner: Owner, files: Annotated[Files, Depends(parsed(Files))]) -> Response:
@@ -369,6 +377,10 @@ def _add_pages(app: FastAPI, schemas: Schemas) -> None:
 
 
 def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(StoreFull)
+    def store_full(_: Request, error: StoreFull) -> JSONResponse:
+        return JSONResponse(error_json(str(error)), 507)
+
     @app.exception_handler(BadInput)
     def bad_input(_: Request, error: BadInput) -> JSONResponse:
         return JSONResponse(error_json(str(error), getattr(error, "field", "")), 422)
@@ -410,10 +422,10 @@ def known(bridge: Bridge, job_id: str) -> Job:
         raise HTTPException(404, str(error)) from None
 
 
-def stored(bridge: Bridge, sha256: str) -> FileResponse:
+def stored(find: Callable[[str], Path], sha256: str) -> FileResponse:
     """A file, or 404."""
     try:
-        path = bridge.store.path(sha256)
+        path = find(sha256)
     except BadInput as error:
         raise HTTPException(404, str(error)) from None
     headers = {"ETag": f'"{sha256}"', "X-Content-Type-Options": "nosniff"}

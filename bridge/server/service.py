@@ -6,25 +6,31 @@ import contextlib
 import logging
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from blender_addon.core.messages import NewJob, QueueStatus
-from blender_addon.core.types import ClipRequest, Job, JobState
+from blender_addon.core.types import Clip, ClipRequest, Job, JobState
+from bridge.common import clock
 from bridge.common.errors import BadInput
 from bridge.common.store import Store
+from bridge.jobs import clip_check
 from bridge.jobs.checks import JOB_ID, BadField, check
 from bridge.jobs.devices import cpus, gpu_workers, kind_for, wants_gpu
-from bridge.jobs.dispatcher import Dispatcher
+from bridge.jobs.dispatcher import RETRIES_AFTER_CRASH, Dispatcher
 from bridge.jobs.executor import MAKE_CLIP, Device, DeviceKind, Executor
 from bridge.jobs.queue import ACTIVE, JobQueue, Submission
 from bridge.jobs.speeds import Estimate, Speeds
 from bridge.server.calls import Calls
 
-TRIM_EVERY_S = 60.0
-START_AGAIN_S = 10.0
+TIDY_EVERY_S = 60.0
+BACK_UP_EVERY_S = 600.0
+START_AGAIN_S = 1.0
+"""after a fault; each further one doubles it, up to the longest pause"""
+LONGEST_PAUSE_S = 60.0
+END_LIMIT_S = 10.0
+"""so long the dispatcher may take to end its workers"""
 
 log = logging.getLogger(__name__)
 
@@ -57,26 +63,31 @@ class Bridge:
         self.speeds = Speeds(options.store / "speeds.db")
         self._notify = on_change
         self._previews: dict[str, bytes] = {}
-        self._trimmed_at_s = 0.0
         self._closing = threading.Event()
         self.jobs = JobQueue(options.home / "jobs.db", self._changed)
-        self._dispatcher = Dispatcher(self.jobs, self.speeds, self._previewed)
+        self._dispatcher = Dispatcher(self.jobs, self.speeds, self._previewed, self._fault_of)
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
-        self.calls = Calls(options.store, on_change)
+        self._keeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self.calls = Calls(options.store, on_change, options.home / "logs" / "calls.log")
         self.fault = ""
         """why no job can start, if the executor could not"""
 
     def start(self) -> None:
         """Starts working."""
-        self._let_go_of_ended_jobs()
         self._thread.start()
+        self._keeper.start()
 
     def close(self) -> None:
-        """Stops the workers; what ran is queued again for the next start."""
+        """Stops the workers; what ran is queued again for the next start. Takes seconds, whatever hangs."""
         self.calls.close()
         self._dispatcher.stop()
         self._closing.set()
-        self._thread.join()
+        for thread in (self._thread, self._keeper):
+            if thread.ident is not None:
+                thread.join(END_LIMIT_S)
+        if self._thread.is_alive() or self._keeper.is_alive():
+            log.error("a thread hangs; the queue is left as after a crash")
+            return
         self.jobs.recover()
         self.jobs.close()
         self.speeds.close()
@@ -105,6 +116,11 @@ class Bridge:
         """Cancels a job, wherever it is."""
         return self._dispatcher.cancel(job_id)
 
+    def delete(self, job_id: str) -> None:
+        """Forgets a job that has ended."""
+        self.jobs.delete(job_id)
+        self._notify()
+
     def retry(self, job_id: str) -> Job:
         """Queues a failed or cancelled job again."""
         with self._pinned({job_id: self.jobs.get(job_id).request}):
@@ -120,12 +136,9 @@ class Bridge:
 
     def status(self) -> QueueStatus:
         """The queue as a whole."""
-        active = self.jobs.active()
-        estimate = self.speeds.estimate(
-            [job.request for job in active], self._devices(), [1.0 - job.progress for job in active]
-        )
-        running = sum(job.state is JobState.RUNNING for job in active)
-        return QueueStatus(self.jobs.paused, len(active) - running, running, estimate.seconds if estimate else None)
+        queued, running = self.jobs.counts()
+        estimate = self.speeds.estimate_loads(self.jobs.loads(), self._devices())
+        return QueueStatus(self.jobs.paused, queued, running, estimate.seconds if estimate else None)
 
     def put_first(self, job_ids: Sequence[str]) -> None:
         """Moves these queued jobs to the front, in this order."""
@@ -155,23 +168,41 @@ class Bridge:
     # Inside
 
     def _run(self) -> None:
-        """Keeps the dispatcher running: after a full disk or a lost cluster it starts again, until it succeeds."""
+        """Keeps the dispatcher running: after any fault it starts again, each time after a longer pause."""
+        pause_s, unforeseen = START_AGAIN_S, False
         while not self._dispatcher.stopped:
+            started_s = clock.now_s()
             try:
-                self.jobs.recover()
+                self.jobs.recover(most_crashes=RETRIES_AFTER_CRASH if unforeseen else None)
                 with contextlib.closing(self._executor()) as executor:
                     self.fault = ""
                     self._dispatcher.run(executor)
-            except (BadInput, OSError, sqlite3.Error) as error:
+            except Exception as error:  # the server's edge: the queue must outlive whatever it meets
                 log.exception("the queue stands still")
                 self.fault = f"The queue stands still, and tries again by itself: {error}"
-                self._closing.wait(START_AGAIN_S)
-            except Exception:
-                self.fault = (
-                    "The queue has stopped by a fault of Beatboard's; the log says more. Start the bridge again."
-                )
-                log.exception("the dispatcher died")
-                raise
+                unforeseen = not isinstance(error, _SURROUNDINGS)
+                pause_s = START_AGAIN_S if clock.now_s() - started_s > LONGEST_PAUSE_S else pause_s
+                self._closing.wait(pause_s)
+                pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+
+    def _keep_house(self) -> None:
+        """What is done by the clock, and must not stop for anything that goes wrong with it."""
+        tidy_at_s = back_up_at_s = clock.now_s()
+        with _logged("what queued jobs need could not be held"):
+            self._pin_for_active_jobs()
+        while not self._closing.is_set():
+            with _logged("the calls could not be looked after"):
+                self.calls.tend()
+            if clock.now_s() >= tidy_at_s:
+                tidy_at_s = clock.now_s() + TIDY_EVERY_S
+                with _logged("the store could not be trimmed"):
+                    self._let_go_of_ended_jobs()
+                    self.store.trim()
+            if clock.now_s() >= back_up_at_s:
+                back_up_at_s = clock.now_s() + BACK_UP_EVERY_S
+                with _logged("the queue could not be backed up"):
+                    self.jobs.back_up()
+            self._closing.wait(1.0)
 
     def _executor(self) -> Executor:
         make_clip = self.options.make_clip or MAKE_CLIP
@@ -203,12 +234,13 @@ class Bridge:
 
     def _changed(self, job_id: str, state: JobState) -> None:
         if state not in ACTIVE:
-            self.store.unpin(f"job:{job_id}")
             self._previews.pop(job_id, None)
-            if time.monotonic() - self._trimmed_at_s > TRIM_EVERY_S:
-                self._trimmed_at_s = time.monotonic()
-                self.store.trim()
+            with _logged("a job's files are still held"):  # until the house is tidied
+                self.store.unpin(f"job:{job_id}")
         self._notify()
+
+    def _fault_of(self, clip: Clip, request: ClipRequest) -> str:
+        return clip_check.fault_of(clip, request, self.store)
 
     def _previewed(self, job_id: str, jpeg: str) -> None:
         self._previews[job_id] = base64.b64decode(jpeg)
@@ -227,9 +259,27 @@ class Bridge:
         finally:
             self._let_go_of_ended_jobs(requests)
 
-    def _let_go_of_ended_jobs(self, job_ids: Sequence[str] | Mapping[str, object] | None = None) -> None:
-        owners = [f"job:{i}" for i in job_ids] if job_ids else self.store.owners()
-        active = {f"job:{job_id}" for job_id in self.jobs.active_ids()}
-        for owner in owners:
-            if owner.startswith("job:") and owner not in active:
+    def _let_go_of_ended_jobs(self, job_ids: Iterable[str] | None = None) -> None:
+        for owner in [f"job:{i}" for i in job_ids] if job_ids is not None else self.store.owners():
+            if owner.startswith("job:") and not self.jobs.is_active(owner.removeprefix("job:")):
                 self.store.unpin(owner)
+
+    def _pin_for_active_jobs(self) -> None:
+        """Holds again what an index that was lost held for queued jobs."""
+        held = self.store.owners()
+        loose = [job_id for job_id in self.jobs.active_ids() if f"job:{job_id}" not in held]
+        for sha256, job_id in self.jobs.needed_files(loose):
+            if sha256 in self.store:
+                self.store.pin(sha256, f"job:{job_id}")
+
+
+_SURROUNDINGS = (BadInput, OSError, sqlite3.Error, RuntimeError, MemoryError)
+"""what can go wrong without any job's fault: a full disk, a lost cluster, no thread left"""
+
+
+@contextlib.contextmanager
+def _logged(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception:
+        log.exception(what)

@@ -7,7 +7,7 @@ import pytest
 
 from blender_addon.core.types import Clip, ClipRequest, Framing, ShotKind
 from bridge.common.errors import BadInput
-from bridge.common.store import Store
+from bridge.common.store import Store, StoreFull
 
 REQUEST = ClipRequest(
     "test", "s01", ShotKind.MOTION, Framing.WIDE, "p", "", 1, 80, 24, 0, Fraction(24), 64, 36, "c" * 64
@@ -151,3 +151,95 @@ def test_eviction_waits_for_a_pin_under_way(tmp_path):
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         store.trim()
     assert sha256 in store
+
+
+def test_the_limit_holds_after_every_upload(tmp_path):
+    store = Store(tmp_path, limit_bytes=250, grace_s=60)
+    names = []
+    for i in range(5):
+        names.append(store.put_bytes(bytes([i]) * 100))
+        store.make_room_for(names[-1], 100)
+        assert sum(file.size_bytes for file in store.files()) <= 250
+        assert names[-1] in store
+    assert [name in store for name in names] == [False, False, False, True, True]
+
+
+def test_an_upload_that_would_push_out_what_is_needed_is_refused(tmp_path):
+    store = Store(tmp_path, limit_bytes=250, grace_s=60)
+    needed, made = store.put_bytes(b"a" * 100), store.put_bytes(b"b" * 100)
+    store.pin(needed, "job:a")
+    store.remember("key", clip(made))
+    new = store.put_bytes(b"c" * 100)
+    with pytest.raises(StoreFull, match="--store-limit"):
+        store.make_room_for(new, 100)
+    assert [name in store for name in (needed, made, new)] == [True, True, False]
+
+
+def test_an_access_time_in_the_future_keeps_nothing(tmp_path):
+    store = Store(tmp_path, limit_bytes=100, grace_s=60)
+    old, future = store.put_bytes(b"a" * 100), store.put_bytes(b"b" * 100)
+    age(store, old, 1000)
+    age(store, future, -1_000_000)
+    assert store.trim() == 100
+    assert old in store
+    assert future not in store
+
+
+def test_bytes_that_rot_are_found_when_they_are_used(store):
+    sha256 = store.put_bytes(b"abc")
+    path = store.path(sha256)
+    stat = path.stat()
+    path.write_bytes(b"abX")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    with pytest.raises(BadInput, match="was damaged"):
+        store.path(sha256)
+    assert sha256 not in store
+
+
+def test_a_damaged_index_is_made_anew(tmp_path):
+    store = Store(tmp_path)
+    sha256 = store.put_bytes(b"abc")
+    store.remember("key", clip(sha256))
+    store.close()
+    (tmp_path / "index.db").write_bytes(b"nonsense" * 1000)
+    again = Store(tmp_path)
+    assert again.clip_for("key") is None
+    assert again.path(sha256).read_bytes() == b"abc"
+    assert (tmp_path / "index.db.damaged").exists()
+
+
+def test_an_index_that_is_damaged_in_the_middle_of_the_work_is_made_anew(tmp_path):
+    store = Store(tmp_path)
+    names = [store.put_bytes(bytes([i])) for i in range(200)]
+    store.pin_all([(name, "job:a") for name in names])
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other = sqlite3.connect(tmp_path / "index.db")
+    other.execute("PRAGMA writable_schema = ON")
+    other.execute("DROP TABLE pins")
+    other.commit()
+    other.close()
+    store.pin(names[0], "job:b")
+    assert "job:b" in store.owners()
+
+
+def test_pins_are_saved_from_a_damaged_index(tmp_path):
+    store = Store(tmp_path)
+    names = [store.put_bytes(bytes([i])) for i in range(250)]
+    store.pin_all([(name, "client:blend") for name in names])
+    for name in names:
+        store.remember(name, clip(name))
+    store.close()
+    root = sqlite3.connect(tmp_path / "index.db").execute("SELECT rootpage FROM sqlite_master WHERE name = 'clips'")
+    with (tmp_path / "index.db").open("r+b") as file:
+        file.seek((root.fetchone()[0] - 1) * 4096)
+        file.write(b"\xee" * 4096)
+    again = Store(tmp_path)
+    assert again.owners() == {"client:blend"}
+    assert again.clip_for(names[0]) is None
+
+
+def test_a_record_of_another_version_is_none(store):
+    sha256 = store.put_bytes(b"movie")
+    store.remember("key", clip(sha256))
+    store._db.execute("UPDATE clips SET clip = replace(clip, 'flow_px', 'speed')")
+    assert store.clip_for("key") is None

@@ -13,7 +13,7 @@ from bridge.jobs import migrations
 from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import Device, DeviceKind, Event, EventKind
 from bridge.jobs.queue import JobQueue, Submission
-from bridge.jobs.speeds import Speeds
+from bridge.jobs.speeds import Load, Speeds
 from tests.jobs.test_batch import request
 
 CPU = DeviceKind.CPU
@@ -347,3 +347,20 @@ def test_a_keyframe_engine_is_told_the_other_shots_of_its_video(path, tmp_path):
         [],
     ]
     assert executor.siblings[0] == (asked["b2"], asked["c"]), "as they were last asked for"
+
+
+def test_damaged_measures_are_made_anew(tmp_path):
+    (tmp_path / "speeds.db").write_bytes(b"nonsense" * 1000)
+    speeds = Speeds(tmp_path / "speeds.db")
+    speeds.record(clip(request(), seconds=2.4), "test", 100)
+    assert estimate(speeds, [request()], [Device(CPU, 0, "test")]).seconds == pytest.approx(2.4)
+
+
+def test_many_shots_are_estimated_as_one_by_one(tmp_path):
+    speeds = Speeds(tmp_path / "speeds.db")
+    three = [Device(CPU, i, "test") for i in range(3)]
+    speeds.record(clip(request(), seconds=2.4), "test", 100)
+    load = Load(CPU, "fake", 64, 36, 24, 10_000)
+    found = speeds.estimate_loads([load], three)
+    assert found is not None
+    assert found.seconds == pytest.approx(estimate(speeds, [request()] * 10_000, three).seconds)

@@ -117,7 +117,7 @@ class CompileJob:
         with (self.folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 command,
-                env=paths.child_environment(),
+                env=paths.child_environment(paths.ENGINE_SECRETS),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
