@@ -87,7 +87,7 @@ class BridgeProcess:
         installation: what to start.
         keep_running: let it go on working when we end.
         make_clip: see `bridge.server.serve.serve`; for tests.
-        secrets: environment variables for the bridge, such as keys of services. They go nowhere else.
+        variables: environment variables for the bridge, such as keys of services. They go nowhere else.
     """
 
     def __init__(
@@ -96,11 +96,11 @@ class BridgeProcess:
         *,
         keep_running: bool = False,
         make_clip: str | None = None,
-        secrets: Mapping[str, str] | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self.installation = installation
         self.keep_running = keep_running
-        self.secrets = dict(secrets or {})
+        self.variables = dict(variables or {})
         self._make_clip = make_clip
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -188,4 +188,4 @@ class BridgeProcess:
             environment["PYTHONPATH"] = str(self.installation.source)
         if self.installation.home:
             environment["BEATBOARD_HOME"] = str(self.installation.home)
-        return environment | self.secrets
+        return environment | self.variables

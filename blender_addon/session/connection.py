@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bpy
+
 from ..client import process
 from ..client.client import Client, LinkError
 from ..client.feed import Feed, Found, Lost
 from ..client.process import BridgeProcess, Installation
+from ..core import network
 from ..core.types import Job
 from . import preferences, tasks
 from .state import Connection, Task, session
@@ -25,11 +28,11 @@ def opener() -> Callable[[Task], Client]:
     known, stored = session().connection, preferences.stored()
     if known.installation is None and stored is not None and stored.mode == "REMOTE":
         return _remote(stored.address.strip(), stored.token.strip(), stored.fingerprint.strip())
-    installation, secrets = local_installation(), session().secrets
+    installation, variables = local_installation(), session().secrets | _leave()
     before = known.process
-    if before is None or (before.installation, before.secrets) != (installation, secrets):
+    if before is None or (before.installation, before.variables) != (installation, variables):
         keep = bool(stored and stored.keep_running)
-        known.process = BridgeProcess(installation, keep_running=keep, make_clip=known.make_clip, secrets=secrets)
+        known.process = BridgeProcess(installation, keep_running=keep, make_clip=known.make_clip, variables=variables)
     bridge = known.process
     assert bridge
 
@@ -39,6 +42,11 @@ def opener() -> Callable[[Task], Client]:
         return bridge.ensure(lambda line: task.tell(task.progress, line))
 
     return connect
+
+
+def _leave() -> dict[str, str]:
+    """What a bridge that we start is told about going online."""
+    return {} if bpy.app.online_access else {network.OFFLINE: "1"}
 
 
 def local_installation() -> Installation:
@@ -114,9 +122,14 @@ def close() -> None:
 def _remote(address: str, token: str, fingerprint: str) -> Callable[[Task], Client]:
     if not address or not token:
         raise Problem("Enter the bridge's address and token in the add-on's preferences.")
+    try:
+        client = Client(address, token, fingerprint)
+    except LinkError as error:
+        raise Problem(str(error)) from None
+    if not bpy.app.online_access and not network.is_loopback(address):
+        raise Problem(f"Blender is offline, and the bridge is on another machine: switch on {network.SWITCH}.")
 
     def connect(task: Task) -> Client:
-        client = Client(address, token, fingerprint)
         process.check_version(client)
         return client
 

@@ -9,6 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..client.process import Installation, default_home
+from ..core import network
 from . import tasks
 from .environment import Environment
 from .state import session
@@ -105,8 +106,8 @@ def draw_size_or_offline(layout: Any) -> None:
         layout.label(text="Takes about 1 GB of disk", icon="INFO")
         return
     column = layout.column(align=True)
-    column.label(text="To download it, switch on", icon="INTERNET_OFFLINE")
-    column.label(text="Preferences > System > Allow Online Access", icon="BLANK1")
+    for number, line in enumerate(wrapped(f"To download it, switch on {network.SWITCH}")):
+        column.label(text=line, icon="INTERNET_OFFLINE" if number == 0 else "BLANK1")
 
 
 def draw_trouble(layout: Any, kind: str) -> None:

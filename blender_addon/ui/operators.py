@@ -11,7 +11,7 @@ from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..actions import deliver, generate, look, plan, shots, song, takes, title
-from ..core import regrid
+from ..core import network, regrid
 from ..scene import timeline
 from ..session import connection, environment, preferences, state, tasks
 from ..session.tasks import Problem
@@ -132,9 +132,8 @@ class BEATBOARD_OT_set_up(Base, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return _can(
-            cls, _busy("setup"), "" if bpy.app.online_access else "Allow Online Access in the preferences first"
-        )
+        offline = "" if bpy.app.online_access else f"Blender is offline: switch on {network.SWITCH}"
+        return _can(cls, _busy("setup"), offline)
 
     def work(self, context: Any, scene: Any) -> str | None:
         stored = preferences.stored()

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from blender_addon.core import codec
+from blender_addon.core import codec, network
 from blender_addon.core.types import ClipRequest, ShotKind
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.diffusion import common
@@ -146,9 +147,15 @@ def require_consent(request: ClipRequest) -> None:
 
 
 def client() -> Any:
-    """The SDK's client. Its key comes from the environment."""
+    """The SDK's client. Its key comes from the environment.
+
+    Raises:
+        BadInput: there is no key, or no leave to go online.
+    """
     import runwayml
 
+    if network.is_offline(os.environ) and not network.is_loopback(os.environ.get("RUNWAYML_BASE_URL", "")):
+        raise BadInput(f"Runway is on the network. {network.REFUSAL}.")
     try:
         return runwayml.RunwayML(max_retries=2)
     except runwayml.RunwayMLError:

@@ -74,7 +74,7 @@ def test_a_running_bridge_is_found_not_started_twice(bridge, client):
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
 def test_a_secret_reaches_the_bridge_and_no_file(bridge, tmp_path):
     installation = dataclasses.replace(bridge.installation, home=tmp_path)
-    keyed = BridgeProcess(installation, make_clip=FAKE, secrets={"RUNWAYML_API_SECRET": "key-of-nobody"})
+    keyed = BridgeProcess(installation, make_clip=FAKE, variables={"RUNWAYML_API_SECRET": "key-of-nobody"})
     client = keyed.ensure()
     client.engines()
     assert keyed._process

@@ -10,8 +10,10 @@ import bpy
 import pytest
 
 from blender_addon.actions import shots
+from blender_addon.client.process import Installation
+from blender_addon.core import network
 from blender_addon.scene import timeline
-from blender_addon.session import environment, preferences, state, tasks
+from blender_addon.session import connection, environment, preferences, state, tasks
 from tests.addon_ui import ui_world
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +75,7 @@ def test_the_zip_has_what_the_bridge_needs_and_the_version(archive):
     assert not [name for name in names if name.startswith(("tests", "examples", "docs")) or "__pycache__" in name]
     assert manifest["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert manifest["blender_version_min"] == "5.0.0"
-    assert set(manifest["permissions"]) == {"network", "files"}
+    assert set(manifest["permissions"]) == {"network", "files", "clipboard"}
     assert all(len(reason) <= 64 and reason[-1].isalnum() for reason in manifest["permissions"].values())
 
 
@@ -171,6 +173,58 @@ def test_a_trouble_of_a_task_is_a_sentence(on, tmp_path):
     ui_world.lay_out(on, tmp_path)
     with pytest.raises(tasks.Problem, match="no shot under the playhead"):
         shots.split(on, 5000)
+
+
+@pytest.fixture
+def online():
+    """Switches Blender's leave to go online."""
+
+    def switch(value: bool) -> None:
+        bpy.context.preferences.system.use_online_access = value
+
+    before = bpy.app.online_access
+    yield switch
+    switch(before)
+
+
+def test_nothing_is_downloaded_without_leave_to_go_online(on, online):
+    online(False)
+    assert not bpy.ops.beatboard.set_up.poll()
+    with pytest.raises(RuntimeError, match="switch on Preferences > System > Network > Allow Online Access"):
+        bpy.ops.beatboard.set_up()
+    online(True)
+    assert bpy.ops.beatboard.set_up.poll()
+
+
+def test_a_bridge_that_we_start_is_told_whether_it_may_go_online(on, online, tmp_path):
+    state.session().connection.installation = Installation(Path(sys.executable), ROOT, tmp_path)
+    online(False)
+    connection.opener()
+    first = state.session().connection.process
+    assert first
+    assert network.is_offline(first.variables)
+    online(True)
+    connection.opener()
+    second = state.session().connection.process
+    assert second
+    assert second is not first, "it is started anew"
+    assert not network.is_offline(second.variables)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_ours"),
+    [
+        ("http://127.0.0.1:8123", True),
+        ("https://[::1]:8123", True),
+        ("http://localhost:8123", True),
+        ("https://studio:8123", False),
+        ("https://192.168.0.7:8123", False),
+        ("https://127.0.0.1.example.org:8123", False),
+        ("", False),
+    ],
+)
+def test_this_computer_is_no_network(address, is_ours):
+    assert network.is_loopback(address) == is_ours
 
 
 def test_without_blender_as_a_package_the_lock_file_still_fits():

@@ -91,6 +91,7 @@ def test_from_song_to_graded_clips(stored, tmp_path):
         ("fingerprint", "0" * 64, "shows another certificate"),
         ("address", "studio", "is not a bridge's address; it looks like"),
         ("address", "https://127.0.0.2:1", "does not answer"),
+        ("address", "https://studio.invalid:8123", r"Blender is offline.*switch on .*Allow Online Access"),
     ],
 )
 def test_what_is_wrong_about_it_is_one_sentence(stored, tmp_path, name, value, sentence):

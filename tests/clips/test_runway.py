@@ -74,6 +74,14 @@ def test_nothing_is_spent_without_consent(server, key, work):
     assert server.created == []
 
 
+def test_nothing_is_asked_without_leave_to_go_online(server, key, work, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert list(RunwayAnimator().animate(asked(), key, work).frames), "this computer may be asked"
+    monkeypatch.setenv("RUNWAYML_BASE_URL", "https://runway.invalid")
+    with pytest.raises(BadInput, match=r"may not go online: in Blender switch on .*unset HF_HUB_OFFLINE"):
+        RunwayAnimator().animate(asked(seed=3), key, work)
+
+
 def test_the_cost_is_the_tables(server):
     shots = [asked(), asked(frame_count=126, model="veo3.1")]
     cost = cost_of(shots)

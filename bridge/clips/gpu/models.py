@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blender_addon.core import network
 from bridge.clips.gpu.footprints import Footprint
 from bridge.common.errors import BadInput
 
@@ -188,9 +189,10 @@ def index_of(kind: Any, model: Model) -> dict[str, Any]:
 def _sentence(kind: Any, model: Model, path: Path | None, error: Exception) -> str:
     reason = _first_line(error)
     if path is None:
+        refusal = f" {network.REFUSAL}." if network.is_offline(os.environ) else ""
         return (
-            f"The weights of {model.source} could not be had ({reason}). Download them into a folder and name it with"
-            f" --set model=FOLDER, or set BEATBOARD_MODELS to a folder that has {model.source} in it."
+            f"The weights of {model.source} could not be had ({reason}).{refusal} Download them into a folder and name"
+            f" it with --set model=FOLDER, or set BEATBOARD_MODELS to a folder that has {model.source} in it."
         )
     return (
         f"The weights in {path} could not be loaded as {kind.__name__} ({reason})."

@@ -68,7 +68,7 @@ def test_tiling_spares_memory_and_keeps_the_picture(sdxl, work):
 
 def test_missing_weights_are_named(still, work, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(BadInput, match=r"nobody/nothing could not be had .*--set model=FOLDER"):
+    with pytest.raises(BadInput, match=r"nobody/nothing could not be had .*may not go online.*--set model=FOLDER"):
         SvdAnimator().animate(request_for(model="nobody/nothing"), still, work)
 
 
