@@ -22,7 +22,7 @@ import bpy
 
 from ..client.process import Installation
 from ..core import codec
-from ..scene import render_settings
+from ..scene import render_settings, timeline
 from ..session import connection, state, tasks
 from ..session.environment import clean
 from ..session.preferences import SOURCE
@@ -42,7 +42,7 @@ def output_of(scene: Any) -> Path:
     """Where the video goes.
 
     Raises:
-        Problem: nowhere, or not an MP4 file.
+        Problem: nowhere, not an MP4 file, or where another scene's video goes.
     """
     text = state.settings_of(scene).output.strip()
     if text.startswith("//") and not bpy.data.filepath:
@@ -50,6 +50,9 @@ def output_of(scene: Any) -> Path:
     path = state.path_of(text)
     if path is None or path.suffix.lower() != ".mp4":
         raise Problem("The output is an MP4 file: give it a name that ends in .mp4.")
+    for other in bpy.data.scenes:
+        if other != scene and timeline.SCENE_KEY in other and state.path_of(state.settings_of(other).output) == path:
+            raise Problem(f"The scene {other.name} writes to {path.name} too: give this scene's video another name.")
     return path
 
 

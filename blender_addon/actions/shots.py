@@ -4,6 +4,7 @@
 Functions take a scene and can be called from scripts; operators only check, call and report.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from ..session.tasks import Problem
 
 TAKE_KEY = "take"
 """the strip's custom property that names the take it shows, by sha256"""
+CHOSEN_KEY = "chosen"
+"""the strip's custom property that says with which settings the editor chose a take that was made with others"""
 COMPARED = {
     "kind": "its role",
     "framing": "framing",
@@ -257,9 +260,17 @@ def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State
         resized = compat.content_length(strip) != shot.frame_count + 2 * int(strip.get(timeline.HANDLE_KEY, 0))
         return _State("stale", detail="the length changed") if resized else _State("done")
     changed = changes(request_from(take.request), shot, plan)
+    if changed and strip.get(CHOSEN_KEY) == fingerprint(shot, plan, take.sha256):
+        return _State("done", detail=f"chosen, though made with another {' and '.join(changed)}")
     if changed:
         return _State("stale", detail=f"changed since this take: {', '.join(changed)}")
     return _State("done", detail=f"made in {take.seconds_taken:.0f} s")
+
+
+def fingerprint(shot: Shot, plan: EditPlan, sha256: str) -> str:
+    """A shot's settings, as far as they make a clip stale, and the take that was chosen for them."""
+    values = [getattr(shot if hasattr(shot, name) else plan, name) for name in COMPARED]
+    return hashlib.sha256(repr((values, sha256)).encode()).hexdigest()[:16]
 
 
 def changes(request: ClipRequest, shot: Shot, plan: EditPlan) -> list[str]:

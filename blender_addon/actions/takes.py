@@ -19,7 +19,7 @@ from ..session import files, state, tasks
 from ..session.state import Landing
 from ..session.tasks import Problem
 from . import shots
-from .shots import TAKE_KEY
+from .shots import CHOSEN_KEY, TAKE_KEY
 
 
 def land_next() -> bool:
@@ -54,7 +54,7 @@ def _apply(scene: Any, landing: Landing) -> None:
     take.path = files.shown(landing.path)
     shots.adopt(scene)
     if shots.strip_of(scene, landing.shot_id) is not None:
-        _show(scene, landing.shot_id, take)
+        _show(scene, landing.shot_id, take).pop(CHOSEN_KEY, None)
 
 
 def forget_job(job_id: str) -> None:
@@ -131,8 +131,16 @@ def use(scene: Any, shot_id: str, sha256: str) -> None:
         raise Problem("That take or its shot is not there any more.")
     if not timeline.absolute(take.path).is_file():
         raise Problem(f"The file {take.path} is missing: generate the shot again.")
-    _show(scene, shot_id, take)
+    _choose(scene, shot_id, _show(scene, shot_id, take), take)
     shots.refresh(scene)
+
+
+def _choose(scene: Any, shot_id: str, strip: Any, take: Any) -> None:
+    """A take that the editor chose is kept, though made with other settings, until one of these changes again."""
+    plan = shots.edit_of(scene)
+    shot = next((shot for shot in plan.shots if shot.id == shot_id), None) if plan else None
+    if plan and shot:
+        strip[CHOSEN_KEY] = shots.fingerprint(shot, plan, take.sha256)
 
 
 def delete(scene: Any, shot_id: str) -> None:
@@ -154,6 +162,8 @@ def delete(scene: Any, shot_id: str) -> None:
     rest = shots.takes_of(scene, shot_id)
     if rest:
         use(scene, shot_id, rest[-1].sha256)
+        strip.pop(CHOSEN_KEY, None)  # it was the one before, not the editor's choice
+        shots.refresh(scene, force=True)
     else:
         timeline.remove_clip(scene, shot_id).pop(TAKE_KEY, None)
         shots.refresh(scene)

@@ -67,6 +67,7 @@ def find(scene: Any) -> Any | None:
 
 def set_amount(scene: Any, name: str, amount: float) -> bool:
     """Changes how much there is of one of the textures that `Texture` has; False if the group has no such value."""
+    timeline.unshare(scene, NAME)
     strip = find(scene)
     for modifier in strip.modifiers if strip else ():
         node = modifier.node_group and modifier.node_group.nodes.get(name.capitalize())

@@ -61,6 +61,7 @@ _UPDATED_LINKS = sorted(
 def apply(scene: Any, grade: Grade) -> None:
     """Puts the grade on every shot, in place of the one before; a neutral grade puts none."""
     timeline.prepare(scene)
+    timeline.unshare(scene, NAME)
     if grade.is_neutral:
         remove(scene)
         return
@@ -108,6 +109,7 @@ def spread(scene: Any, group: Any | None = None) -> None:
 
 def follow(scene: Any) -> None:
     """Has the grade fade where the edit turns into the cover now. A group that was wired anew stays as it is."""
+    timeline.unshare(scene, NAME)
     group = find(scene)
     if group is None or not is_whole(group):
         return
@@ -141,12 +143,13 @@ def is_worn(scene: Any) -> bool:
 
 
 def find(scene: Any) -> Any | None:
-    """The grade's node group: the one that the strips wear, else the one of that name."""
-    for strip in timeline.all_strips(scene):
-        for modifier in strip.modifiers:
-            if modifier.type == "COMPOSITOR" and modifier.node_group and modifier.node_group.name.startswith(NAME):
-                return modifier.node_group
-    return bpy.data.node_groups.get(NAME)
+    """The grade's node group: the one that the strips wear, else the one of that name that no other scene's wear."""
+    worn = timeline.worn(scene, NAME)
+    if worn:
+        return worn[0][1]
+    group = bpy.data.node_groups.get(NAME)
+    others = (other for other in bpy.data.scenes if other != scene)
+    return None if any(group == found for other in others for _, found in timeline.worn(other, NAME)) else group
 
 
 def set_strength(group: Any, strength: float) -> None:

@@ -28,7 +28,7 @@ SOURCES = (Path(__file__).parent, *(Path(str(module.__file__)) for module in (mp
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",
     "show_retiming_keys", "show_expanded", "is_active", "show_preview", "proxy", "use_proxy", "open_mask_input_panel",
-    "show_group_selector",
+    "show_group_selector", "connections",
 }  # fmt: skip
 _NODE_LOOKS = {
     "location", "location_absolute", "width", "height", "dimensions", "color", "color_tag", "use_custom_color",
@@ -216,18 +216,21 @@ def _is_timeless(strip: Any) -> bool:
     )
 
 
-def _describe(thing: Any, start: int, skip: Collection[str] = ()) -> Any:
-    """All of a thing's properties that may matter, as plain values."""
+def _describe(thing: Any, start: int, skip: Collection[str] = (), inside: tuple[Any, ...] = ()) -> Any:
+    """All of a thing's properties that may matter, as plain values; one that points back at what holds it is named."""
+    if thing in inside:
+        return getattr(thing, "name", "")
+    inside = (*inside, thing)
     described: dict[str, Any] = {"type": thing.bl_rna.identifier}
     skip = {*skip, *_NO_PIXELS, *(_NODE_LOOKS if hasattr(thing, "internal_links") else ())}
     for prop in thing.bl_rna.properties:
         name = prop.identifier
         if name not in skip:
-            described[name] = _value(name, prop, getattr(thing, name), start)
+            described[name] = _value(name, prop, getattr(thing, name), start, inside)
     return described
 
 
-def _value(name: str, prop: Any, value: Any, start: int) -> Any:
+def _value(name: str, prop: Any, value: Any, start: int, inside: tuple[Any, ...]) -> Any:
     if name in _FRAMES:
         return value - start
     if name == "filepath":
@@ -239,13 +242,13 @@ def _value(name: str, prop: Any, value: Any, start: int) -> Any:
     if prop.type == "ENUM":
         return sorted(value)
     if prop.type == "POINTER":
-        return _pointed_to(value, start)
+        return _pointed_to(value, start, inside)
     if prop.type == "COLLECTION":
-        return [_describe(item, start) for item in value]
+        return [_describe(item, start, inside=inside) for item in value]
     return _numbers(value)
 
 
-def _pointed_to(thing: Any, start: int) -> Any:
+def _pointed_to(thing: Any, start: int, inside: tuple[Any, ...]) -> Any:
     kinds = {kind.__name__ for kind in type(thing).__mro__}
     if "NodeTree" in kinds:
         links = [
@@ -253,14 +256,17 @@ def _pointed_to(thing: Any, start: int) -> Any:
             for link in thing.links
         ]
         elsewhere = {grade.FADE} if grade.is_whole(thing) else set()  # it has scene frames: see `_elsewhere`
-        return [[[node.name, _describe(node, start)] for node in thing.nodes if node.name not in elsewhere], links]
+        return [
+            [[node.name, _describe(node, start, inside=inside)] for node in thing.nodes if node.name not in elsewhere],
+            links,
+        ]
     if "VectorFont" in kinds:
         return _content(str(timeline.absolute(thing.filepath)))
     if kinds & {"Node", "NodeSocket", "Strip"}:
         return thing.name  # it is described where it is a member
     if "ID" in kinds:
         return os.urandom(16).hex()  # a scene, a mask: too much hangs on it, so it is rendered every time
-    return _describe(thing, start)
+    return _describe(thing, start, inside=inside)
 
 
 def _numbers(value: Any) -> Any:

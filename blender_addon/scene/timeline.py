@@ -161,6 +161,27 @@ def all_strips(scene: Any) -> list[Any]:
     return list(scene.sequence_editor.strips_all) if scene.sequence_editor else []
 
 
+def unshare(scene: Any, name: str) -> None:
+    """Gives the scene its own copies of our groups of this name that another scene wears too, as after Full Copy."""
+    if len(bpy.data.scenes) < 2:
+        return
+    elsewhere = {group for other in bpy.data.scenes if other != scene for _, group in worn(other, name)}
+    copies: dict[Any, Any] = {}
+    for modifier, group in worn(scene, name):
+        if group in elsewhere:
+            copies[group] = copies.get(group) or group.copy()
+            modifier.node_group = copies[group]
+
+
+def worn(scene: Any, name: str) -> list[tuple[Any, Any]]:
+    """Our strips' compositor modifiers with node groups whose names begin like this."""
+    modifiers = [
+        modifier for strip in all_strips(scene) for modifier in strip.modifiers if modifier.type == "COMPOSITOR"
+    ]
+    groups = [(modifier, modifier.node_group) for modifier in modifiers]
+    return [(modifier, group) for modifier, group in groups if group and group.name.startswith(name)]
+
+
 def animation(scene: Any) -> Any:
     """The scene's animation curves, empty if it has none."""
     action = scene.animation_data and scene.animation_data.action

@@ -14,7 +14,7 @@ from blender_addon.actions import plan as planning
 from blender_addon.client.client import LinkError
 from blender_addon.core import codec
 from blender_addon.core.types import CoverLook, JobState
-from blender_addon.scene import compat, grade, timeline, titles
+from blender_addon.scene import compat, film_textures, grade, timeline, titles
 from blender_addon.session import connection, file_watch, files, state, tasks
 from tests.addon_ui import ui_world
 
@@ -85,7 +85,11 @@ def test_takes_are_stepped_through_reused_and_deleted(edit):
     strip = timeline.shot_strips(edit)[0]
     assert strip["take"] == first
     assert first[:12] in strip.filepath
-    assert ui_world.states(edit)["s01"] == "stale"
+    assert ui_world.states(edit)["s01"] == "done", "an older take that was chosen is kept"
+    assert state.shot_list().shots[0].detail == "chosen, though made with another seed"
+    strip.beatboard_motion += 1
+    assert ui_world.states(edit)["s01"] == "stale", "until something else changes"
+    strip.beatboard_motion -= 1
     press("reuse_settings")
     assert strip.beatboard_seed == 0
     assert ui_world.states(edit)["s01"] == "done"
@@ -582,6 +586,29 @@ def test_two_scenes_have_their_own_edits(edit):
     assert look.grade_of(other) is None
     shots.refresh(edit)
     assert len(state.shot_list().shots) == 3
+
+
+def test_a_full_copy_of_a_scene_has_its_own_grade_and_video(edit, tmp_path):
+    press("generate")
+    state.settings_of(edit).texture_grain, state.settings_of(edit).use_texture = 0.02, True
+    own = grade.find(edit)
+    texture = film_textures.find(edit).modifiers[0].node_group
+    bpy.ops.scene.new(type="FULL_COPY")
+    copy = bpy.context.scene
+    assert copy != edit
+    shots.refresh(copy, force=True)
+    assert grade.find(copy) not in (None, own)
+    assert all(modifier.node_group == own for strip in timeline.shot_strips(edit) for modifier in strip.modifiers)
+    state.settings_of(copy).grade_strength = 0.25
+    state.settings_of(copy).texture_grain = 0.01
+    assert own.nodes[grade.STRENGTH].outputs[0].default_value == 1.0
+    assert film_textures.find(edit).modifiers[0].node_group == texture
+    assert texture not in {modifier.node_group for modifier in film_textures.find(copy).modifiers}
+    state.settings_of(edit).output = state.settings_of(copy).output = str(tmp_path / "video.mp4")
+    with pytest.raises(tasks.Problem, match=r"The scene .* writes to video\.mp4 too: give this scene's video another"):
+        deliver.output_of(copy)
+    state.settings_of(copy).output = str(tmp_path / "copy.mp4")
+    assert deliver.output_of(copy) == tmp_path / "copy.mp4"
 
 
 def test_a_project_folder_lies_beside_the_file(scene, tmp_path):
