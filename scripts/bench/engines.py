@@ -15,7 +15,6 @@ Figures for each: engine_NAME_first_shot_s (with building both models, and all s
 (the median of the others), engine_NAME_peak_gib; with --count engine_NAME_weights_gib.
 """
 
-import argparse
 import contextlib
 import os
 import sys
@@ -23,14 +22,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from types import SimpleNamespace
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "engines")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from blender_addon.core.types import ShotKind
+from scripts.measuring import ROOT, Alone, clip_request, figure, parser
 
 SHOTS = 6
 Part = tuple[str, Mapping[str, Any]]
@@ -316,9 +315,7 @@ class World:
 
     def save(self, name: str, parts: Mapping[str, Part]) -> str:
         """A tiny model's folder, whose networks are to be replaced by these."""
-        import tiny_adapters
-        import tiny_models
-        import tiny_video_models
+        from tests.clips.diffusion import tiny_adapters, tiny_models, tiny_video_models
 
         folder = self.folder / name
         for module in (tiny_models, tiny_adapters, tiny_video_models):
@@ -357,8 +354,9 @@ class World:
 
     def options(self, subject: Subject) -> dict[str, str]:
         """The engine's options that name the models."""
-        import tiny_adapters
         import torch
+
+        from tests.clips.diffusion import tiny_adapters
 
         named = {"painter_model": self.save("sdxl", subject.painter), "likeness": "no"}
         named["model"] = named["painter_model"] if subject.tiny == "sdxl" else self.save(subject.tiny, subject.parts)
@@ -378,18 +376,18 @@ class World:
 
 def storyboard(subject: Subject, options: Mapping[str, str], cover_sha256: str) -> list[Any]:
     """Six shots of one to four seconds; the last one ends on the cover."""
-    from blender_addon.core.types import ClipRequest, Framing, ShotKind
-
     settings = tuple(sorted(options.items()))
     kinds = [ShotKind.HERO_HOLD, *[ShotKind.MOTION] * (SHOTS - 2), ShotKind.COVER_END]
     return [
-        ClipRequest(
-            *(subject.engine, f"s{i + 1:02d}", kind, Framing.WIDE, f"a lighthouse at night, shot {i}", "text", i, 127),
+        clip_request(
+            f"s{i + 1:02d}",
+            engine=subject.engine,
+            kind=kind,
+            prompt=f"a lighthouse at night, shot {i}",
+            seed=i,
+            motion=127,
             frame_count=(36, 48, 60, 48, 72, 96)[i],
             hold_frames=0 if kind is ShotKind.MOTION else 12,
-            fps=Fraction(24),
-            width_px=1920,
-            height_px=1080,
             cover_sha256=cover_sha256,
             settings=settings,
             into=f"s{i + 2:02d}" if subject.meets and i < SHOTS - 1 else "",
@@ -418,16 +416,7 @@ def measure(name: str, subject: Subject, world: World, options: Mapping[str, str
         torch.cuda.reset_peak_memory_stats()
     seconds = []
     (folder := world.folder / "work").mkdir(exist_ok=True)
-    work: Any = SimpleNamespace(
-        folder=folder,
-        memory_level=0,
-        siblings=(),
-        painters=1,
-        file=store.path,
-        report=lambda *_: None,
-        device=contextlib.nullcontext,
-        hand_over=lambda _: None,
-    )
+    work = Alone(folder, store.path)
     for shot in shots:
         work.siblings = [other for other in shots if other != shot]
         started_s = time.perf_counter()
@@ -476,29 +465,27 @@ def quiet() -> None:
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engines", default=",".join(SUBJECTS), help="which, with commas between")
-    parser.add_argument("--steps", type=int, default=4, help="of painter and animator")
-    parser.add_argument("--shots", type=int, default=SHOTS, help="so many of them")
-    parser.add_argument("--memory", help="the memory policy, 0 to 4, in place of the one that fits")
-    parser.add_argument("--tiny", action="store_true", help="tiny networks, on whatever there is")
-    parser.add_argument("--count", action="store_true", help="only the networks' sizes")
-    arguments = parser.parse_args()
-    options = {"steps": str(arguments.steps), "painter_steps": str(arguments.steps)}
-    if arguments.memory:
-        options["memory"] = arguments.memory
+    command = parser(__doc__, wants_gpu=True)
+    command.add_argument("--engines", default=",".join(SUBJECTS), help="which, with commas between")
+    command.add_argument("--steps", type=int, default=4, help="of painter and animator")
+    command.add_argument("--shots", type=int, default=SHOTS, help="so many of them")
+    command.add_argument("--memory", help="the memory policy, 0 to 4, in place of the one that fits")
+    command.add_argument("--count", action="store_true", help="only the networks' sizes")
+    given = command.parse_args()
+    steps, shots = (1, 1) if given.quick else (given.steps, given.shots)
+    options = {"steps": str(steps), "painter_steps": str(steps)}
+    if given.memory:
+        options["memory"] = given.memory
     os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")  # as the workers have it
     quiet()
     with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), arguments.tiny)
-        for name in arguments.engines.split(","):
+        world = World(Path(folder), given.tiny)
+        for name in given.engines.split(","):
             with world.taking_over():
                 subject = SUBJECTS[name]
-                found = (
-                    count(name, subject) if arguments.count else measure(name, subject, world, options, arguments.shots)
-                )
-            for figure, value in found.items():
-                print(f"figure engine_{name}_{figure} {value:.4g} {figure.rsplit('_')[-1]}", flush=True)
+                found = count(name, subject) if given.count else measure(name, subject, world, options, shots)
+            for part, value in found.items():
+                figure(f"engine_{name}_{part}", value, "GiB" if part.endswith("_gib") else "s")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ jobs; interleaved, so that a busy machine slows both), `queue_lost_updates`, `br
 `start_ratio` (start of the bridge to its first answer over an empty FastAPI application's, alternating).
 """
 
-import argparse
 import socket
 import statistics
 import subprocess
@@ -17,7 +16,6 @@ import tempfile
 import threading
 import time
 import urllib.request
-from fractions import Fraction
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -25,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from blender_addon.client.client import Client
 from blender_addon.client.process import BridgeProcess, Installation
 from blender_addon.core import codec
-from blender_addon.core.types import Clip, ClipRequest, Framing, Job, JobState, ShotKind
+from blender_addon.core.types import Clip, ClipRequest, Job, JobState
 from bridge.jobs.executor import DeviceKind
 from bridge.jobs.queue import JobQueue, Submission
+from scripts.measuring import ROOT, clip_request, figure, parser
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENTS = 8
 RECENT = 20
 EMPTY_APP = """
@@ -59,12 +57,7 @@ def make_clip(request: ClipRequest, store, work) -> Clip:
 def request(name: str, cover: str = "c" * 64) -> ClipRequest:
     """A shot like any other."""
     prompt = "a lone figure in a vast open landscape, deep teal, warm amber light, cinematic film still, fine grain"
-    return ClipRequest(
-        *("animatic", name, ShotKind.MOTION, Framing.WIDE, prompt, "text, watermark", 1, 80, 48, 0, Fraction(24)),
-        *(1920, 1080),
-        cover_sha256=cover,
-        energy=tuple(i / 32 for i in range(32)),
-    )
+    return clip_request(name, prompt=prompt, cover_sha256=cover, energy=tuple(i / 32 for i in range(32)))
 
 
 def fill(home: Path, count: int) -> None:
@@ -199,19 +192,17 @@ def start_s(program: str, folder: Path) -> float:
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a smaller history and fewer calls")
-    quick = parser.parse_args().quick
+    quick = parser(__doc__).parse_args().quick
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ratio, small, large = growth(folder, 20_000 if quick else 100_000, 5, 100 if quick else 400)
+        ratio, small, large = growth(folder, 5_000 if quick else 100_000, 5, 50 if quick else 400)
         print(f"list: p99 {small * 1e3:.2f} ms at 100 jobs, {large * 1e3:.2f} ms at the full history")
-        lost, per_shot = under_load(folder, 100 if quick else 1000)
-        starts = [(start_s(EMPTY_APP, folder), start_s(BRIDGE, folder / "start")) for _ in range(3 if quick else 9)]
-    print(f"figure queue_p99_growth {ratio:.2f} ratio")
-    print(f"figure queue_lost_updates {lost} jobs")
-    print(f"figure bridge_overhead_ms {per_shot * 1e3:.1f} ms")
-    print(f"figure start_ratio {statistics.median(own / empty for empty, own in starts):.2f} ratio")
+        lost, per_shot = under_load(folder, 50 if quick else 1000)
+        starts = [(start_s(EMPTY_APP, folder), start_s(BRIDGE, folder / "start")) for _ in range(2 if quick else 9)]
+    figure("queue_p99_growth", ratio, "ratio")
+    figure("queue_lost_updates", lost, "jobs")
+    figure("bridge_overhead_ms", per_shot * 1e3, "ms")
+    figure("start_ratio", statistics.median(own / empty for empty, own in starts), "ratio")
 
 
 if __name__ == "__main__":

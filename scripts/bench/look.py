@@ -14,15 +14,12 @@ grade is fitted to every second frame and measured on the others, as Blender wou
 `--quick` takes still cuttings of three places instead of the animatic's clips. `--pictures` keeps what it looked at.
 """
 
-import argparse
-import contextlib
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -31,10 +28,11 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from blender_addon.core.types import ClipRequest, Framing, ShotKind
+from blender_addon.core.types import Framing
 from bridge import cover as covers
 from bridge.common.frames import Frame
 from bridge.cover.fitting import gradient_correlation
+from scripts.measuring import Alone, clip_request, figure, parser
 
 FAR = 0.07
 """palette distances from which a pair counts: in between are covers of the same mood"""
@@ -86,7 +84,7 @@ def lights(seed: int, dark: Color, glows: tuple[Color, ...]) -> Picture:
     return picture
 
 
-def figure(seed: int, wall: Color, skin: Color, hair: Color, dress: Color) -> Picture:
+def someone(seed: int, wall: Color, skin: Color, hair: Color, dress: Color) -> Picture:
     """Someone before a wall."""
     canvas = np.clip(blend(wall, (0, 0, 0), 0.5 * ACROSS) * (0.9 + 0.2 * noise(seed)), 0, 255)
     picture = np.ascontiguousarray(canvas, np.float32)
@@ -117,12 +115,12 @@ PLACES: dict[str, Callable[[], Picture]] = {
     "snow": lambda: hills(50, ((170, 190, 215), (240, 243, 248)), (215, 225, 240), (150, 170, 200), 0.25),
     "night": lambda: lights(70, (26, 20, 46), ((230, 60, 150), (40, 170, 220), (240, 190, 110))),
     "forest": lambda: hills(90, ((50, 70, 50), (150, 170, 110)), (16, 34, 20), (44, 80, 46), 0.5),
-    "studio": lambda: figure(110, (150, 150, 152), (214, 160, 130), (50, 34, 30), (176, 50, 52)),
+    "studio": lambda: someone(110, (150, 150, 152), (214, 160, 130), (50, 34, 30), (176, 50, 52)),
 }
 COVERS: dict[str, Callable[[], Picture]] = {
     "teal": lambda: blend((6, 26, 38), (92, 190, 190), noise(200)),
     "amber": lambda: hills(220, ((120, 50, 20), (250, 180, 80)), (34, 14, 10), (150, 70, 30), 0.4),
-    "noir": lambda: figure(240, (60, 60, 61), (205, 204, 202), (8, 8, 9), (24, 24, 25)),
+    "noir": lambda: someone(240, (60, 60, 61), (205, 204, 202), (8, 8, 9), (24, 24, 25)),
     "letters": lambda: letters(260, (240, 226, 60), (20, 20, 24), (214, 40, 70)),
 }
 
@@ -133,33 +131,6 @@ def painted(painter: Callable[[], Picture]) -> Frame:
     return np.clip(picture + np.random.default_rng(1).normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
 
 
-class Desk:
-    """Where the animatic finds its only file."""
-
-    memory_level = 0
-    siblings = ()
-    painters = 1
-
-    def __init__(self, folder: Path, picture: Frame) -> None:
-        self.folder = folder
-        self._cover = folder / "cover.png"
-        cv2.imwrite(str(self._cover), picture[..., ::-1])
-
-    def device(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing to take turns for."""
-        return contextlib.nullcontext()
-
-    def hand_over(self, rest_gib: float) -> None:
-        """Nor here."""
-
-    def file(self, sha256: str) -> Path:  # noqa: ARG002 -- there is but one
-        """The picture to film."""
-        return self._cover
-
-    def report(self, progress: float, stage: str, preview: Frame | None = None) -> None:
-        """Nobody asked."""
-
-
 def filmed(picture: Frame) -> list[Frame]:
     """Frames of six clips that the animatic makes of a picture: three framings, a calm and a lively shot each."""
     from bridge.clips.animatic.camera_animator import ParallaxAnimator
@@ -167,32 +138,16 @@ def filmed(picture: Frame) -> list[Frame]:
 
     frames = []
     with tempfile.TemporaryDirectory() as name:
-        desk = Desk(Path(name), picture)
+        path = Path(name, "cover.png")
+        cv2.imwrite(str(path), picture[..., ::-1])
+        work = Alone(Path(name), lambda _: path)
         for seed, (framing, motion) in enumerate((framing, motion) for framing in FRAMINGS for motion in (80, 170)):
-            request = _request(framing, seed, motion)
-            (still,) = CoverPainter().paint([request], desk)
-            clip = list(ParallaxAnimator().animate(request, still, desk).frames)
+            request = clip_request(f"s{seed:02d}", framing=framing, seed=seed, motion=motion, frame_count=24, prompt="")
+            request = replace(request, negative_prompt="", width_px=SIZE[0], height_px=SIZE[1])
+            (still,) = CoverPainter().paint([request], work)
+            clip = list(ParallaxAnimator().animate(request, still, work).frames)
             frames += [clip[round(at)] for at in np.linspace(0, len(clip) - 1, 4)]
     return frames
-
-
-def _request(framing: Framing, seed: int, motion: int) -> ClipRequest:
-    return ClipRequest(
-        engine="animatic",
-        shot_id=f"s{seed:02d}",
-        kind=ShotKind.MOTION,
-        framing=framing,
-        prompt="",
-        negative_prompt="",
-        seed=seed,
-        motion=motion,
-        frame_count=24,
-        hold_frames=0,
-        fps=Fraction(24),
-        width_px=SIZE[0],
-        height_px=SIZE[1],
-        cover_sha256="0" * 64,
-    )
 
 
 def cut_out(picture: Frame) -> list[Frame]:
@@ -249,10 +204,9 @@ def clipped(frames: list[Frame]) -> float:
 
 def main() -> int:
     """Prints a line per pair, then the figures."""
-    parser = argparse.ArgumentParser(description="How far the grade brings footage to a cover.")
-    parser.add_argument("--quick", action="store_true", help="cuttings of three places instead of clips of six")
-    parser.add_argument("--pictures", type=Path, metavar="DIR", help="keep a picture per pair: before, after, cover")
-    options = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--pictures", type=Path, metavar="DIR", help="keep a picture per pair: before, after, cover")
+    options = command.parse_args()
     places = {name: painted(painter) for name, painter in PLACES.items()}
     if options.quick:
         films = {name: cut_out(places[name]) for name in ("daylight", "night", "studio")}
@@ -271,13 +225,13 @@ def main() -> int:
             cv2.imwrite(str(path), np.hstack(pair.frames)[..., ::-1])
         done.append(pair)
     left = [pair.after / pair.before for pair in done]
-    print(f"figure look_far_pairs {len(done)} pairs")
-    print(f"figure look_halved {sum(share <= 0.5 for share in left)} pairs")
-    print(f"figure look_left_median {statistics.median(left):.3f} ratio")
-    print(f"figure look_left_worst {max(left):.3f} ratio")
-    print(f"figure look_gradient_worst {min(pair.gradient for pair in done):.4f} correlation")
-    print(f"figure look_clipped_worst {max(pair.clipped for pair in done):.4f} share")
-    print(f"figure look_fit_cpu {statistics.median(pair.cpu_s for pair in done):.2f} s")
+    figure("look_far_pairs", len(done), "pairs")
+    figure("look_halved", sum(share <= 0.5 for share in left), "pairs")
+    figure("look_left_median", statistics.median(left), "ratio")
+    figure("look_left_worst", max(left), "ratio")
+    figure("look_gradient_worst", min(pair.gradient for pair in done), "correlation")
+    figure("look_clipped_worst", max(pair.clipped for pair in done), "share")
+    figure("look_fit_cpu", statistics.median(pair.cpu_s for pair in done), "s")
     return 0
 
 

@@ -13,7 +13,6 @@ Figures: gpu_shots_per_minute_one and _all, gpu_two_over_one (their ratio, whate
 gpu_idle_share_one and _all: of each GPU between the first moment it computes and the last, by the driver's own count.
 """
 
-import argparse
 import contextlib
 import functools
 import os
@@ -40,6 +39,7 @@ from bridge.jobs.local import LocalExecutor
 from bridge.jobs.queue import JobQueue, Submission
 from bridge.jobs.speeds import Speeds
 from scripts.bench import engines
+from scripts.measuring import ROOT, figure, parser
 
 ENGINE = "svd"
 MODELS = "BEATBOARD_BENCH_MODELS"
@@ -135,7 +135,7 @@ def shots_per_minute(
     with tempfile.TemporaryDirectory() as folder:
         studio = Studio(Path(folder), workers, through_ray)
         try:
-            cover = studio.store.put(engines.ROOT / "examples" / "cover.jpg")
+            cover = studio.store.put(ROOT / "examples" / "cover.jpg")
             requests = [replace(request, cover_sha256=cover) for request in requests]
             settings = dict(requests[0].settings) | {"steps": WARMING_STEPS, "painter_steps": WARMING_STEPS}
             warming = [replace(r, settings=tuple(sorted(settings.items()))) for r in requests[: len(workers)]]
@@ -158,19 +158,19 @@ def storyboard(count: int, options: dict[str, str]) -> list[ClipRequest]:
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shots", type=int, default=8, help="per GPU")
-    parser.add_argument("--steps", type=int, default=25, help="of the animator; the painter takes twice as many")
-    parser.add_argument("--ray", action="store_true")
-    parser.add_argument("--compile", default="yes", choices=("yes", "no"), help="use the networks' compiled code")
-    parser.add_argument("--tiny", action="store_true")
-    given = parser.parse_args()
+    command = parser(__doc__, wants_gpu=True)
+    command.add_argument("--shots", type=int, default=8, help="per GPU")
+    command.add_argument("--steps", type=int, default=25, help="of the animator; the painter takes twice as many")
+    command.add_argument("--ray", action="store_true")
+    command.add_argument("--compile", default="yes", choices=("yes", "no"), help="use the networks' compiled code")
+    given = command.parse_args()
+    each, steps = (1, 1) if given.quick else (given.shots, given.steps)
     report: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
     engines.quiet()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[MODELS] = folder + ("|tiny" if given.tiny else "")
         options = world().options(engines.SUBJECTS[ENGINE])
-        options |= {"compile": given.compile, "steps": str(given.steps), "painter_steps": str(2 * given.steps)}
+        options |= {"compile": given.compile, "steps": str(steps), "painter_steps": str(2 * steps)}
         if given.tiny:
             options |= {"scale": "0.1", "painter_scale": "0.1"}
         every = devices.cpus(2) if given.tiny else list(devices.gpu_workers())
@@ -178,13 +178,13 @@ def main() -> None:
         count = len({worker.index for worker in every})
         rates = {}
         for name, workers in {"one": one, **({"all": every} if count > 1 else {})}.items():
-            shots = storyboard(given.shots * len({worker.index for worker in workers}), options)
+            shots = storyboard(each * len({worker.index for worker in workers}), options)
             rates[name], idle = shots_per_minute(workers, shots, given.ray and name == "all", report)
-            print(f"figure gpu_shots_per_minute_{name} {rates[name]:.4g} 1/min", flush=True)
-            print(f"figure gpu_idle_share_{name} {idle:.3g} ratio", flush=True)
+            figure(f"gpu_shots_per_minute_{name}", rates[name], "1/min")
+            figure(f"gpu_idle_share_{name}", idle, "ratio")
     if "all" in rates:
-        print(f"figure gpu_two_over_one {rates['all'] / rates['one']:.3f} ratio")
-    print(f"figure gpus_used {count} GPUs")
+        figure("gpu_two_over_one", rates["all"] / rates["one"], "ratio")
+    figure("gpus_used", count, "GPUs")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a frame of the preview costs: the sequencer with the editor's own grade on proxies, without a window.
 
-    python scripts/bench/preview.py [--frames 48]
+    python scripts/bench/preview.py [--quick] [--frames 48]
 
 Blender's preview cannot be timed without a graphics card. This asks for the same picture, decoded, graded and put
 together by the same code at the size of a proxy, frame by frame as playing does, but does not draw it.
@@ -21,6 +21,7 @@ from blender_addon.scene import grade, render_settings, timeline
 from bridge.render.blender import Farm
 from bridge.render.edit import build_edit
 from scripts.bench import render as bench_render
+from scripts.measuring import figure, parser
 
 FULL = (1920, 1080)
 PERCENTS = (100, 50, 25)
@@ -28,15 +29,18 @@ PERCENTS = (100, 50, 25)
 
 def main() -> None:
     """Prints the frames per second for each size of a 1080p clip's proxies, with and without the grade."""
-    parser = argparse.ArgumentParser(description="Measure what a frame of the preview costs.")
-    parser.add_argument("--frames", type=int, default=48, help="per size")
-    options = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--frames", type=int, default=48, help="per size")
+    options = command.parse_args()
+    percents, frames = ((25,), 6) if options.quick else (PERCENTS, options.frames)
+    rates: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for percent in PERCENTS:
-            blend = make_edit(Path(folder) / str(percent), percent, options.frames)
+        for percent in percents:
+            blend = make_edit(Path(folder) / str(percent), percent, frames)
             for name, has_grade in (("graded", True), ("plain", False)):
-                rate = frames_per_s(blend, options.frames, has_grade=has_grade)
-                print(f"figure preview_{name}_{percent} {rate:.1f} frames/s", flush=True)
+                rates[f"preview_{name}_{percent}"] = frames_per_s(blend, frames, has_grade=has_grade)
+    for name, rate in rates.items():  # after all that Blender itself prints
+        figure(name, rate, "frames/s")
 
 
 def make_edit(folder: Path, percent: int, frames: int) -> Path:

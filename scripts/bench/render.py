@@ -52,6 +52,7 @@ from bridge.render.encode import X264, encode
 from bridge.render.join import AUDIO_BITS_PER_S, SAMPLE_RATE_HZ, excerpt_samples, join
 from bridge.render.segments import Output, Segment, render_segments
 from bridge.song.audio import Audio, write_wav
+from scripts.measuring import figure, parser
 
 FPS = Fraction(24)
 SHOTS = 8
@@ -109,19 +110,18 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The options; `--quick` is small enough for a minute."""
-    parser = argparse.ArgumentParser(description="Measure the final render against plain ffmpeg.")
-    parser.add_argument("--quick", action="store_true", help="a few frames at 1280x720, one round")
-    parser.add_argument("--size", default="1024x576", help="of the clips; the output is 1920x1080")
-    parser.add_argument("--frames", type=int, default=90, help="per shot")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--workers", type=int)
-    parser.add_argument("--holds", action="store_true", help="measure what a rest costs, and nothing else")
-    parser.add_argument("--memory", type=int, metavar="S", help="measure the peak of S seconds, and nothing else")
-    options = parser.parse_args()
+    """The options; `--quick` is a few small frames, once."""
+    command = parser(__doc__)
+    command.add_argument("--size", default="1024x576", help="of the clips; the output is 1920x1080")
+    command.add_argument("--frames", type=int, default=90, help="per shot")
+    command.add_argument("--rounds", type=int, default=2)
+    command.add_argument("--workers", type=int)
+    command.add_argument("--holds", action="store_true", help="measure what a rest costs, and nothing else")
+    command.add_argument("--memory", type=int, metavar="S", help="measure the peak of S seconds, and nothing else")
+    options = command.parse_args()
     options.output = (1920, 1080)
     if options.quick:
-        options.frames, options.rounds, options.output = 12, 1, (1280, 720)
+        options.frames, options.rounds, options.output = 6, 1, (640, 360)
     options.size = tuple(int(number) for number in options.size.split("x"))
     return options
 
@@ -148,7 +148,7 @@ def measure_holds(folder: Path, options: argparse.Namespace) -> None:
     for length, (_, *measured_s) in waits_s.items():  # the first began with nothing
         print(f"{length:3} frames: {', '.join(f'{wait_s:.2f}' for wait_s in measured_s)} s")
     ratio = statistics.median(waits_s[resting][1:]) / statistics.median(waits_s[moving][1:])
-    print(f"figure hold_vs_ten_frames {ratio:.2f} x")
+    figure("hold_vs_ten_frames", ratio, "ratio")
 
 
 def unheard(progress: float, stage: str) -> None:
@@ -162,7 +162,7 @@ def measure_memory(folder: Path, options: argparse.Namespace) -> None:
     material = make_material(folder, options, fps=fps)
     cost = measured(lambda: ours(material, folder / "video.mp4", folder / "work"))
     print(f"{material.plan.frame_count} frames: {cost.wall_s:.0f} s wall, {cost.cpu_s:.0f} s CPU")
-    print(f"figure long_render_peak_memory {cost.peak_bytes / 1e9:.2f} GB")
+    figure("long_render_peak_memory", cost.peak_bytes / 1e9, "GB")
 
 
 def one_round(material: Material, number: int) -> Iterator[tuple[str, Cost]]:
@@ -369,12 +369,12 @@ def print_figures(costs: dict[str, list[Cost]]) -> None:
         pairs = zip(costs[part], costs[whole], strict=True)
         return statistics.median(getattr(a, of) / getattr(b, of) for a, b in pairs)
 
-    print(f"figure render_vs_ffmpeg {ratio('blender', 'ffmpeg', 'wall_s'):.2f} x")
-    print(f"figure baked_vs_ffmpeg {ratio('baked', 'ffmpeg', 'wall_s'):.2f} x")
-    print(f"figure rerender_ratio {ratio('one shot changed', 'blender', 'wall_s'):.2f} x")
-    print(f"figure render_vs_ffmpeg_cpu {ratio('blender', 'ffmpeg', 'cpu_s'):.2f} x")
-    print(f"figure baked_vs_ffmpeg_cpu {ratio('baked', 'ffmpeg', 'cpu_s'):.2f} x")
-    print(f"figure render_peak_memory {max(cost.peak_bytes for cost in costs['blender']) / 1e9:.2f} GB")
+    figure("render_vs_ffmpeg", ratio("blender", "ffmpeg", "wall_s"), "ratio")
+    figure("baked_vs_ffmpeg", ratio("baked", "ffmpeg", "wall_s"), "ratio")
+    figure("rerender_ratio", ratio("one shot changed", "blender", "wall_s"), "ratio")
+    figure("render_vs_ffmpeg_cpu", ratio("blender", "ffmpeg", "cpu_s"), "ratio")
+    figure("baked_vs_ffmpeg_cpu", ratio("baked", "ffmpeg", "cpu_s"), "ratio")
+    figure("render_peak_memory", max(cost.peak_bytes for cost in costs["blender"]) / 1e9, "GB")
 
 
 if __name__ == "__main__":

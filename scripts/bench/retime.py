@@ -11,7 +11,6 @@ blending shows each frame the mean of the two nearest ones, as a strip slowed do
 same pictures; alternating, so that a busy machine slows both).
 """
 
-import argparse
 import statistics
 import sys
 import time
@@ -26,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bridge.common import interpolation
 from bridge.common.frames import Frame
+from scripts.measuring import figure, parser
 
 SIZE = (960, 540)
 
@@ -118,9 +118,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer pairs and rounds")
-    quick = parser.parse_args().quick
+    quick = parser(__doc__).parse_args().quick
     fades, blends, least = [], [], []
     for name, scene in SCENES.items():
         for factor in (4, 8):
@@ -129,10 +127,10 @@ def main() -> None:
             blends += blend
             least.append(min(statistics.mean(fade), statistics.mean(blend)))
             print(f"{name}, 1 of {factor} frames given: {statistics.mean(fade):+.1f} dB over a crossfade")
-    print(f"figure retime_gain_crossfade_db {statistics.mean(fades):.2f} dB")
-    print(f"figure retime_gain_blending_db {statistics.mean(blends):.2f} dB")
-    print(f"figure retime_least_gain_db {min(least):.2f} dB")
-    print(f"figure retime_cost {cost(3 if quick else 15):.2f} ratio")
+    figure("retime_gain_crossfade_db", statistics.mean(fades), "dB")
+    figure("retime_gain_blending_db", statistics.mean(blends), "dB")
+    figure("retime_least_gain_db", min(least), "dB")
+    figure("retime_cost", cost(3 if quick else 15), "ratio")
 
 
 if __name__ == "__main__":

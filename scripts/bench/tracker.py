@@ -1,16 +1,14 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast a song is analysed, as a ratio to `librosa.beat.beat_track` on the same samples in the same run.
 
 The song is made on the spot (drums, bass, chords), so that nobody needs a corpus. CPU seconds of this process, the
-median of the runs; what is compiled at first use is compiled before. `--quick` uses one minute of music, not three.
+median of the runs; what is compiled at first use is compiled before. `--quick` uses half a minute of music, not three.
 
-Then the whole command, start-up included: the wall time of `beatboard analyze` on a 3-minute file, nothing cached,
+Then the whole command, start-up included: the wall time of `beatboard analyze` on a file as long, nothing cached,
 against what it may take: 1.5 times a bare Python that loads the file with librosa and calls `beat_track`, plus the
 tracker's own seconds.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -28,19 +26,16 @@ import numpy as np
 from bridge.song import analyze_audio, trackers
 from bridge.song.audio import Audio, write_wav
 from bridge.song.spectra import SAMPLE_RATE_HZ, compute_spectra
+from scripts.measuring import ROOT, figure, parser
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND_MINUTES = 3.0
 FILE_RATE_HZ = 44_100
 BARE = "import librosa, sys; y, sr = librosa.load(sys.argv[1]); librosa.beat.beat_track(y=y, sr=sr)"
 
 
 def main() -> None:
     """Prints one line per figure."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--quick", action="store_true", help="one minute of music, two runs")
-    quick = arguments.parse_args().quick
-    minutes, runs = (1.0, 2) if quick else (3.0, 5)
+    quick = parser(__doc__).parse_args().quick
+    minutes, runs = (0.5, 2) if quick else (3.0, 5)
     audio = song(minutes)
     mono = audio.mono
     ear = trackers.load("bars")
@@ -55,12 +50,10 @@ def main() -> None:
     figure("bars_tracker_cpu_s_per_minute", tracker_s / minutes, "s/min")
     figure("librosa_beat_track_cpu_s_per_minute", librosa_s / minutes, "s/min")
     figure("analysis_to_librosa_beat_track", whole_s / librosa_s, "ratio")
-    analyze_s, bare_s = command_walls(1 if quick else 3)
+    analyze_s, bare_s = command_walls(minutes, 1 if quick else 3)
     figure("analyze_command_wall_s", analyze_s, "s")
     figure("bare_librosa_wall_s", bare_s, "s")
-    figure(
-        "analyze_command_wall_to_allowed", analyze_s / (1.5 * bare_s + tracker_s * COMMAND_MINUTES / minutes), "ratio"
-    )
+    figure("analyze_command_wall_to_allowed", analyze_s / (1.5 * bare_s + tracker_s), "ratio")
 
 
 def interleaved(runs: int, *jobs: Callable[[], object]) -> list[float]:
@@ -76,12 +69,12 @@ def interleaved(runs: int, *jobs: Callable[[], object]) -> list[float]:
     return [statistics.median(seconds) for seconds in taken]
 
 
-def command_walls(runs: int) -> tuple[float, float]:
+def command_walls(minutes: float, runs: int) -> tuple[float, float]:
     """The median wall seconds of `beatboard analyze` and of bare librosa, each in a process of its own, in turns."""
     taken: tuple[list[float], list[float]] = ([], [])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "song.wav"
-        write_wav(song(COMMAND_MINUTES, rate_hz=FILE_RATE_HZ), file)
+        write_wav(song(minutes, rate_hz=FILE_RATE_HZ), file)
         commands = (["-m", "bridge", "analyze", str(file), "--json", f"{folder}/song.json"], ["-c", BARE, str(file)])
         for run in range(runs):
             for command, seconds in zip(commands, taken, strict=True):
@@ -110,11 +103,6 @@ def song(minutes: float, bpm: float = 122.0, rate_hz: int = SAMPLE_RATE_HZ) -> A
             part = note[: len(sound) - start]
             sound[start : start + len(part)] += part
     return Audio(np.stack([sound, sound], axis=1), rate_hz)
-
-
-def figure(name: str, value: float, unit: str) -> None:
-    """One line that a program can read."""
-    print(f"figure {name} {value:.3f} {unit}", flush=True)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
 
 And against the same Blender while a strip's colour is changed: what one redraw of the sequencer takes here.
 
-    .venv/bin/python scripts/bench/ui.py [--quick]
+    python scripts/bench/ui.py [--quick]
 
 Opens a real Blender in a window on a virtual display, as scripts/gui/test_gui.sh does (see there for how it is found or
 installed). Each clip takes ten seconds, as the animatic does at 1080p, and tells of its progress ten times a second;
 as many are made at once as the bridge has workers.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -20,23 +19,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from scripts.measuring import ROOT, figure, parser
 
 
 def main() -> int:
     """Runs the benchmark; its figures go to standard output."""
-    parser = argparse.ArgumentParser(description="Measure Blender's main thread while clips stream in.")
-    parser.add_argument("--quick", action="store_true", help="a short look at idle")
-    options = parser.parse_args()
+    options = parser(__doc__).parse_args()
     with tempfile.TemporaryDirectory(prefix="beatboard-bench-") as folder:
         states = measure(Path(folder), idle_s=5.0 if options.quick else 20.0)
+    figures: dict[str, float] = {}
     for state, prefix in (("idle", "ui_idle_gap"), ("edited", "ui_edit_gap"), ("streaming", "ui_gap")):
         gaps, longest = states[state]["gaps"], states[state]["longest"]
         print(f"{state}: {len(gaps)} ticks; the longest gaps, and what began when in them (and took how long), in ms:")
         for gap_ms, ran in longest:
             print(f"  {gap_ms:6.1f}: {'; '.join(ran) or 'nothing of ours'}")
-        print(f"figure {prefix}_p99_ms {quantile(gaps, 0.99):.1f} ms")
-        print(f"figure {prefix}_max_ms {max(gaps):.1f} ms")
+        figures |= {f"{prefix}_p99_ms": quantile(gaps, 0.99), f"{prefix}_max_ms": max(gaps)}
+    for name, value in figures.items():
+        figure(name, value, "ms")
     return 0
 
 
@@ -52,7 +53,7 @@ def measure(folder: Path, idle_s: float) -> dict[str, Any]:
     )
     gaps = folder / "gaps.json"
     if done.returncode or not gaps.is_file():
-        sys.exit("bench_ui: Blender did not get to the end; out/gui/blender.log says why.")
+        sys.exit("bench/ui.py: Blender did not get to the end; out/gui/blender.log says why.")
     return json.loads(gaps.read_text(encoding="utf-8"))
 
 

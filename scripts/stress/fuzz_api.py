@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Throws generated requests, fitting and not fitting the API page, at the bridge; none may end in a 5xx.
 
-python scripts/stress/fuzz_api.py --cases 5000
+python scripts/stress/fuzz_api.py [--quick] [--cases 5000]
 """
 
-import argparse
 import hashlib
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from schemathesis import GenerationMode
 from bridge.server.request_guard import Guard
 from bridge.server.routes import Changes, build
 from bridge.server.service import Bridge, Options
+from scripts.measuring import figure, parser
 
 warnings.filterwarnings("ignore", message="Using `httpx`")
 
@@ -106,15 +106,15 @@ def _request(case) -> dict:
 
 def main() -> None:
     """Prints how many requests were answered how."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, default=5000)
-    arguments = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--cases", type=int, default=5000)
+    options = command.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        statuses = fuzz(Path(home), arguments.cases)
+        statuses = fuzz(Path(home), 100 if options.quick else options.cases)
     for status, count in sorted(statuses.items()):
         print(f"{count:6} x {status}")
-    print(f"figure api_fuzz_cases {sum(statuses.values())} cases")
-    print(f"figure api_fuzz_5xx {sum(n for status, n in statuses.items() if status >= 500)} cases")
+    figure("api_fuzz_cases", sum(statuses.values()), "cases")
+    figure("api_fuzz_5xx", sum(n for status, n in statuses.items() if status >= 500), "cases")
 
 
 if __name__ == "__main__":

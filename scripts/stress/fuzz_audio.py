@@ -8,7 +8,6 @@ within `MOST_GIB`, and JSON whose beats ascend within the song. Prints a table b
 otherwise. `--quick` takes one file of each kind, and none of hours.
 """
 
-import argparse
 import io
 import itertools
 import json
@@ -32,10 +31,10 @@ import numpy as np
 from PIL import Image
 
 from bridge.song.audio import Audio
-from scripts.bench.tracker import figure, song
+from scripts.bench.tracker import song
+from scripts.measuring import ROOT, figure, parser
 from tests.song.song_files import encode, encoded, film_without_sound
 
-ROOT = Path(__file__).resolve().parents[2]
 HANG_S = 120.0
 MOST_GIB = 2.5
 HOURS = ("three hours", "half an hour")
@@ -381,10 +380,9 @@ def show(runs: list[Run]) -> None:
 
 def main() -> int:
     """Runs them one by one; 0 if none did what it must not."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--quick", action="store_true", help="one file of each kind, none of hours")
-    options = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--seed", type=int, default=0)
+    options = command.parse_args()
     runs: list[Run] = []
     for case in cases(random.Random(options.seed)):
         if options.quick and (case.kind in HOURS or any(run.case.kind == case.kind for run in runs)):

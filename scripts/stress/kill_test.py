@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Kills the bridge or one of its workers (SIGKILL) at random moments, over batches of 40 small animatic shots.
+"""Kills the bridge or one of its workers (SIGKILL) at random moments, over batches of small animatic shots.
 
-    python scripts/stress/kill_test.py --kills 200
+    python scripts/stress/kill_test.py [--quick] [--kills 200]
 
 In the end every accepted job must be there and have ended once, no clip may have been made twice, and every clip
 must decode to its frames. Exit code 1 if not.
 """
 
-import argparse
 import json
 import os
 import random
@@ -16,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from fractions import Fraction
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -25,12 +23,11 @@ import psutil
 
 from blender_addon.client.client import Client, Refused, Unreachable
 from blender_addon.client.process import BridgeProcess, Installation
-from blender_addon.core.types import Clip, ClipRequest, Framing, Job, JobState, ShotKind
+from blender_addon.core.types import Clip, ClipRequest, Job, JobState
 from bridge.clips.base import Work
 from bridge.common.store import Store
+from scripts.measuring import ROOT, clip_request, figure, parser
 
-ROOT = Path(__file__).resolve().parents[2]
-BATCH = 40
 LONGEST_PAUSE_S = 4.0
 MADE_LOG = "BEATBOARD_KILL_TEST_LOG"
 
@@ -63,11 +60,11 @@ class Trial:
         self.accepted: set[str] = set()
         self.retried: set[str] = set()
 
-    def run(self, kills: int) -> None:
+    def run(self, kills: int, batch_size: int) -> None:
         """Batch after batch, until so many processes were killed."""
         batch = 0
         while self.kills.total() < kills:
-            ids = [f"b{batch}-{i:02}" for i in range(BATCH)]
+            ids = [f"b{batch}-{i:02}" for i in range(batch_size)]
             self._ask(lambda client, ids=ids: client.submit([_request(name, self.cover) for name in ids], ids))
             self.accepted |= set(ids)
             while self.kills.total() < kills and self._active():
@@ -122,10 +119,7 @@ class Trial:
 
 def _request(name: str, cover: str) -> ClipRequest:
     seed = int(name[1:].replace("-", ""))
-    return ClipRequest(
-        *("animatic", name, ShotKind.MOTION, Framing.WIDE, "a lighthouse", "", seed, 80, 8, 0, Fraction(24), 96, 54),
-        cover_sha256=cover,
-    )
+    return clip_request(name, seed=seed, frame_count=8, width_px=96, height_px=54, cover_sha256=cover)
 
 
 def _cover(path: Path) -> Path:
@@ -166,14 +160,14 @@ def _is_whole(client: Client, job: Job, folder: Path) -> bool:
 
 def main() -> int:
     """Prints what was killed and what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="10 kills")
-    arguments = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--kills", type=int, default=200)
+    command.add_argument("--seed", type=int, default=1)
+    options = command.parse_args()
+    kills, batch_size = (3, 8) if options.quick else (options.kills, 40)
     with tempfile.TemporaryDirectory() as folder:
-        trial = Trial(Path(folder), arguments.seed)
-        trial.run(10 if arguments.quick else arguments.kills)
+        trial = Trial(Path(folder), options.seed)
+        trial.run(kills, batch_size)
         jobs = trial.settle()
         counts = Counter(job.state.value for job in jobs)
         lost = len(trial.accepted - {job.id for job in jobs}) + counts["queued"] + counts["running"]
@@ -185,7 +179,7 @@ def main() -> int:
         orphans = sum(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
     print(f"killed: {dict(trial.kills)}; jobs: {dict(counts)}; retried by hand after 3 kills: {len(trial.retried)}")
     for name, value in (("lost", lost), ("doubled", doubled), ("corrupt", corrupt), ("orphans", orphans)):
-        print(f"figure kill_test_{name} {value} jobs")
+        figure(f"kill_test_{name}", value, "jobs")
     return 1 if lost or doubled or corrupt or orphans else 0
 
 

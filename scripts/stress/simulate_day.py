@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A day of many shots on clusters of several sizes: what it takes, how long editors wait, what it costs.
 
-    python scripts/stress/simulate_day.py --shots 1000 --seconds-per-shot 20.9 --price-per-hour 3.0
+    python scripts/stress/simulate_day.py [--quick] --shots 1000 --seconds-per-shot 20.9 --price-per-hour 3.0
 
 Discrete events, with the queue's own rules: first come, first served; a crash is retried twice, lost nodes come back.
 Times come from the command line, prices too: measure yours. Nothing here is random but by its seed.
 """
 
-import argparse
 import heapq
 import random
 import statistics
@@ -18,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bridge.jobs.dispatcher import RETRIES_AFTER_CRASH
+from scripts.measuring import figure, parser
 
 HOUR_S = 3600.0
 
@@ -128,19 +128,19 @@ def _lifetime(rng: random.Random, day: Day) -> float:
 
 def main() -> None:
     """Prints a row per cluster size."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shots", type=int, default=1000)
-    parser.add_argument("--seconds-per-shot", type=float, default=20.9)
-    parser.add_argument("--load", type=float, default=30.0, help="seconds to load a model")
-    parser.add_argument("--overhead", type=float, default=0.03, help="the bridge's seconds per shot")
-    parser.add_argument("--working-hours", type=float, default=8.0)
-    parser.add_argument("--batch", type=int, default=20)
-    parser.add_argument("--crashes", type=float, default=0.01, help="share of attempts")
-    parser.add_argument("--node-losses", type=float, default=0.01, help="per GPU and hour")
-    parser.add_argument("--price-per-hour", type=float, default=3.0, help="of one GPU")
-    parser.add_argument("--gpus", type=int, nargs="+", default=[1, 2, 4, 8, 16, 64, 256])
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--shots", type=int, default=1000)
+    command.add_argument("--seconds-per-shot", type=float, default=20.9)
+    command.add_argument("--load", type=float, default=30.0, help="seconds to load a model")
+    command.add_argument("--overhead", type=float, default=0.03, help="the bridge's seconds per shot")
+    command.add_argument("--working-hours", type=float, default=8.0)
+    command.add_argument("--batch", type=int, default=20)
+    command.add_argument("--crashes", type=float, default=0.01, help="share of attempts")
+    command.add_argument("--node-losses", type=float, default=0.01, help="per GPU and hour")
+    command.add_argument("--price-per-hour", type=float, default=3.0, help="of one GPU")
+    command.add_argument("--gpus", type=int, nargs="+", default=[1, 2, 4, 8, 16, 64, 256])
+    command.add_argument("--seed", type=int, default=1)
+    given = command.parse_args()
     day = Day(
         *(given.shots, given.seconds_per_shot, 0.2, given.load, given.overhead, given.working_hours),
         *(given.batch, given.crashes, given.node_losses, 300.0),
@@ -149,13 +149,15 @@ def main() -> None:
         "| GPUs | done | failed | last shot after | a batch waits | 95 % | GPUs busy | bridge busy | price per shot |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for gpus in given.gpus:
-        one = simulate(day, gpus, given.seed)
-        price = gpus * max(one.hours, given.working_hours) * given.price_per_hour / max(1, one.done)
+    outcomes = [simulate(day, gpus, given.seed) for gpus in ([2, 8] if given.quick else given.gpus)]
+    for one in outcomes:
+        price = one.gpus * max(one.hours, given.working_hours) * given.price_per_hour / max(1, one.done)
         print(
-            f"| {gpus} | {one.done} | {one.failed} | {one.hours:.1f} h | {one.wait_p50_s / 60:.1f} min |"
+            f"| {one.gpus} | {one.done} | {one.failed} | {one.hours:.1f} h | {one.wait_p50_s / 60:.1f} min |"
             f" {one.wait_p95_s / 60:.1f} min | {one.busy_share:.0%} | {one.bridge_share:.2%} | {price:.2f} |"
         )
+    for one in outcomes:
+        figure(f"day_wait_p95_{one.gpus}_gpus", one.wait_p95_s, "s")
 
 
 if __name__ == "__main__":

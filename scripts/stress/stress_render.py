@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kills a render at random moments, each time finishes it by a next run, and compares with one that nobody killed.
 
-    python scripts/stress/stress_render.py [--kills 50] [--seed 0]
+    python scripts/stress/stress_render.py [--quick] [--kills 50] [--seed 0]
 
 Prints how many resumed renders were identical, frame by frame, and exits with 1 if one was not.
 """
@@ -21,22 +21,23 @@ import av
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.bench import render as bench_render
+from scripts.measuring import figure, parser
 
 LONGEST_S = 900
 
 
 def main() -> int:
     """Runs the kills; 0 if every resumed render is whole and identical."""
-    parser = argparse.ArgumentParser(description="Kill renders at random moments.")
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--child", type=Path, nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--kills", type=int, default=50)
+    command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--child", type=Path, nargs=2, help=argparse.SUPPRESS)
+    options = command.parse_args()
     if options.child:
         bench_render.ours(material(options.child[0]), options.child[1] / "video.mp4", options.child[1] / "work")
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        return kill_and_resume(Path(folder), options.kills, random.Random(options.seed))
+        return kill_and_resume(Path(folder), 2 if options.quick else options.kills, random.Random(options.seed))
 
 
 def material(folder: Path) -> bench_render.Material:
@@ -62,7 +63,7 @@ def kill_and_resume(folder: Path, kills: int, rng: random.Random) -> int:
         print(f"{number + 1} killed, {identical} identical", flush=True)
         if found != wanted:
             print("other frames:", [i for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b])
-    print(f"figure killed_and_identical {identical / kills:.2f} share")
+    figure("killed_and_identical", identical / kills, "share")
     return 0 if identical == kills else 1
 
 
