@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.allowed_skips import pytest_make_collect_report, pytest_runtest_makereport  # noqa: F401 -- hooks
+
 
 @pytest.fixture
 def scene():

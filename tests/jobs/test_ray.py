@@ -17,7 +17,7 @@ from bridge.jobs.queue import JobQueue, Submission
 from bridge.jobs.speeds import Speeds
 from tests.jobs.test_batch import FAKE, request, wait_until
 
-ray = pytest.importorskip("ray")
+ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
 ROOT = Path(__file__).parents[2]
 
 

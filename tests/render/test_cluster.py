@@ -12,7 +12,7 @@ from bridge.render import cluster as remote
 from bridge.render import render
 from tests.addon_scene import edit_world as world
 
-ray = pytest.importorskip("ray")
+ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ from bridge.clips.animatic import depth_anything, depth_classical
 from bridge.common.errors import BadInput
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
+transformers = pytest.importorskip("transformers", reason="needs the gpu extra: scripts/test.sh --engines")
+
+pytestmark = pytest.mark.torch
 
 
 @pytest.fixture(scope="module")
