@@ -69,6 +69,68 @@ def test_more_than_two_channels_become_stereo(tmp_path):
     assert np.abs(heard.samples).max() > 0.1
 
 
+def test_inverted_channels_add_up():
+    sound = bursts().samples[:, 0]
+    inverted = Audio(np.stack([sound, -sound], axis=1), 44_100)
+    assert np.allclose(inverted.mono, sound)
+    assert np.allclose(bursts().mono, bursts().samples.mean(axis=1)), "others are their plain mean"
+
+
+def test_unlike_channels_keep_their_polarity():
+    rng = np.random.default_rng(1)
+    sound = Audio(rng.standard_normal((8000, 2)).astype(np.float32), 8000)
+    assert np.allclose(sound.mono, sound.samples.mean(axis=1), atol=1e-6)
+
+
+def test_channels_without_loudspeakers_go_odd_left_and_even_right(tmp_path):
+    sound = np.zeros((4000, 12), np.float32)
+    sound[1000, 2] = 0.25  # channel 3, odd
+    sound[3000, 7] = 0.25  # channel 8, even
+    with wave.open(str(tmp_path / "twelve.wav"), "wb") as file:
+        file.setnchannels(12)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes((sound * 32768).astype("<i2").tobytes())
+    heard = decode(tmp_path / "twelve.wav").samples
+    assert heard.shape == (4000, 2)
+    assert np.allclose(heard[1000], [0.25, 0], atol=1e-4)
+    assert np.allclose(heard[3000], [0, 0.25], atol=1e-4)
+
+
+def test_a_mix_of_many_channels_does_not_clip(tmp_path):
+    sound = bursts(44_100, 6).samples
+    sound /= np.abs(sound).max()
+    for name, level in (("loud", 0.95), ("quiet", 0.1)):
+        encode(tmp_path / f"{name}.flac", "flac", Audio(sound * level, 44_100), layout="5.1")
+    loud, quiet = (decode(tmp_path / f"{name}.flac").samples for name in ("loud", "quiet"))
+    assert 0.9 < np.abs(loud).max() <= 1
+    assert np.allclose(loud, quiet / np.abs(quiet).max(), atol=0.01), "quieter as a whole, no peak cut off"
+
+
+def test_a_mono_start_takes_nothing_from_a_stereo_song(tmp_path):
+    ident = encoded("mp3", "libmp3lame", bursts(22_050, 1))
+    rng = np.random.default_rng(2)
+    wide = Audio(0.2 * rng.standard_normal((4 * 44_100, 2)).astype(np.float32), 44_100)
+    (tmp_path / "joined.mp3").write_bytes(ident + encoded("mp3", "libmp3lame", wide))
+    heard = decode(tmp_path / "joined.mp3")
+    assert (heard.sample_rate_hz, heard.samples.shape[1]) == (44_100, 2)
+    song = heard.samples[5 * 44_100 : 7 * 44_100]
+    assert abs(np.corrcoef(song.T)[0, 1]) < 0.3, "its stereo is there"
+    treble = np.abs(np.fft.rfft(song[:, 0]))[len(song) * 12_000 // 44_100 : len(song) * 14_000 // 44_100]
+    assert treble.mean() > 1, "and its treble"
+
+
+def test_what_is_protected_is_called_so(tmp_path):
+    path = tmp_path / "bought.m4a"
+    encode(path, "aac", bursts())
+    data = bytearray(path.read_bytes().replace(b"mp4a", b"enca", 1))
+    start, end = data.index(b"mdat") + 8, data.index(b"moov") - 8
+    data[start:end] = np.random.default_rng(3).integers(0, 256, end - start, dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="protected"):
+        decode(path)
+
+
 def test_wav_round_trip(tmp_path):
     sound = bursts()
     write_wav(sound, tmp_path / "x.wav")
