@@ -2,7 +2,6 @@
 """The whole job: a song and a cover in, finished and measured music videos out."""
 
 import dataclasses
-import itertools
 import os
 import shutil
 from collections.abc import Mapping
@@ -25,7 +24,7 @@ from blender_addon.core.types import (
 from bridge import cover as covers
 from bridge import plan, song
 from bridge.check import CheckReport
-from bridge.common import files, paths
+from bridge.common import files, paths, user_files
 from bridge.common.errors import BadInput, GenerationFailed
 from bridge.common.progress import Display, OnProgress
 from bridge.common.store import Store
@@ -65,6 +64,8 @@ class MakeOptions:
     cluster: str | None = None
     """the address of a Ray cluster to render on"""
     workers: int | None = None
+    overwrite: bool = False
+    """replace a video of this name that isn't as Beatboard wrote it"""
 
     def output_for(self, shape: str) -> Path:
         """Where the video of one format goes."""
@@ -119,26 +120,6 @@ class Project:
     def song(self) -> Path:
         """The song as WAV: the only kind that Blender plays without a shift on every version."""
         return self.folder / "song.wav"
-
-    def keep_edited(self, blend: Path) -> None:
-        """Moves a .blend aside that someone changed since we wrote it: `make` builds its own anew.
-
-        It becomes `<stem>-edited.blend`, or `-edited-2` and so on.
-        """
-        if not blend.exists() or not self._blend_mark.exists():
-            return
-        if self._blend_mark.read_text(encoding="utf-8").strip() == files.sha256_of(blend):
-            return
-        names = itertools.chain(["edited"], (f"edited-{n}" for n in itertools.count(2)))
-        blend.rename(next(free for name in names if not (free := blend.with_stem(f"{blend.stem}-{name}")).exists()))
-
-    def mark(self, blend: Path) -> None:
-        """Remembers the .blend as we wrote it."""
-        files.write_text(self._blend_mark, files.sha256_of(blend) + "\n")
-
-    @property
-    def _blend_mark(self) -> Path:
-        return self.folder / "blend.sha256"
 
     def save(self, analysis: SongAnalysis, look: CoverLook, edit: EditPlan) -> None:
         """Writes the decisions as JSON."""
@@ -201,15 +182,16 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
         look = fitted_look(material, takes)
         edit = with_titles(material, edit, look, takes)
     project.save(analysis, look, edit)
-    project.keep_edited(output.with_suffix(".blend"))
+    blend, page = (user_files.free_name(output.with_suffix(suffix)) for suffix in (".blend", ".html"))
     with display.stage("Render" + mark) as on_progress:
-        rendered = render.render(
+        render.render(
             edit,
             analysis,
             look,
             takes,
             project.song,
             output,
+            blend_path=blend,
             work_dir=paths.cache_folder() / "render",
             blender=options.blender,
             workers=options.workers,
@@ -219,15 +201,15 @@ def make_format(material: Material, shape: str, display: Display) -> MakeResult:
             cluster=options.cluster,
             font=material.font,
         )
-    project.mark(rendered.blend_path)
+    user_files.remember(output, blend)
     with display.stage("Check" + mark) as on_progress:
         measured = check.check(
             output, options.song, options.cover, plan=edit, analysis=analysis, on_progress=on_progress
         )
-        page = output.with_suffix(".html")
         check.write_page(measured, page)
+    user_files.remember(page)
     likeness = {shot_id: clip.likeness for shot_id, clip in clips.items() if clip.likeness is not None}
-    return MakeResult(output, rendered.blend_path, page, edit, measured, dict(display.seconds), likeness)
+    return MakeResult(output, blend, page, edit, measured, dict(display.seconds), likeness)
 
 
 def preflight(options: MakeOptions) -> None:
@@ -254,7 +236,7 @@ def preflight(options: MakeOptions) -> None:
                 raise BadInput(
                     f"The {what} {path} is in the folder that `make` writes to; name another output with -o."
                 )
-        files.check_writable(output)
+        user_files.must_be_free(output, overwrite=options.overwrite)
 
 
 def load_storyboard(path: Path | None) -> Storyboard:

@@ -7,13 +7,15 @@ import pytest
 from blender_addon.core.types import NEUTRAL_GRADE, CoverLook
 from bridge import make
 from bridge.cli.main import main
+from bridge.common import user_files
 from bridge.common.errors import BadInput
 from bridge.make import MakeOptions, Project
 from bridge.plan.storyboard import Storyboard
 
 
 @pytest.fixture
-def options(tmp_path):
+def options(tmp_path, monkeypatch):
+    monkeypatch.setenv("BEATBOARD_HOME", str(tmp_path / "home"))
     (tmp_path / "song.wav").write_bytes(b"song")
     (tmp_path / "cover.png").write_bytes(b"cover")
     return MakeOptions(tmp_path / "song.wav", tmp_path / "cover.png", tmp_path / "out" / "video.mp4")
@@ -62,18 +64,15 @@ def test_a_folder_that_may_not_be_written_to(options, monkeypatch):
         make.preflight(options)
 
 
-def test_an_edited_blend_is_moved_aside_and_ours_is_not(options):
-    project = Project.beside(options.output)
-    blend = options.output.with_suffix(".blend")
-    blend.write_bytes(b"ours")
-    project.mark(blend)
-    project.keep_edited(blend)
-    assert blend.exists()
-    for text, name in ((b"theirs", "video-edited.blend"), (b"more of theirs", "video-edited-2.blend")):
-        blend.write_bytes(text)
-        project.keep_edited(blend)
-        assert not blend.exists()
-        assert blend.with_name(name).read_bytes() == text
+def test_a_video_that_is_not_ours_is_not_replaced_unless_asked(options):
+    options.output.parent.mkdir()
+    options.output.write_bytes(b"a film of theirs")
+    with pytest.raises(BadInput, match="--overwrite"):
+        make.preflight(options)
+    make.preflight(changed(options, overwrite=True))
+    user_files.remember(options.output)
+    make.preflight(options)
+    assert options.output.read_bytes() == b"a film of theirs"
 
 
 def test_both_formats_get_files_of_their_own(options):

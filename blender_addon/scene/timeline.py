@@ -8,6 +8,7 @@ stays. Building twice is building once.
 
 import functools
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -233,16 +234,38 @@ def scene_fps(scene: Any) -> Fraction:
 
 
 def save(scene: Any, path: Path) -> None:
-    """Saves the .blend; our strips name their files relative to it, so that the folder can be moved as a whole."""
+    """Saves the .blend whole or not at all; our strips name their files relative to it, so the folder can be moved.
+
+    Raises:
+        OSError: it could not be written as a whole, as on a full disk.
+    """
     beside = path.with_name(f".{path.stem}~.blend")
-    bpy.ops.wm.save_as_mainfile(filepath=str(beside), check_existing=False)  # relative paths need a file to start from
-    titles = [strip for strip in all_strips(scene) if TITLE_KEY in strip]
-    for strip in [*shot_strips(scene), song_strip(scene), *titles]:
-        holder = getattr(strip, "sound", None) or getattr(strip, "font", None) or strip  # whose the strip's path is
-        if getattr(holder, "filepath", "<builtin>") != "<builtin>" and not holder.filepath.startswith("//"):
-            holder.filepath = bpy.path.relpath(holder.filepath)
-    bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False)
-    beside.unlink()
+    try:
+        _save_as(beside)  # relative paths need a file to start from
+        titles = [strip for strip in all_strips(scene) if TITLE_KEY in strip]
+        for strip in [*shot_strips(scene), song_strip(scene), *titles]:
+            holder = getattr(strip, "sound", None) or getattr(strip, "font", None) or strip  # whose the strip's path is
+            if getattr(holder, "filepath", "<builtin>") != "<builtin>" and not holder.filepath.startswith("//"):
+                holder.filepath = bpy.path.relpath(holder.filepath)
+        _save_as(beside)
+        beside.replace(path)
+    finally:
+        for left in (beside, beside.with_name(beside.name + "1"), beside.with_name(beside.name + "@")):
+            left.unlink(missing_ok=True)
+
+
+def _save_as(path: Path) -> None:
+    """Blender keeps quiet about some files that it could not write to the end."""
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(path), check_existing=False)
+    except RuntimeError as error:
+        raise OSError(str(error).strip()) from error
+    with path.open("rb") as file:
+        is_plain = file.read(7) == b"BLENDER"  # a compressed one has an end of its own, which Blender checks
+        file.seek(-min(64, path.stat().st_size), os.SEEK_END)
+        ends = b"ENDB" in file.read()
+    if is_plain and not ends:
+        raise OSError(f"{path.name} could not be written to its end; is the disk full?")
 
 
 def _set_scene(scene: Any, plan: EditPlan) -> None:

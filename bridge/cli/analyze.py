@@ -17,6 +17,7 @@ def add(commands: options.Subparsers) -> None:
     options.add_json(one)
     one.add_argument("--plot", type=Path, metavar="F.png", help="draw the grid")
     one.add_argument("--click", type=Path, metavar="F.wav", help="write the song with clicks on its beats")
+    options.add_outputs(one, "json", "plot", "click")
     one.set_defaults(command=run)
 
 

@@ -22,6 +22,7 @@ def add(commands: options.Subparsers) -> None:
     options.add_tracker(one)
     options.add_json(one)
     options.add_tell(one)
+    options.add_outputs(one, "json", "page")
     one.set_defaults(command=run)
 
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs it."""
     from bridge import check, song
     from bridge.cli import show
-    from bridge.common import progress
+    from bridge.common import progress, user_files
 
     display = progress.display(often=arguments.tell)
     edit = options.read_plan(arguments.plan) if arguments.plan else None
@@ -39,8 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
         measured = check.check(
             arguments.video, arguments.song, arguments.cover, plan=edit, analysis=analysis, on_progress=on_progress
         )
-    page = arguments.page or arguments.video.with_suffix(".html")
+    page = arguments.page or user_files.free_name(arguments.video.with_suffix(".html"))
     check.write_page(measured, page)
+    user_files.remember(page)
     if arguments.json:
         options.write_json(measured, arguments.json)
     if str(arguments.json) != "-":

@@ -16,6 +16,7 @@ def add(commands: options.Subparsers) -> None:
     options.add_json(one)
     one.add_argument("--plot", type=Path, metavar="F.png", help="draw the palette and the grade")
     one.add_argument("--cube", type=Path, metavar="F.cube", help="write the grade as a 33-point LUT for other tools")
+    options.add_outputs(one, "json", "plot", "cube")
     one.set_defaults(command=run)
 
 

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     arguments = parser().parse_args(argv)
     try:
-        return arguments.command(arguments)
+        return _run(arguments)
     except (KeyboardInterrupt, Cancelled):
         print("Stopped. What is finished is kept: the same command goes on from there.", file=sys.stderr)
         return 130
@@ -43,6 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BeatboardError as error:
         print("beatboard:", " ".join(str(error).splitlines()), file=sys.stderr)  # a file's name may hold a line's end
         return 2 if isinstance(error, BadInput) else 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    """Runs the command, unless it would replace a file that isn't ours."""
+    from bridge.common import user_files
+
+    outputs = [path for name in getattr(arguments, "outputs", ()) if (path := getattr(arguments, name)) is not None]
+    for path in outputs:
+        user_files.must_be_free(path, overwrite=arguments.overwrite)
+    code = arguments.command(arguments)
+    user_files.remember(*(path for path in outputs if path.is_file()))
+    return code
 
 
 def parser() -> argparse.ArgumentParser:

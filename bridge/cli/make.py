@@ -30,6 +30,7 @@ def add(commands: options.Subparsers) -> None:
     )
     options.add_render(one)
     one.add_argument("--cluster", metavar="ADDRESS", help="a Ray cluster to render on: ray://HOST:10001, auto or local")
+    options.add_outputs(one, "output")
     one.set_defaults(command=run)
 
 

@@ -55,6 +55,12 @@ def add_tell(one: argparse.ArgumentParser) -> None:
     one.add_argument("--tell", action="store_true", help="lines of progress often, for a program that reads them")
 
 
+def add_outputs(one: argparse.ArgumentParser, *names: str) -> None:
+    """Says which options name files to be written: `main` refuses what isn't ours, and remembers what is written."""
+    one.add_argument("--overwrite", action="store_true", help="replace files that Beatboard did not write")
+    one.set_defaults(outputs=names)
+
+
 def add_json(one: argparse.ArgumentParser) -> None:
     """Where JSON goes."""
     one.add_argument("--json", type=Path, metavar="F", help="write it as JSON; - for standard output")
@@ -116,7 +122,19 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     """The options of `make` from those of the command line; `plan` has the first few only."""
     from bridge.make import SIZES_PX, MakeOptions
 
-    names = ("draft", "bake_grade", "blender", "cluster", "workers", "engine", "texture", "title", "artist", "font")
+    names = (
+        "draft",
+        "overwrite",
+        "bake_grade",
+        "blender",
+        "cluster",
+        "workers",
+        "engine",
+        "texture",
+        "title",
+        "artist",
+        "font",
+    )
     given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return MakeOptions(
         song=arguments.song,
@@ -177,5 +195,4 @@ def write_json(value: object, path: Path) -> None:
     if str(path) == "-":
         print(text)
     else:
-        files.check_writable(path)
         files.write_text(path, text + "\n")

@@ -15,6 +15,7 @@ def add(commands: options.Subparsers) -> None:
     options.add_song_and_cover(one)
     options.add_edit(one)
     options.add_json(one)
+    options.add_outputs(one, "json")
     one.set_defaults(command=run)
 
 

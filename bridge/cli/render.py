@@ -17,6 +17,7 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("--scene", default="", metavar="NAME", help="which of the file's scenes (default: the saved one)")
     options.add_render(one)
     options.add_tell(one)
+    options.add_outputs(one, "output")
     one.set_defaults(command=run)
 
 
@@ -24,9 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs it."""
     from bridge import render
     from bridge.cli import show
-    from bridge.common import paths, progress
+    from bridge.common import paths, progress, user_files
 
-    video = arguments.output or arguments.blend.with_suffix(".mp4")
+    video = arguments.output or user_files.free_name(arguments.blend.with_suffix(".mp4"))
     with progress.display(often=arguments.tell).stage("Render") as on_progress:
         result = render.render_edit(
             arguments.blend,
@@ -39,5 +40,6 @@ def run(arguments: argparse.Namespace) -> int:
             draft=arguments.draft,
             bake_grade=arguments.bake_grade,
         )
+    user_files.remember(video)
     show.show_render(result)
     return 0

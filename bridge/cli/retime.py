@@ -16,6 +16,7 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("--song", type=Path, required=True)
     one.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_tracker(one)
+    options.add_outputs(one, "output")
     one.set_defaults(command=run)
 
 

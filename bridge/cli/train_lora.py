@@ -24,6 +24,7 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("--prior-images", type=options.count, default=20)
     one.add_argument("--seed", type=options.count, default=1)
     one.add_argument("--checkpoint-every", type=options.count, default=100, metavar="STEPS")
+    options.add_outputs(one, "output")
     one.set_defaults(command=run)
 
 

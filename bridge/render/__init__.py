@@ -46,6 +46,7 @@ def render(
     out_path: Path,
     *,
     work_dir: Path,
+    blend_path: Path | None = None,
     blender: Path | None = None,
     workers: int | None = None,
     on_progress: OnProgress | None = None,
@@ -62,8 +63,9 @@ def render(
         look: its grade.
         clips: the movie of each shot by its id; a shot without one shows its placeholder.
         song_path: the song, as WAV so that the .blend plays it exactly.
-        out_path: the video, ending in .mp4; the .blend gets its name.
+        out_path: the video, ending in .mp4; what the .blend uses goes into a folder of its name.
         work_dir: keeps the segments.
+        blend_path: where the edit is saved, in the video's folder; what is there is replaced.
         blender: a Blender 5 program; the `bpy` package of this environment by default.
         workers: how many Blender processes; as many as pay off by default.
         on_progress: told of progress and of the time left; may raise `Cancelled`.
@@ -81,13 +83,15 @@ def render(
     from bridge.render.join import excerpt_samples, join
     from bridge.render.segments import Output, render_segments
 
-    blend_path = out_path.with_suffix(".blend")
+    blend_path = blend_path or out_path.with_suffix(".blend")
     told = on_progress or _silent
     timings_s: dict[str, float] = {}
     with _farms(blender, work_dir, cluster) as (farm, remote):
         told(0.0, "building the edit in Blender")
         with _timed(timings_s, "build"):
-            build_edit(farm, plan, analysis, look, clips, song_path, blend_path, font)
+            build_edit(
+                farm, plan, analysis, look, clips, song_path, blend_path, font, out_path.with_suffix(".beatboard")
+            )
         output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(

@@ -31,15 +31,19 @@ def build_edit(
     song_path: Path,
     blend_path: Path,
     font: Path | None,
+    folder: Path | None = None,
 ) -> None:
     """Has Blender build and save the edit.
+
+    Args:
+        folder: beside the .blend, by default under its name: holds copies of what the .blend names by relative paths.
 
     Raises:
         BadInput: a file is missing, or the folder cannot be written to.
         RenderFailed: Blender could not do it.
     """
     files.check_writable(blend_path)
-    folder = blend_path.with_suffix(".beatboard")
+    folder = folder or blend_path.with_suffix(".beatboard")
     song = beside(song_path, folder, "song.wav")
     taken = {
         shot_id: beside(path, folder, f"clips/{shot_id}-{files.sha256_of(path)[:12]}.mp4")

@@ -19,7 +19,7 @@ import numpy as np
 from bridge import cover
 from bridge.clips.diffusion import common, sdxl
 from bridge.clips.gpu import devices, models
-from bridge.common import files
+from bridge.common import files, user_files
 from bridge.common.errors import BadInput, GenerationFailed
 from bridge.common.frames import Frame
 
@@ -91,6 +91,7 @@ def train(training: Training, output: Path, on_progress: Callable[[float, str], 
     on_progress(0.92, "painting samples")
     with torch.no_grad():
         _write_samples(pipeline, training, output.with_suffix(".png"))
+        user_files.remember(output.with_suffix(".png"))
     trainee.export()
     trainee.checkpoint.unlink()
     on_progress(1.0, "done")
@@ -108,6 +109,7 @@ def check(training: Training, output: Path) -> None:
     for path in training.images:
         cover.load(path)
     files.check_writable(output)
+    user_files.must_be_free(output.with_suffix(".png"))
 
 
 @dataclass(frozen=True)
