@@ -21,7 +21,7 @@ from blender_addon.core import rules
 from blender_addon.core.timing import FRAME_RATES, frame_at
 from blender_addon.core.types import Excerpt, SongAnalysis
 from bridge import song as songs
-from bridge.check import sound
+from bridge.check import sound, sound_file
 from bridge.check.container import Container, VideoTrack, probe
 from bridge.check.cuts import CutFinder
 from bridge.check.sound_measures import KNOWN_LIKENESS
@@ -170,10 +170,13 @@ def _edges(video: Path, track: VideoTrack, tell: Callable[[float], None]) -> lis
 def _song_start_s(video: Path, song: Path, container: Container, grid: SongAnalysis) -> float:
     """The downbeat with which the video starts: the nearest to where its sound is in the song, or the song's first."""
     downbeats = grid.downbeats_s
-    heard = sound.read(video) if container.sound else None
-    if heard is None:
+    heard = sound_file.read(video) if container.sound else None
+    known = sound_file.read(song)
+    if heard is None or known is None:
         return downbeats[0]
-    place = sound.place(heard.samples, songs.decode(song, sound.RATE_HZ).mono)
+    samples = known.at(sound.RATE_HZ)
+    sign = sound.middle_or_sides(samples)
+    place = sound.place(sound.mixed(heard.at(sound.RATE_HZ), sign), sound.mixed(samples, sign))
     if place is None or place.likeness < KNOWN_LIKENESS:
         return downbeats[0]
     found_s = place.song_start_s + container.video.start_s - heard.start_s

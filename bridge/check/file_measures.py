@@ -5,7 +5,7 @@ from blender_addon.core.strip_layout import draft_size
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import EditPlan
 from bridge.check.container import Container, SoundTrack, VideoTrack
-from bridge.check.measures import judged, told
+from bridge.check.measures import info_only, limited
 from bridge.check.report import Group, Measure
 
 SIZES_PX = ((1920, 1080), (1080, 1920))
@@ -20,8 +20,8 @@ def file_measures(container: Container, damaged_packets: int, plan: EditPlan | N
     """Container, codecs, size, rates and length."""
     video = container.video
     found = [_format(container), *_coding(video), *_shape(video, plan), *_timing(video, plan)]
-    found.append(told(Group.FILE, "video bit rate", video.bit_rate, f"{video.bit_rate / 1e6:.2f} Mb/s", "b/s"))
-    found.append(told(Group.FILE, "file size", container.size_bytes, f"{container.size_bytes / 1e6:.1f} MB", "B"))
+    found.append(info_only(Group.FILE, "video bit rate", video.bit_rate, f"{video.bit_rate / 1e6:.2f} Mb/s", "b/s"))
+    found.append(info_only(Group.FILE, "file size", container.size_bytes, f"{container.size_bytes / 1e6:.1f} MB", "B"))
     if container.faststart is not None:
         found.append(_faststart(container.faststart))
     found.append(_damage(damaged_packets))
@@ -31,19 +31,19 @@ def file_measures(container: Container, damaged_packets: int, plan: EditPlan | N
 def _format(container: Container) -> Measure:
     text = "MP4" if container.is_mp4 else container.format
     advice = "Export to MP4: every player and upload site takes it."
-    return judged(Group.FILE, "container", None, text, "", "MP4", container.is_mp4, advice)
+    return limited(Group.FILE, "container", None, text, "", "MP4", container.is_mp4, advice)
 
 
 def _coding(video: VideoTrack) -> list[Measure]:
-    codec = judged(
+    codec = limited(
         Group.FILE, "video codec", None, video.codec, "", "h264", video.codec == "h264",
         "Encode the pictures as H.264: it plays everywhere.",
     )  # fmt: skip
-    profile = judged(
+    profile = limited(
         Group.FILE, "video profile", None, video.profile, "", "High", video.profile == "High",
         "Encode with H.264's High profile: better pictures at the same size, and every player of today has it.",
     )  # fmt: skip
-    pixels = judged(
+    pixels = limited(
         Group.FILE, "pixel format", None, video.pixel_format, "", "yuv420p", video.pixel_format == "yuv420p",
         "Encode as 8-bit 4:2:0 (yuv420p): browsers and phones show black or nothing for others.",
     )  # fmt: skip
@@ -52,7 +52,7 @@ def _coding(video: VideoTrack) -> list[Measure]:
     text = (
         "BT.709, limited range" if tagged else "/".join(_tag(tag) for tag in matrix) + (", full" if reach == 2 else "")
     )
-    colors = judged(
+    colors = limited(
         Group.FILE, "colour tags", None, text, "", "BT.709", tagged,
         "Tag primaries, transfer and matrix as BT.709 with limited range: without tags, players guess the colours.",
     )  # fmt: skip
@@ -76,13 +76,13 @@ def _sizes(plan: EditPlan | None) -> tuple[tuple[int, int], ...]:
 def _shape(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
     sizes, is_draft = _sizes(plan), full_size(video, plan) is not None
     limit = " or ".join(f"{width} x {height}" for width, height in sizes)
-    size = judged(
+    size = limited(
         Group.FILE, "size", None, f"{video.width_px} x {video.height_px}" + (", a draft" if is_draft else ""), "px",
         limit, is_draft or (video.width_px, video.height_px) in sizes, f"Render at {limit}.",
     )  # fmt: skip
     rates = (plan.fps,) if plan else FRAME_RATES
     known = ", ".join(f"{float(rate):.5g}" for rate in rates)
-    rate = judged(
+    rate = limited(
         Group.FILE, "frame rate", float(video.fps), f"{float(video.fps):.5g} fps", "fps", known,
         video.fps in rates, f"Render at {known} frames per second.",
     )  # fmt: skip
@@ -91,15 +91,15 @@ def _shape(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
 
 def _timing(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
     jitter_ms = video.jitter_s * 1000
-    constant = judged(
+    constant = limited(
         Group.FILE, "constant rate", jitter_ms, f"frames at most {jitter_ms:.1f} ms off", "ms",
         f"at most {MOST_JITTER_MS:.0f} ms", jitter_ms <= MOST_JITTER_MS,
         "Export with a constant frame rate: with a variable one the pictures wander against the sound.",
     )  # fmt: skip
     text = f"{video.frame_count} frames, {video.duration_s:.2f} s"
     if plan is None:
-        return [constant, told(Group.FILE, "length", video.duration_s, text, "s")]
-    length = judged(
+        return [constant, info_only(Group.FILE, "length", video.duration_s, text, "s")]
+    length = limited(
         Group.FILE, "length", video.duration_s, text, "s", f"{plan.frame_count} frames",
         video.frame_count == plan.frame_count,
         f"The plan has {plan.frame_count} frames; render the whole range, from its first frame to its last.",
@@ -108,7 +108,7 @@ def _timing(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
 
 
 def _faststart(first: bool) -> Measure:
-    return judged(
+    return limited(
         Group.FILE, "faststart", None, "index first" if first else "index last", "", "index first", first,
         "Move the index to the front (ffmpeg -i IN -c copy -movflags +faststart OUT): it then plays while it loads.",
     )  # fmt: skip
@@ -116,7 +116,7 @@ def _faststart(first: bool) -> Measure:
 
 def _damage(packets: int) -> Measure:
     advice = "The file is damaged; export it again, or copy it again from where it came."
-    return judged(Group.FILE, "damaged packets", packets, str(packets), "", "0", packets == 0, advice)
+    return limited(Group.FILE, "damaged packets", packets, str(packets), "", "0", packets == 0, advice)
 
 
 def _sound(sound: SoundTrack | None, video: VideoTrack) -> list[Measure]:
@@ -124,11 +124,11 @@ def _sound(sound: SoundTrack | None, video: VideoTrack) -> list[Measure]:
         return []
     is_lc = sound.codec == "aac" and sound.profile == "LC"
     named = f"{sound.codec} {sound.profile}".replace("aac LC", "AAC-LC").replace(" unknown", "")
-    codec = judged(
+    codec = limited(
         Group.FILE, "sound codec", None, named, "", "AAC-LC", is_lc, "Encode the sound as AAC-LC: it plays everywhere."
     )
     channels = {1: "mono", 2: "stereo"}.get(sound.channels, f"{sound.channels} channels")
-    stereo = judged(
+    stereo = limited(
         Group.FILE,
         "channels",
         sound.channels,
@@ -138,18 +138,18 @@ def _sound(sound: SoundTrack | None, video: VideoTrack) -> list[Measure]:
         sound.channels == 2,
         "Export the sound in stereo.",
     )
-    rate = judged(
+    rate = limited(
         Group.FILE, "sample rate", sound.sample_rate_hz, f"{sound.sample_rate_hz / 1000:g} kHz", "Hz", "48 kHz",
         sound.sample_rate_hz == 48_000, "Export the sound at 48 kHz: it is what video is made with.",
     )  # fmt: skip
     low, high = SOUND_BIT_RATES
-    bits = judged(
+    bits = limited(
         Group.FILE, "sound bit rate", sound.bit_rate, f"{sound.bit_rate / 1000:.0f} kb/s", "b/s",
         f"{low // 1000} to {high // 1000} kb/s", low <= sound.bit_rate <= high,
         "Encode the sound at 192 kb/s: less is heard, more is wasted.",
     )  # fmt: skip
     gap_s = sound.duration_s - video.duration_s
-    length = judged(
+    length = limited(
         Group.FILE, "sound's length", sound.duration_s, f"{gap_s * 1000:+.0f} ms against the pictures", "s",
         "within 50 ms of the pictures", abs(gap_s) <= 0.05, "Trim the sound to the pictures' length.",
     )  # fmt: skip

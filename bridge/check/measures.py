@@ -4,7 +4,7 @@
 from bridge.check.report import Group, Measure, Verdict
 
 
-def judged(
+def limited(
     group: Group, name: str, value: float | None, text: str, unit: str, limit: str, ok: bool, advice: str
 ) -> Measure:
     """A measure that holds or fails; the advice stays only if it failed."""
@@ -12,6 +12,6 @@ def judged(
     return Measure(group, name, value, text, unit, limit, verdict, "" if ok else advice)
 
 
-def told(group: Group, name: str, value: float | None, text: str, unit: str = "") -> Measure:
+def info_only(group: Group, name: str, value: float | None, text: str, unit: str = "") -> Measure:
     """A measure without a limit."""
     return Measure(group, name, value, text, unit, "", Verdict.INFO)

@@ -3,6 +3,7 @@
 
 from bisect import bisect
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from blender_addon.core import rules
 from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge import cover as covers
 from bridge import song as songs
-from bridge.check import sound
+from bridge.check import sound, sound_file
 from bridge.check.container import Container, VideoTrack, probe
 from bridge.check.file_measures import file_measures, full_size
 from bridge.check.picture_measures import cover_measures, cut_measures, hold_measures, motion_measures, plan_measures
 from bridge.check.report import CheckReport, GridBeat, GridSection, Measure, Series, ShotMotion, VisibleCut
-from bridge.check.sound_measures import SongPlace, song_place
+from bridge.check.sound_measures import KNOWN_LIKENESS, SongPlace, song_place
+from bridge.check.sound_quality import quality_measures
 from bridge.check.watching import Moved, Watched, watch
+from bridge.common.errors import BadInput
 from bridge.common.progress import OnProgress
 
 ENERGY_STEP_S = 0.1
@@ -79,13 +82,21 @@ def check(
 
 
 def _hear(video: Path, song: Path, container: Container, analysis: SongAnalysis, plan: EditPlan | None) -> SongPlace:
-    heard = sound.read(video) if container.sound else None
+    heard = sound_file.read(video) if container.sound else None
     if heard is None:
         return song_place(None, 0.0, False, analysis, plan)
-    original = songs.decode(song, sound.RATE_HZ).mono
+    original = sound_file.read(song)
+    if original is None:
+        raise BadInput(f"{song.name} has no sound that can be decoded, so nothing can be held against it.")
     lead_s = container.video.start_s - heard.start_s
     expected_s = plan.excerpt.start_s - lead_s if plan else None
-    return song_place(sound.place(heard.samples, original, expected_s), lead_s, True, analysis, plan)
+    known = original.at(sound.RATE_HZ)
+    sign = sound.middle_or_sides(known)
+    placement = sound.place(sound.mixed(heard.at(sound.RATE_HZ), sign), sound.mixed(known, sign), expected_s)
+    place = song_place(placement, lead_s, True, analysis, plan)
+    if placement is None or placement.likeness < KNOWN_LIKENESS:
+        return place
+    return replace(place, measures=place.measures + quality_measures(heard, original, placement.song_start_s))
 
 
 def _cuts(seen: Watched, track: VideoTrack, start_s: float | None, analysis: SongAnalysis) -> tuple[VisibleCut, ...]:

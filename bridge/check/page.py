@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from blender_addon.core.types import PaletteColor
 from bridge import cover as covers
-from bridge.check import sound
+from bridge.check import sound_file
 from bridge.check.drawing import draw
 from bridge.check.report import CheckReport, Group, Measure, Verdict
 from bridge.check.stills import data_uri, stills
@@ -133,11 +133,10 @@ def _palette(pictures: list[Frame]) -> tuple[PaletteColor, ...]:
 
 def _peaks(video: Path, duration_s: float) -> npt.NDArray[np.float32]:
     """The loudest sample of each of `_PEAKS` stretches, 0-1 over the video's length."""
-    heard = sound.read(video)
+    heard = sound_file.read(video)
     if heard is None:
         return np.zeros(0, np.float32)
-    wanted = round(duration_s * sound.RATE_HZ)
-    samples = np.abs(np.pad(heard.samples[:wanted], (0, max(0, wanted - len(heard.samples)))))
+    samples = np.abs(heard.excerpt(0.0, duration_s)).max(axis=1)
     peaks = np.array([part.max(initial=0) for part in np.array_split(samples, _PEAKS)], np.float32)
     return peaks / max(float(peaks.max()), 1e-3)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from blender_addon.core import rules
 from blender_addon.core.types import EditPlan, ShotKind, SongAnalysis
-from bridge.check.measures import judged, told
+from bridge.check.measures import info_only, limited
 from bridge.check.report import Group, Measure, ShotMotion, VisibleCut
 from bridge.check.watching import Watched
 from bridge.common.frames import Frame
@@ -25,7 +25,7 @@ FEWEST_SHOTS = 3
 
 def cut_measures(cuts: Sequence[VisibleCut], analysis: SongAnalysis, plan: EditPlan | None) -> list[Measure]:
     """The cuts' distances to the downbeats."""
-    found = [told(Group.CUTS, "cuts seen", len(cuts), str(len(cuts)))]
+    found = [info_only(Group.CUTS, "cuts seen", len(cuts), str(len(cuts)))]
     if plan is not None:
         found.append(_planned(cuts, plan))
     distances = [(abs(cut.distance_frames), cut) for cut in cuts if cut.distance_frames is not None]
@@ -33,39 +33,39 @@ def cut_measures(cuts: Sequence[VisibleCut], analysis: SongAnalysis, plan: EditP
         return found
     if not distances:
         unknown = "The song isn't heard in the video, so its downbeats are unknown; mend the sound first."
-        return [*found, judged(Group.CUTS, "on downbeats", None, "unknown", "", "all", False, unknown)]
+        return [*found, limited(Group.CUTS, "on downbeats", None, "unknown", "", "all", False, unknown)]
     off = [cut for distance, cut in distances if distance > MOST_FRAMES_OFF]
     worst, _ = max(distances, key=lambda pair: pair[0])
     places = ", ".join(f"frame {cut.frame} ({cut.distance_frames:+.1f})" for cut in off[:6]) + (
         "..." if off[6:] else ""
     )
-    on = judged(
+    on = limited(
         Group.CUTS, "on downbeats", len(cuts) - len(off), f"{len(cuts) - len(off)} of {len(cuts)}", "",
         "all within 1 frame", not off, f"Move these cuts to their downbeats (frames late): {places}; or use retime.",
     )  # fmt: skip
-    return [*found, on, told(Group.CUTS, "worst cut", worst, f"{worst:.2f} frames off", "frames")]
+    return [*found, on, info_only(Group.CUTS, "worst cut", worst, f"{worst:.2f} frames off", "frames")]
 
 
 def _planned(cuts: Sequence[VisibleCut], plan: EditPlan) -> Measure:
     wanted = {shot.start_frame for shot in plan.shots[1:]}
     seen = {frame for frame in wanted if any(abs(cut.frame - frame) <= 1 for cut in cuts)}
-    return told(Group.CUTS, "planned cuts seen", len(seen), f"{len(seen)} of {len(wanted)}")
+    return info_only(Group.CUTS, "planned cuts seen", len(seen), f"{len(seen)} of {len(wanted)}")
 
 
 def hold_measures(seen: Watched, analysis: SongAnalysis, fps: float, plan: EditPlan | None) -> list[Measure]:
     """How long the first picture stays, and the last."""
-    hold = told(Group.COVER, "first frame's hold", seen.hold_frames, f"{seen.hold_frames} frames", "frames")
+    hold = info_only(Group.COVER, "first frame's hold", seen.hold_frames, f"{seen.hold_frames} frames", "frames")
     wanted = _wanted_hold(analysis, fps, plan)
     if wanted:
-        hold = judged(
+        hold = limited(
             Group.COVER, "first frame's hold", seen.hold_frames, f"{seen.hold_frames} frames", "frames",
             f"at least {wanted} frames", seen.hold_frames >= wanted - 1,
             f"Freeze the first frame for {wanted} frames, then let it move.",
         )  # fmt: skip
-    rest = told(Group.COVER, "last frame's rest", seen.rest_frames, f"{seen.rest_frames} frames", "frames")
+    rest = info_only(Group.COVER, "last frame's rest", seen.rest_frames, f"{seen.rest_frames} frames", "frames")
     if plan and plan.shots and plan.shots[-1].kind is ShotKind.COVER_END and plan.shots[-1].hold_frames:
         asked = plan.shots[-1].hold_frames
-        rest = judged(
+        rest = limited(
             Group.COVER, "last frame's rest", seen.rest_frames, f"{seen.rest_frames} frames", "frames",
             f"at least {asked} frames", seen.rest_frames >= asked - 1,
             f"Let the cover rest for the last {asked} frames.",
@@ -97,16 +97,16 @@ def cover_measures(seen: Watched, cover: Frame, full_size_px: tuple[int, int] | 
     likeness = _ssim(seen.last, wanted)
     difference_levels = float(cv2.absdiff(seen.last, wanted).mean())
     advice = "End on the cover itself, recomposed to the frame's shape (beatboard makes it), and let it rest."
-    ssim = judged(
+    ssim = limited(
         Group.COVER, "last frame's likeness", likeness, f"SSIM {likeness:.3f}", "", f"at least {LEAST_SSIM}",
         likeness >= LEAST_SSIM, advice,
     )  # fmt: skip
-    difference = judged(
+    difference = limited(
         Group.COVER, "last frame's difference", difference_levels, f"{difference_levels:.2f} of 255", "/255",
         f"at most {MOST_DIFFERENCE:.0f} of 255", difference_levels <= MOST_DIFFERENCE, advice,
     )  # fmt: skip
     distance = palette_distance(seen.samples, [cover])
-    palette = judged(
+    palette = limited(
         Group.COVER, "palette's distance", distance, f"{distance:.3f}", "Oklab", f"at most {MOST_PALETTE_DISTANCE}",
         distance <= MOST_PALETTE_DISTANCE, "Grade the video toward the cover's colours, or raise the grade's strength.",
     )  # fmt: skip
@@ -130,13 +130,13 @@ def motion_measures(shots: Sequence[ShotMotion]) -> list[Measure]:
     from scipy.stats import spearmanr
 
     mean = sum(shot.flow_px for shot in shots) / max(len(shots), 1)
-    found = [told(Group.MOTION, "mean motion", mean, f"{mean:.0f} px/s at a width of 1000 px", "px/s")]
+    found = [info_only(Group.MOTION, "mean motion", mean, f"{mean:.0f} px/s at a width of 1000 px", "px/s")]
     energies = [shot.energy for shot in shots if shot.energy is not None]
     if len(energies) < FEWEST_SHOTS or len(set(energies)) == 1:
-        return [*found, told(Group.MOTION, "motion follows energy", None, "too few shots to tell")]
+        return [*found, info_only(Group.MOTION, "motion follows energy", None, "too few shots to tell")]
     flows = [shot.flow_px for shot in shots if shot.energy is not None]
     rank = float(spearmanr(flows, energies).statistic) if len(set(flows)) > 1 else 0.0
-    follows = judged(
+    follows = limited(
         Group.MOTION, "motion follows energy", rank, f"rank correlation {rank:.2f} over {len(flows)} shots", "",
         f"at least {LEAST_RANK_CORRELATION}", round(rank, 6) >= LEAST_RANK_CORRELATION, _motion_advice(shots),
     )  # fmt: skip
@@ -159,9 +159,9 @@ def plan_measures(plan: EditPlan, analysis: SongAnalysis) -> list[Measure]:
     """The plan's rules that are broken, one measure each; or one that says that none is."""
     broken = rules.broken(plan, analysis)
     if not broken:
-        return [judged(Group.PLAN, "rules", 0, "all ten hold", "", "all ten", True, "")]
+        return [limited(Group.PLAN, "rules", 0, "all ten hold", "", "all ten", True, "")]
     return [
-        judged(
+        limited(
             Group.PLAN,
             f"rule {one.rule}",
             one.frame,

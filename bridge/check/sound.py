@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where in the song a video's sound lies, to a fraction of a millisecond, and whether it is the song at all."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import av
-import av.container
-import av.error
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from scipy import signal
-
-from bridge.common.files import for_ffmpeg
 
 RATE_HZ = 12_000
 """enough for a tenth of a millisecond, by interpolation"""
-LONGEST_S = 600
-"""of the video's sound that is compared"""
 _EDGE_S = 2.0
 """how much silence may come before or after the song"""
 _WINDOW_S = 1.0
@@ -35,15 +24,6 @@ Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Sound:
-    """A mono track at `RATE_HZ`."""
-
-    samples: Samples
-    start_s: float
-    """when sample 0 sounds, on the file's clock"""
-
-
-@dataclass(frozen=True)
 class Placement:
     """How the video's sound lies on the song."""
 
@@ -55,27 +35,20 @@ class Placement:
     """how much later the sound is at its end than at its start"""
 
 
-def read(video: Path) -> Sound | None:
-    """Decodes a video's sound as players do; damaged packets are left out. None if there is none."""
-    with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
-        if not any(track.codec_context is not None for track in container.streams.audio):
-            return None
-        resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
-        start_s: float | None = None
-        chunks: list[Samples] = []
-        length = 0
-        for frame in _frames(container):
-            if start_s is None:
-                start_s = frame.time or 0.0
-            frame.pts = None
-            chunks += [part.to_ndarray()[0] for part in resampler.resample(frame)]
-            length += len(chunks[-1]) if chunks else 0
-            if length > LONGEST_S * RATE_HZ:
-                break
-        if start_s is None:
-            return None
-        chunks += [part.to_ndarray()[0] for part in resampler.resample(None)]
-    return Sound(np.concatenate(chunks).astype(np.float32, copy=False), start_s)
+def middle_or_sides(song: Samples) -> float:
+    """Whether a song is better known by the sum of its channels (1.0) or by their difference (-1.0), as where one of
+    them is the other's inverse.
+
+    Args:
+        song: shape (n, 2).
+    """
+    powers = [float(np.square(song[:, 0] + sign * song[:, 1], dtype=np.float64).sum()) for sign in (1.0, -1.0)]
+    return 1.0 if powers[0] >= powers[1] / 4 else -1.0
+
+
+def mixed(samples: Samples, sign: float) -> Samples:
+    """Left and right as one, shape (n, 2) to (n,)."""
+    return (0.5 * (samples[:, 0] + sign * samples[:, 1])).astype(np.float32)
 
 
 def place(sound: Samples, song: Samples, expected_s: float | None = None) -> Placement | None:
@@ -98,15 +71,6 @@ def place(sound: Samples, song: Samples, expected_s: float | None = None) -> Pla
     at = _best(scores, None if expected_s is None else round(expected_s * RATE_HZ) + before)
     start_s = (at - before) / RATE_HZ
     return Placement(start_s, _likeness(sound, song, start_s), _drift(sound, song, start_s))
-
-
-def _frames(container: av.container.InputContainer) -> Iterator[AudioFrame]:
-    for packet in container.demux(container.streams.audio[0]):
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            continue  # a damaged packet: players go on with the next one
-        yield from (frame for frame in frames if isinstance(frame, AudioFrame))
 
 
 def _audible(samples: Samples) -> bool:

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from blender_addon.core.types import EditPlan, SongAnalysis
-from bridge.check.measures import judged, told
+from bridge.check.measures import info_only, limited
 from bridge.check.report import Group, Measure
 from bridge.check.sound import Placement
 
@@ -43,7 +43,7 @@ def song_place(
     """
     planned_s = plan.excerpt.start_s if plan else None
     if not has_sound:
-        missing = judged(
+        missing = limited(
             Group.SOUND, "the song", None, "no sound", "", "the song", False, "Add the song as the sound track."
         )
         return SongPlace(planned_s, [missing])
@@ -53,7 +53,7 @@ def song_place(
     if placement.likeness < KNOWN_LIKENESS:
         return SongPlace(planned_s, [same])
     start_s = placement.song_start_s + lead_s
-    place = told(
+    place = info_only(
         Group.SOUND, "place in the song", start_s, f"from {_clock(start_s)} of {_clock(analysis.duration_s)}", "s"
     )
     return SongPlace(start_s, [same, place, _offset(start_s, planned_s, analysis), _drift(placement.drift_s)])
@@ -61,16 +61,16 @@ def song_place(
 
 def _silent(analysis: SongAnalysis) -> Measure:
     if not any(analysis.energy.values):
-        return told(Group.SOUND, "the song", None, "the song is silent: nothing to compare")
+        return info_only(Group.SOUND, "the song", None, "the song is silent: nothing to compare")
     advice = "The sound is silent; put the song on the timeline, unmuted, and export again."
-    return judged(Group.SOUND, "the song", 0.0, "silence", "", f"at least {LEAST_LIKENESS}", False, advice)
+    return limited(Group.SOUND, "the song", 0.0, "silence", "", f"at least {LEAST_LIKENESS}", False, advice)
 
 
 def _is_the_song(placement: Placement) -> Measure:
     advice = "The sound has other things in it, or was changed; use the song file itself."
     if placement.likeness < KNOWN_LIKENESS:
         advice = "This is not the sound of this song; check with the right song, or replace the sound by it."
-    return judged(
+    return limited(
         Group.SOUND, "the song", placement.likeness, f"likeness {placement.likeness:.3f}", "",
         f"at least {LEAST_LIKENESS}", placement.likeness >= LEAST_LIKENESS, advice,
     )  # fmt: skip
@@ -83,14 +83,14 @@ def _offset(start_s: float, planned_s: float | None, analysis: SongAnalysis) -> 
         expected_s = min((0.0, *analysis.downbeats_s), key=lambda time_s: abs(time_s - start_s))
     offset_ms = (expected_s - start_s) * 1000
     if planned_s is None and abs(offset_ms) > FARTHEST_MS:
-        return judged(
+        return limited(
             Group.SOUND, "start", offset_ms, f"{abs(offset_ms):.0f} ms from the nearest downbeat", "ms",
             "on a downbeat", not analysis.downbeats_s,
             f"Start the excerpt on a downbeat: the nearest is at {_clock(expected_s)} of the song.",
         )  # fmt: skip
     where = "planned start" if planned_s is not None else "downbeat" if expected_s else "song's start"
     late = "late" if offset_ms > 0 else "early"
-    return judged(
+    return limited(
         Group.SOUND, "offset to the song", offset_ms, f"{offset_ms:+.1f} ms against the {where}", "ms",
         f"at most {MOST_OFFSET_MS:.0f} ms", abs(offset_ms) <= MOST_OFFSET_MS,
         f"The sound is {abs(offset_ms):.1f} ms {late}; move it by that much, or export again without an encoder delay.",
@@ -99,7 +99,7 @@ def _offset(start_s: float, planned_s: float | None, analysis: SongAnalysis) -> 
 
 def _drift(drift_s: float) -> Measure:
     drift_ms = drift_s * 1000
-    return judged(
+    return limited(
         Group.SOUND, "drift", drift_ms, f"{drift_ms:+.1f} ms from start to end", "ms",
         f"at most {MOST_OFFSET_MS:.0f} ms", abs(drift_ms) <= MOST_OFFSET_MS,
         "The sound runs at another speed than the song; export at 48 kHz without stretching it.",

@@ -321,7 +321,7 @@ def _paired(frame: AudioFrame) -> AudioFrame:
     """Channels without loudspeakers as two: the sum of the odd ones, counted from 1, and of the even ones."""
     values = frame.to_ndarray()
     if np.issubdtype(values.dtype, np.integer):
-        bounds = np.iinfo(values.dtype)
+        bounds = np.iinfo(values.dtype.name)
         middle = (int(bounds.min) + int(bounds.max) + 1) / 2
         values = (values - middle) / (int(bounds.max) + 1 - middle)
     channels = values if frame.format.is_planar else values.reshape(-1, frame.layout.nb_channels).T

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blender_addon.core.timing import FRAME_RATES
-from bridge.check import sound, watching
+from bridge.check import sound_file, watching
 from bridge.check.container import Container, probe
 from bridge.check.file_measures import file_measures, full_size
 from bridge.check.report import Verdict
@@ -43,7 +43,7 @@ def test_a_name_with_a_colon_is_no_protocol(tmp_path: Path, monkeypatch):
     video = Path("Artist: Title.mp4")
     assert probe(video).video.frame_count == SHORT.frame_count
     assert sum(1 for _ in watching.decoded(video)) == SHORT.frame_count
-    assert sound.read(video) is not None
+    assert sound_file.read(video) is not None
     assert len(stills(video, [0.5], 64)) == 1
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from bridge.check import sound
+from bridge.check import sound, sound_file
 from bridge.check.sound import RATE_HZ, place
 from bridge.check.sound_measures import song_place
 from tests.check import made_video
@@ -113,8 +113,8 @@ def test_decoded_without_the_encoders_delay(tmp_path, song: np.ndarray, codec: s
     path = tmp_path / f"sound.{suffix}"
     with av.open(str(path), "w") as container:
         made_video.mux_sound(container, container.add_stream(codec, rate=48_000), 1.0, 4.0, made_video.song())
-    heard = sound.read(path)
+    heard = sound_file.read(path)
     assert heard is not None
-    found = place(heard.samples, song)
+    found = place(sound.mixed(heard.at(RATE_HZ), 1.0), song)
     assert found is not None
     assert found.song_start_s - heard.start_s == pytest.approx(1.0, abs=5e-4)
