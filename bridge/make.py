@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from blender_addon.core import codec, textures
+from blender_addon.core import codec, formats, textures
+from blender_addon.core.formats import Format
 from blender_addon.core.types import (
     Clip,
     ClipRequest,
@@ -33,7 +34,6 @@ from bridge.song import audio
 
 MEASURED_CLIPS = 6
 """enough to know the footage's texture"""
-SIZES_PX = {"16:9": (1920, 1080), "9:16": (1080, 1920)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class MakeOptions:
     engine: str = "animatic"
     engine_settings: tuple[tuple[str, str], ...] = ()
     length_s: float = 30.0
-    formats: tuple[str, ...] = ("16:9",)
+    formats: tuple[Format, ...] = (formats.parse("16:9"),)
     fps: Fraction = Fraction(24)
     tracker: str = "bars"
     grade_strength: float = 1.0
@@ -67,11 +67,11 @@ class MakeOptions:
     overwrite: bool = False
     """replace a video of this name that isn't as Beatboard wrote it"""
 
-    def output_for(self, shape: str) -> Path:
+    def output_for(self, wanted: Format) -> Path:
         """Where the video of one format goes."""
         if len(self.formats) == 1:
             return self.output
-        return self.output.with_stem(f"{self.output.stem}-{shape.replace(':', 'x')}")
+        return self.output.with_stem(f"{self.output.stem}-{wanted.suffix}")
 
 
 @dataclass(frozen=True)
@@ -158,21 +158,20 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
     store = Store(paths.store_folder(), limit_bytes=paths.DEFAULT_STORE_LIMIT_BYTES)
     try:
         material = Material(options, analysis, look, storyboard, edit, store, font)
-        return [make_format(material, shape, display) for shape in options.formats]
+        return [make_format(material, wanted, display) for wanted in options.formats]
     finally:
         store.trim()
         store.close()
 
 
-def make_format(material: Material, shape: str, display: Display) -> MakeResult:
+def make_format(material: Material, wanted: Format, display: Display) -> MakeResult:
     """One format's clips, render and check, from the shared material."""
     from bridge import check, render
 
     options, analysis = material.options, material.analysis
-    output = options.output_for(shape)
-    width_px, height_px = SIZES_PX[shape]
-    edit = dataclasses.replace(material.edit, width_px=width_px, height_px=height_px)
-    mark = f" {shape}" if len(options.formats) > 1 else ""
+    output = options.output_for(wanted)
+    edit = dataclasses.replace(material.edit, width_px=wanted.width_px, height_px=wanted.height_px)
+    mark = f" {wanted.name}" if len(options.formats) > 1 else ""
     project = Project.beside(output)
     audio.write_song(options.song, project.song)
     with display.stage("Shots" + mark) as on_progress:
@@ -227,8 +226,8 @@ def preflight(options: MakeOptions) -> None:
         )
     if options.output.suffix.lower() != ".mp4":
         raise BadInput(f"The output is an MP4 file: give it a name that ends in .mp4, not {options.output.name!r}.")
-    for shape in options.formats:
-        output = options.output_for(shape)
+    for wanted in options.formats:
+        output = options.output_for(wanted)
         for path, what in ((options.song, "song"), (options.cover, "cover"), (options.storyboard, "storyboard")):
             if path and path.exists() and output.exists() and path.samefile(output):
                 raise BadInput(f"The output {output} is the {what} itself; name another file with -o.")
@@ -267,14 +266,14 @@ def refuse_baked_texture(options: MakeOptions, storyboard: Storyboard) -> None:
 
 def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, storyboard: Storyboard) -> EditPlan:
     """The edit plan in the first format that was asked for."""
-    width_px, height_px = SIZES_PX[options.formats[0]]
+    first = options.formats[0]
     return plan.plan_edit(
         analysis,
         look,
         storyboard,
         length_s=options.length_s,
-        width_px=width_px,
-        height_px=height_px,
+        width_px=first.width_px,
+        height_px=first.height_px,
         fps=options.fps,
     )
 

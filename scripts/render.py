@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import bpy
 
 from blender_addon.core import codec, textures
-from blender_addon.core.strip_layout import DRAFT_LONG_SIDE_PX
+from blender_addon.core.formats import DRAFT_LONG_SIDE_PX
 from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis, Texture
 from blender_addon.scene import film_textures, grade, render_settings, segments, timeline, titles
 
@@ -66,7 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
     parser.add_argument("--scene", metavar="NAME", help="which scene of the file (default: the one it was saved in)")
     parser.add_argument("--tell", action="store_true", help="tell of each frame, on a line that begins with a mark")
-    parser.add_argument("--draft", action="store_true", help=f"{DRAFT_LONG_SIDE_PX} pixels wide, in seconds")
+    parser.add_argument("--draft", action="store_true", help=f"{DRAFT_LONG_SIDE_PX} pixels on the longer side")
     parser.add_argument("-o", "--output", type=Path, metavar="V.mp4")
     parser.add_argument("--serve", action="store_true", help="take jobs as JSON lines on standard input")
     options = parser.parse_args(arguments)

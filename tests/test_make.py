@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from blender_addon.core import formats
 from blender_addon.core.types import NEUTRAL_GRADE, CoverLook
 from bridge import make
 from bridge.cli.main import main
@@ -75,10 +76,11 @@ def test_a_video_that_is_not_ours_is_not_replaced_unless_asked(options):
     assert options.output.read_bytes() == b"a film of theirs"
 
 
-def test_both_formats_get_files_of_their_own(options):
-    both = changed(options, formats=("16:9", "9:16"))
-    assert [both.output_for(shape).name for shape in both.formats] == ["video-16x9.mp4", "video-9x16.mp4"]
-    assert options.output_for("16:9") == options.output
+def test_several_formats_get_files_of_their_own(options):
+    both = changed(options, formats=formats.parse_list("16:9,9:16,640x480"))
+    names = [both.output_for(wanted).name for wanted in both.formats]
+    assert names == ["video-16x9.mp4", "video-9x16.mp4", "video-640x480.mp4"]
+    assert options.output_for(options.formats[0]) == options.output
 
 
 @pytest.mark.parametrize("what", ["song", "cover"])

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..client.client import Client
-from ..core import codec, storyboard_files, strip_layout
+from ..core import codec, formats, storyboard_files, strip_layout
+from ..core.formats import Format
 from ..core.messages import PlanEdit
 from ..core.types import CoverLook, EditPlan
 from ..scene import render_settings, timeline
@@ -16,30 +17,38 @@ from ..session.tasks import Problem, Task
 from . import look, shots, takes
 
 
-def size_px(shape: str, height: str) -> tuple[int, int]:
-    """The frame's width and height."""
-    short = int(height)
-    long = short * 16 // 9
-    return (long, short) if shape == "16:9" else (short, long)
+def format_of(settings: Any) -> Format:
+    """The format that is set.
+
+    Raises:
+        ValueError: it is a size that no video can have; the message says what would be right.
+    """
+    if settings.shape == "CUSTOM":
+        return formats.parse(f"{settings.width_px}x{settings.height_px}")
+    return formats.parse(settings.shape, int(settings.size))
 
 
 def plan(scene: Any) -> None:
     """Has the shots planned, then lays them out. Locked shots keep their settings; takes are kept.
 
     Raises:
-        Problem: the song was not analysed yet; without a window, whatever went wrong.
+        Problem: the song was not analysed yet, or no video can have the size that is set; without a window, whatever
+            went wrong.
     """
     settings = state.settings_of(scene)
     analysis = shots.analysis_of(scene)
     if analysis is None or not settings.look:
         raise Problem("Analyze the song and the cover first.")
-    width_px, height_px = size_px(settings.shape, settings.height)
+    try:
+        chosen = format_of(settings)
+    except ValueError as error:
+        raise Problem(f"{str(error).capitalize()}.") from None
     wanted = PlanEdit(
         analysis=analysis,
         look=codec.loads(CoverLook, settings.look),
         length_s=round(settings.length_s, 3),
-        width_px=width_px,
-        height_px=height_px,
+        width_px=chosen.width_px,
+        height_px=chosen.height_px,
         fps=Fraction(settings.fps),
     )
     storyboard, song, uid = (

@@ -29,7 +29,6 @@ SONG_CHANNEL = 1
 SHOT_CHANNEL = 2
 ACT_COLORS = {1: "COLOR_05", 2: "COLOR_02", 3: "COLOR_06"}
 """Blender's colour tags: blue, orange, purple"""
-DRAFT_LONG_SIDE_PX = 640
 TURN_S = 1.0
 """how long the last shot's picture takes to become the cover"""
 
@@ -89,12 +88,6 @@ def to_scene(frame: int) -> int:
 def from_scene(scene_frame: int) -> int:
     """A frame counted from 0, for a scene's frame number."""
     return scene_frame - SCENE_START
-
-
-def draft_size(width_px: int, height_px: int) -> tuple[int, int]:
-    """Width and height of the draft of a video of this size: even, as its encoding asks."""
-    ratio = DRAFT_LONG_SIDE_PX / max(width_px, height_px)
-    return 2 * round(width_px * ratio / 2), 2 * round(height_px * ratio / 2)
 
 
 def cover_turn(frame_count: int, hold_frames: int, fps: Fraction | float) -> range:

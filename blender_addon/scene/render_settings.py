@@ -10,8 +10,7 @@ from typing import Any
 
 import bpy
 
-from ..core import mp4
-from ..core.strip_layout import DRAFT_LONG_SIDE_PX, draft_size
+from ..core import formats, mp4
 from . import passthrough, timeline
 
 MIX_LIMIT_S = 30.0
@@ -58,8 +57,8 @@ def for_this_process(scene: Any) -> None:
 def draft(scene: Any) -> None:
     """Makes the output small; not for saving."""
     render = scene.render
-    ratio = DRAFT_LONG_SIDE_PX / max(render.resolution_x, render.resolution_y)
-    render.resolution_x, render.resolution_y = draft_size(render.resolution_x, render.resolution_y)
+    ratio = formats.draft_ratio(render.resolution_x, render.resolution_y)
+    render.resolution_x, render.resolution_y = formats.draft_size(render.resolution_x, render.resolution_y)
     for strip in timeline.all_strips(scene):
         if hasattr(strip, "transform"):
             strip.transform.offset_x *= ratio

@@ -441,7 +441,11 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
         layout, scene, settings = self.start(context)
         column = layout.column(align=True)
         column.prop(settings, "shape")
-        column.prop(settings, "height")
+        if settings.shape == "CUSTOM":
+            column.prop(settings, "width_px")
+            column.prop(settings, "height_px")
+        else:
+            column.prop(settings, "size")
         column.prop(settings, "fps")
         if timeline.SCENE_KEY in scene and not _is_planned_for(scene, settings):
             layout.label(text="Plan again to use these", icon="INFO")
@@ -458,8 +462,12 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
 
 
 def _is_planned_for(scene: Any, settings: Any) -> bool:
+    try:
+        chosen = plan.format_of(settings)
+    except ValueError:  # pressing Plan says what is wrong with it
+        return False
     size = (scene.render.resolution_x, scene.render.resolution_y)
-    return plan.size_px(settings.shape, settings.height) == size and settings.fps == settings.planned_fps
+    return (chosen.width_px, chosen.height_px) == size and settings.fps == settings.planned_fps
 
 
 def _draw_verdict(layout: Any, scene: Any) -> None:

@@ -16,21 +16,20 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..core import textures
+from ..core import formats, textures
 from ..core.timing import FRAME_RATES
 from ..core.types import Framing
 from ..session import state
 
 BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
 """paths that start with // are meant from the .blend's folder"""
-FORMATS = (
-    ("16:9", "16:9 Landscape", "For television, cinema and desktop players", "IMAGE_PLANE", 0),
-    ("9:16", "9:16 Portrait", "For phones held upright", "IMAGE_PLANE", 1),
+SHAPES = (
+    *((name, f"{name} {shape.title}", shape.purpose) for name, shape in formats.SHAPES.items()),
+    ("CUSTOM", "Other", "A size of your own, in pixels"),
 )
-HEIGHTS = (
-    ("1080", "1080p", "1920 by 1080 pixels, or 1080 by 1920"),
-    ("720", "720p", "1280 by 720 pixels, or 720 by 1280"),
-    ("360", "360p Draft", "640 by 360 pixels, or 360 by 640: a quick look at the cut"),
+SIZES = tuple(
+    (str(side_px), f"{side_px}p", f"The shorter side has {side_px} pixels: {what}")
+    for side_px, what in formats.SHORT_SIDES_PX.items()
 )
 QUALITIES = (
     ("draft", "Draft", "Fewer steps, and work reused between them: a look at what would come"),
@@ -91,6 +90,12 @@ def _grade_changed(settings: Any, context: Any) -> None:
     from ..actions import look
 
     look.apply_grade(settings.id_data)
+
+
+def _side(name: str, default: int) -> Any:
+    low, high = formats.SIDES_PX
+    what = "In pixels, an even number"
+    return IntProperty(name=name, description=what, default=default, min=low, max=high, step=2, subtype="PIXEL")
 
 
 def _texture_changed(settings: Any, context: Any) -> None:
@@ -167,8 +172,10 @@ class BeatboardScene(bpy.types.PropertyGroup):
         precision=1,
         step=100,
     )
-    shape: EnumProperty(name="Format", description="The shape of the video", items=FORMATS)
-    height: EnumProperty(name="Size", description="The size of the video", items=HEIGHTS)
+    shape: EnumProperty(name="Format", description="The shape of the video", items=SHAPES)
+    size: EnumProperty(name="Size", description="The size of the video", items=SIZES)
+    width_px: _side("Width", 1920)
+    height_px: _side("Height", 1080)
     fps: EnumProperty(name="Frame Rate", description="The frame rate of the video", items=RATES, default="24")
     planned_fps: StringProperty(description="The frame rate that the timeline was planned for")
     engine: StringProperty(name="Engine", description="What makes the clips", default="animatic")

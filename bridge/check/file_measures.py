@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The file as a deliverable: what players and upload sites ask of it."""
 
-from blender_addon.core.strip_layout import draft_size
+from blender_addon.core import formats
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import EditPlan
 from bridge.check.container import Container, SoundTrack, VideoTrack
 from bridge.check.measures import info_only, limited
 from bridge.check.report import Group, Measure
 
-SIZES_PX = ((1920, 1080), (1080, 1920))
 MOST_JITTER_MS = 1.0
 SOUND_BIT_RATES = (128_000, 256_000)
 """192 kb/s is asked of the encoder; what it spends follows the music"""
@@ -66,19 +65,30 @@ def _tag(value: int) -> str:
 def full_size(video: VideoTrack, plan: EditPlan | None) -> tuple[int, int] | None:
     """The width and height of which the video is a draft: the planned ones, or usual ones; None if it is no draft."""
     size = (video.width_px, video.height_px)
-    return next((full for full in _sizes(plan) if draft_size(*full) == size != full), None)
+    return next((full for full in _sizes(plan) if formats.draft_size(*full) == size != full), None)
 
 
 def _sizes(plan: EditPlan | None) -> tuple[tuple[int, int], ...]:
-    return ((plan.width_px, plan.height_px),) if plan else SIZES_PX
+    return ((plan.width_px, plan.height_px),) if plan else formats.usual_sizes_px()
+
+
+def _size_limit(plan: EditPlan | None) -> str:
+    if plan:
+        return f"{plan.width_px} x {plan.height_px}"
+    shorts = sorted({min(size) for size in formats.usual_sizes_px()})
+    return f"{', '.join(formats.SHAPES)} with a shorter side of {', '.join(map(str, shorts))}"
+
+
+def _size_advice(limit: str, plan: EditPlan | None) -> str:
+    return f"Render at {limit}." if plan else f"Render at {limit}, or name the plan that asks for another size."
 
 
 def _shape(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
     sizes, is_draft = _sizes(plan), full_size(video, plan) is not None
-    limit = " or ".join(f"{width} x {height}" for width, height in sizes)
+    limit = _size_limit(plan)
     size = limited(
         Group.FILE, "size", None, f"{video.width_px} x {video.height_px}" + (", a draft" if is_draft else ""), "px",
-        limit, is_draft or (video.width_px, video.height_px) in sizes, f"Render at {limit}.",
+        limit, is_draft or (video.width_px, video.height_px) in sizes, _size_advice(limit, plan),
     )  # fmt: skip
     rates = (plan.fps,) if plan else FRAME_RATES
     known = ", ".join(f"{float(rate):.5g}" for rate in rates)

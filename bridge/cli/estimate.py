@@ -37,7 +37,6 @@ def _requests(arguments: argparse.Namespace):
     from bridge import cover, make, plan, song
     from bridge.clips import registry
     from bridge.common import progress
-    from bridge.make import SIZES_PX
 
     registry.entry(arguments.engine)
     wishes = options.make_options(arguments, Path("video.mp4"))
@@ -45,9 +44,8 @@ def _requests(arguments: argparse.Namespace):
         analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
     edit = make.plan_for(wishes, analysis, cover.look(arguments.cover), make.load_storyboard(arguments.storyboard))
     requests = []
-    for shape in wishes.formats:
-        width_px, height_px = SIZES_PX[shape]
-        shaped = dataclasses.replace(edit, width_px=width_px, height_px=height_px)
+    for wanted in wishes.formats:
+        shaped = dataclasses.replace(edit, width_px=wanted.width_px, height_px=wanted.height_px)
         requests += plan.clip_requests(
             shaped, analysis, engine=arguments.engine, settings=wishes.engine_settings, character_sha256=None
         )

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.core import timing
+from blender_addon.core import formats, timing
 from bridge.common.errors import BadInput
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from bridge.make import MakeOptions
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-FORMATS = ("16:9", "9:16", "both")
 
 
 def add_song_and_cover(one: argparse.ArgumentParser) -> None:
@@ -32,7 +30,20 @@ def add_edit(one: argparse.ArgumentParser) -> None:
         "--storyboard", type=Path, metavar="S.toml", help="what the shots show; see examples/storyboard.toml"
     )
     one.add_argument("--length", type=seconds, default=30.0, metavar="S", help="at most this long (default: 30)")
-    one.add_argument("--format", choices=FORMATS, default="16:9")
+    one.add_argument(
+        "--format",
+        type=video_formats,
+        default="16:9",
+        metavar="NAMES",
+        help=f"{', '.join(formats.SHAPES)} or a size such as 1440x810; several with commas: a video of each",
+    )
+    one.add_argument(
+        "--size",
+        type=int,
+        choices=list(formats.SHORT_SIDES_PX),
+        default=formats.SHORT_SIDE_PX,
+        help="the shorter side of a named format in pixels (default: %(default)s)",
+    )
     one.add_argument("--fps", type=frame_rate, default="24", metavar="N", help="24, 25, 30000/1001, 30, 50 or 60")
     add_tracker(one)
 
@@ -82,6 +93,15 @@ def strength(text: str) -> float:
     return value
 
 
+def video_formats(text: str) -> str:
+    """An option's list of formats, checked; what a shape is in pixels is up to another option."""
+    try:
+        formats.parse_list(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def texture(text: str) -> str:
     """An option's textures, checked."""
     from blender_addon.core import textures
@@ -120,7 +140,7 @@ def frame_rate(text: str) -> Fraction:
 
 def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     """The options of `make` from those of the command line; `plan` has the first few only."""
-    from bridge.make import SIZES_PX, MakeOptions
+    from bridge.make import MakeOptions
 
     names = (
         "draft",
@@ -143,7 +163,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         storyboard=arguments.storyboard,
         engine_settings=_engine_settings(arguments),
         length_s=arguments.length,
-        formats=tuple(SIZES_PX) if arguments.format == "both" else (arguments.format,),
+        formats=formats.parse_list(arguments.format, arguments.size),
         fps=arguments.fps,
         tracker=arguments.tracker,
         grade_strength=getattr(arguments, "grade", 1.0),

@@ -42,21 +42,22 @@ class RunwayModel:
 
     credits_per_s: float
     durations_s: tuple[int, ...]
-    landscape: str
-    portrait: str
+    ratios: tuple[str, ...]
+    """the sizes that it makes, in pixels"""
     takes_last: bool = False
     takes_seed: bool = True
     options: tuple[tuple[str, Any], ...] = ()
 
 
+GEN4_RATIOS = ("1280:720", "720:1280", "1104:832", "832:1104", "960:960", "1584:672")
 MODELS = {
-    "gen4_turbo": RunwayModel(5, tuple(range(2, 11)), "1280:720", "720:1280"),
-    "gen4.5": RunwayModel(12, tuple(range(2, 11)), "1280:720", "720:1280"),
+    "gen4_turbo": RunwayModel(5, tuple(range(2, 11)), GEN4_RATIOS),
+    "gen4.5": RunwayModel(12, tuple(range(2, 11)), GEN4_RATIOS),
     "veo3.1_fast": RunwayModel(
-        10, (4, 6, 8), "1920:1080", "1080:1920", takes_last=True, takes_seed=False, options=(("audio", False),)
+        10, (4, 6, 8), ("1920:1080", "1080:1920"), takes_last=True, takes_seed=False, options=(("audio", False),)
     ),
     "veo3.1": RunwayModel(
-        20, (4, 6, 8), "1920:1080", "1080:1920", takes_last=True, takes_seed=False, options=(("audio", False),)
+        20, (4, 6, 8), ("1920:1080", "1080:1920"), takes_last=True, takes_seed=False, options=(("audio", False),)
     ),
 }
 DEFAULT = "gen4_turbo"
@@ -290,9 +291,14 @@ def wait(runway: Any, task_id: str, task: Any, receipt: Receipt, work: Work) -> 
 
 
 def ratio(request: ClipRequest) -> str:
-    """The model's size for the shot's orientation."""
-    model = model_of(request)
-    return model.landscape if request.width_px >= request.height_px else model.portrait
+    """The model's size whose shape is nearest to the shot's."""
+    shape = math.log(request.width_px / request.height_px)
+
+    def distance(size: str) -> float:
+        width, height = map(int, size.split(":"))
+        return abs(math.log(width / height) - shape)
+
+    return min(model_of(request).ratios, key=distance)
 
 
 def image(runway: Any, picture: Frame) -> str:

@@ -4,6 +4,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from blender_addon.core.formats import SIDES_PX
 from blender_addon.core.types import ClipRequest
 from bridge.common.errors import BadInput
 from bridge.common.store import SHA256
@@ -13,8 +14,8 @@ LIMITS = {
     "motion": (1, 255),
     "frame_count": (1, 36_000),
     "hold_frames": (0, 36_000),
-    "width_px": (16, 8192),
-    "height_px": (16, 8192),
+    "width_px": SIDES_PX,
+    "height_px": SIDES_PX,
     "fps": (1, 240),
 }
 """lowest and highest, both allowed"""

@@ -4,6 +4,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+from blender_addon.core import formats
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import CoverLook, EditPlan, Excerpt, SongAnalysis
 from bridge.common.errors import BadInput
@@ -15,7 +16,6 @@ from bridge.plan.shots import Draft, make_shots
 from bridge.plan.storyboard import Storyboard
 
 LONGEST_VIDEO_S = 3600.0
-LARGEST_SIDE_PX = 8192
 ENDS_WITH_SONG_S = 0.05
 """a song that goes on for less than this after the excerpt ends with it"""
 
@@ -59,12 +59,10 @@ def plan_edit(
 def _check(length_s: float, width_px: int, height_px: int, fps: Fraction) -> None:
     if not 0 < length_s <= LONGEST_VIDEO_S:
         raise BadInput(f"A length of {length_s:g} s can't be made; ask for one from 1 to {LONGEST_VIDEO_S:g} s.")
-    for side_px in (width_px, height_px):
-        if not 16 <= side_px <= LARGEST_SIDE_PX or side_px % 2:
-            raise BadInput(
-                f"A picture of {width_px}x{height_px} can't be encoded; "
-                f"both sides must be even, from 16 to {LARGEST_SIDE_PX}."
-            )
+    try:
+        formats.check_size(width_px, height_px)
+    except ValueError as error:
+        raise BadInput(f"{str(error).capitalize()}.") from None
     if fps not in FRAME_RATES:
         raise BadInput(
             f"{fps} frames per second are not among {', '.join(map(str, FRAME_RATES))}; choose one of these."

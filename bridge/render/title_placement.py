@@ -38,7 +38,9 @@ LEAST_SIZE = 0.03
 MARGINS = {"side": 0.07, "top": 0.09, "bottom": 0.09}
 """shares of the frame that stay free of text"""
 TALL_MARGINS = {"side": 0.08, "top": 0.14, "bottom": 0.2}
-"""of an upright frame, where apps put their buttons"""
+"""of a frame that fills a phone held upright, where apps put their buttons"""
+TALL = 1.5
+"""from this ratio of height to width on a phone shows a frame that way"""
 _LINE_GAP = 1.12
 """from baseline to baseline, in ems"""
 _ROWS = 28
@@ -254,7 +256,7 @@ def _halves(text: str) -> tuple[str, str]:
 
 
 def _margins(plan: EditPlan) -> dict[str, float]:
-    return TALL_MARGINS if plan.height_px > plan.width_px else MARGINS
+    return TALL_MARGINS if plan.height_px >= TALL * plan.width_px else MARGINS
 
 
 def _places(plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font: Path) -> list[_Place]:

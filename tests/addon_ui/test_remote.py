@@ -60,7 +60,7 @@ def test_from_song_to_graded_clips(stored, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "edit.blend"))
     settings, examples = state.settings_of(scene), ui_world.ROOT / "examples"
     settings.song, settings.cover = str(examples / "song.opus"), str(examples / "cover.jpg")
-    settings.height, settings.length_s = "360", 6.0
+    settings.size, settings.length_s = "360", 6.0
     shutil.copy(examples / "cover.jpg", tmp_path / "hero.jpg")
     (tmp_path / "board.toml").write_text('subject = "a keeper"\ncharacter = "hero.jpg"\n')
     settings.storyboard = str(tmp_path / "board.toml")

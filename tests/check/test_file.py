@@ -78,6 +78,14 @@ def test_a_draft_is_taken_for_one(tmp_path: Path):
     assert full_size(container.video, dataclasses.replace(plan, width_px=1920)) is None
 
 
+@pytest.mark.parametrize(("size", "holds"), [((720, 720), True), ((720, 900), True), ((700, 900), False)])
+def test_without_a_plan_the_table_says_which_sizes_are_usual(tmp_path: Path, size, holds):
+    container = probed(tmp_path, dataclasses.replace(SHORT, size=size))
+    (found,) = [measure for measure in file_measures(container, 0, None) if measure.name == "size"]
+    assert (found.verdict is Verdict.PASS) == holds
+    assert found.limit == "16:9, 9:16, 1:1, 4:5 with a shorter side of 720, 1080, 2160"
+
+
 def test_a_varying_rate(tmp_path: Path):
     made = Made(jitter=True)
     assert failed(probed(tmp_path, made), made) == {"constant rate"}

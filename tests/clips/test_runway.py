@@ -68,6 +68,19 @@ def test_a_clip_is_bought_followed_and_cut_to_the_moving_part(server, key, work)
     assert "animating at Runway" in work.stages
 
 
+@pytest.mark.parametrize(
+    ("model", "size", "ratio"),
+    [
+        ("gen4_turbo", (1080, 1080), "960:960"),
+        ("gen4_turbo", (1080, 1350), "832:1104"),
+        ("gen4.5", (1080, 1920), "720:1280"),
+        ("veo3.1", (1080, 1350), "1080:1920"),
+    ],
+)
+def test_the_size_nearest_to_the_shots_shape_is_bought(model, size, ratio):
+    assert runway.ratio(replace(asked(model=model), width_px=size[0], height_px=size[1])) == ratio
+
+
 def test_nothing_is_spent_without_consent(server, key, work):
     with pytest.raises(BadInput, match=r"10 credits \(US\$ 0.10\) for 2 seconds .* confirm_cost=yes"):
         RunwayAnimator().animate(asked(confirm_cost="no"), key, work)

@@ -16,7 +16,7 @@ from bridge.render import title_placement
 
 FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
 PALETTE = (PaletteColor((20, 60, 80), 0.6, "deep teal"), PaletteColor((240, 170, 90), 0.4, "warm amber"))
-SIZES = ((960, 540), (540, 960))
+SIZES = ((960, 540), (540, 960), (600, 600), (600, 750))
 
 
 def plan(width_px=960, height_px=540, *, frames=120, hold=12, kind=ShotKind.HERO_HOLD, fps=Fraction(24)) -> EditPlan:

@@ -218,8 +218,7 @@ def camera_move(request: ClipRequest) -> tuple[str, float]:
 def model_size(request: ClipRequest, recipe: Recipe) -> tuple[int, int]:
     """Width and height for the shot's shape, multiples of 64; option `scale` makes both smaller or larger."""
     scale = common.number_setting(request, "scale", 1.0, 0.05, 2.0)
-    sides = [max(64, round(side * scale / 64) * 64) for side in SIZES_PX[recipe.is_sdxl]]
-    return (sides[0], sides[1]) if request.width_px >= request.height_px else (sides[1], sides[0])
+    return common.size_like(request, SIZES_PX[recipe.is_sdxl], scale)
 
 
 def _each(frames: Frame) -> Iterator[Frame]:

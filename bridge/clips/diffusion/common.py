@@ -105,6 +105,19 @@ def number_setting(request: ClipRequest, name: str, default: float, low: float, 
     return value
 
 
+def size_like(request: ClipRequest, known_px: tuple[int, int], scale: float, multiple_px: int = 64) -> tuple[int, int]:
+    """Width and height in the shot's shape, with about as many pixels as a model knows, times the square of `scale`.
+
+    Args:
+        known_px: width and height that the model was trained on.
+        multiple_px: both sides are multiples of it.
+    """
+    area = known_px[0] * known_px[1] * scale**2
+    width = (area * request.width_px / request.height_px) ** 0.5
+    width_px, height_px = (max(1, round(side / multiple_px)) * multiple_px for side in (width, area / width))
+    return width_px, height_px
+
+
 def resized(picture: Frame, width_px: int, height_px: int) -> Frame:
     """The picture at another size, cropped evenly where the shapes differ."""
     from PIL import Image, ImageOps

@@ -388,11 +388,7 @@ def model_size(pipeline: Any, family: Family, request: ClipRequest) -> tuple[int
     if config.get("use_learned_positional_embeddings"):  # one table entry per place: no other size can be had
         return fixed_size(config.sample_width * 8, config.sample_height * 8, request)
     scale = common.number_setting(request, "scale", 1.0, 0.05, 2.0)
-    area = family.size_px[0] * family.size_px[1] * scale**2
-    width = (area * request.width_px / request.height_px) ** 0.5
-    multiple = family.multiple_px
-    width_px, height_px = (max(2, round(side / multiple)) * multiple for side in (width, area / width))
-    return width_px, height_px
+    return common.size_like(request, family.size_px, scale, family.multiple_px)
 
 
 def fixed_size(width_px: int, height_px: int, request: ClipRequest) -> tuple[int, int]:

@@ -113,8 +113,7 @@ def decode(pipeline: Any, latents: Any, chunk: int) -> Frame:
 def model_size(request: ClipRequest) -> tuple[int, int]:
     """Width and height for the shot's shape, multiples of 64; option `scale` makes both smaller or larger."""
     scale = common.number_setting(request, "scale", 1.0, 0.05, 2.0)
-    sides = [max(64, round(side * scale / 64) * 64) for side in (LONG_SIDE_PX, SHORT_SIDE_PX)]
-    return (sides[0], sides[1]) if request.width_px >= request.height_px else (sides[1], sides[0])
+    return common.size_like(request, (LONG_SIDE_PX, SHORT_SIDE_PX), scale)
 
 
 def _pil(picture: Frame) -> Any:

@@ -10,6 +10,7 @@ pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engi
 
 from blender_addon.core.types import ShotKind
 from bridge.clips import make_clip, registry
+from bridge.clips.diffusion import common
 from bridge.cover import load, recompose
 from bridge.jobs import run_batch
 from tests.clips.diffusion import tiny_models
@@ -77,3 +78,18 @@ def test_a_batch_of_shots_is_painted_together_and_each_clip_keeps_its_likeness(s
     assert all(clip and clip.likeness for clip in clips_made), [job.error for job in jobs]
     assert any("keyframes 1 to 3 of 3" in stage for stage in stages)
     assert len({clip.sha256 for clip in clips_made if clip}) == 3
+
+
+@pytest.mark.parametrize(
+    ("shot_px", "made_px"),
+    [
+        ((1920, 1080), (1024, 576)),
+        ((1080, 1920), (576, 1024)),
+        ((1080, 1080), (768, 768)),
+        ((1080, 1350), (704, 832)),
+    ],
+)
+def test_a_model_makes_the_shots_shape_with_as_many_pixels_as_it_knows(shot_px, made_px):
+    request = replace(request_for("sdxl-svd"), width_px=shot_px[0], height_px=shot_px[1])
+    assert common.size_like(request, (1024, 576), 1.0) == made_px
+    assert common.size_like(request, (1024, 576), 0.01) == (64, 64)
