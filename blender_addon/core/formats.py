@@ -39,7 +39,7 @@ SHAPES = {
 SHORT_SIDE_PX = 1080
 SHORT_SIDES_PX = {1080: "Full HD", 720: "HD", 360: "a quick look at the cut", 2160: "4K"}
 """the usual sizes of a shape, by its shorter side (both, of a square)"""
-SIDES_PX = (64, 4096)
+SIDES_PX = (32, 4096)
 """what players decode; both sides have to be even besides, as the picture's colours are stored for two pixels by two"""
 MOST_ACROSS = 4
 """how many times as long as the other a side may be"""

@@ -30,10 +30,10 @@ def test_names_and_sizes_become_pixels(text, short_px, size):
         ("16:10", "there is no format '16:10'"),
         ("1441x810", "must be even"),
         ("1440x811", "must be even"),
-        ("1440x62", "from 64 to 4096"),
-        ("4098x2160", "from 64 to 4096"),
+        ("1440x30", "from 32 to 4096"),
+        ("4098x2160", "from 32 to 4096"),
         ("1000x248", "at most 4 times the other"),
-        ("0x0", "from 64 to 4096"),
+        ("0x0", "from 32 to 4096"),
     ],
 )
 def test_what_no_video_can_have_is_refused_in_a_sentence(text, sentence):
