@@ -14,7 +14,7 @@ from ..client.client import Client, LinkError
 from ..core.clip_requests import clip_requests
 from ..core.quality import engine_settings
 from ..core.types import ClipRequest, EditPlan, Job, JobState
-from ..scene import grade, timeline, titles
+from ..scene import grade
 from ..session import connection, files, state, tasks
 from ..session.state import Landing
 from ..session.tasks import Problem, Task
@@ -376,36 +376,3 @@ def _state(client: Client, job_id: str) -> Job | None:
         if getattr(error, "status", 0) == 404:
             return None
         raise
-
-
-def move_beside(scene_uids: Sequence[int]) -> None:
-    """After a first save: copies clips and song beside the .blend, then lets the scene use the copies."""
-    folder = files.project_folder()
-    wanted: dict[str, Path] = {}
-    for uid in scene_uids:
-        scene = state.find_scene(uid)
-        if scene is None:
-            continue
-        settings = state.settings_of(scene)
-        for take in settings.takes:
-            wanted[take.path] = folder / "clips"
-        if settings.wav:
-            wanted[settings.wav] = folder
-        for font in titles.fonts(scene):
-            wanted[font.filepath] = folder / "fonts"
-    sources = {text: (timeline.absolute(text), target) for text, target in wanted.items()}
-    sources = {text: pair for text, pair in sources.items() if not pair[0].is_relative_to(folder)}
-    if not sources or tasks.running("files"):
-        return
-
-    def work(task: Task) -> dict[str, Path]:
-        return {text: files.copy_beside(*pair) for text, pair in sources.items() if pair[0].is_file()}
-
-    tasks.start("files", "Keeping the clips beside the file", work, lambda moved: _moved(scene_uids, moved))
-
-
-def _moved(scene_uids: Sequence[int], moved: dict[str, Path]) -> None:
-    for uid in scene_uids:
-        scene = state.find_scene(uid)
-        if scene is not None:
-            takes.refer(scene, moved)

@@ -177,6 +177,8 @@ class Files:
     """the present stamps of song and cover, by their paths"""
     looking: threading.Lock = field(default_factory=threading.Lock)
     """held by the thread that looks"""
+    relative_to: Path | None = None
+    """while a file is saved: the folder that our paths are relative to"""
 
 
 @dataclass(frozen=True)

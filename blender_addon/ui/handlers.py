@@ -6,7 +6,7 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from ..actions import generate, look, shots, song, takes
+from ..actions import generate, look, project, shots, song, takes
 from ..session import state
 
 
@@ -32,11 +32,30 @@ def _undone(*_: Any) -> None:
 
 
 @persistent
-def _saved(*_: Any) -> None:
-    generate.move_beside([scene.session_uid for scene in bpy.data.scenes])
+def _saving(path: str, *_: Any) -> None:
+    project.will_be_saved(path)
 
 
-_HANDLERS = (("load_post", _opened), ("undo_post", _undone), ("redo_post", _undone), ("save_post", _saved))
+@persistent
+def _saved(path: str, *_: Any) -> None:
+    project.was_saved()
+    if path == bpy.data.filepath:  # and not a copy
+        project.move_beside()
+
+
+@persistent
+def _not_saved(*_: Any) -> None:
+    project.was_saved()
+
+
+_HANDLERS = (
+    ("load_post", _opened),
+    ("undo_post", _undone),
+    ("redo_post", _undone),
+    ("save_pre", _saving),
+    ("save_post", _saved),
+    ("save_post_fail", _not_saved),
+)
 
 
 def register() -> None:

@@ -50,6 +50,7 @@ class BEATBOARD_MT_strip(bpy.types.Menu):
         layout.separator()
         layout.operator("beatboard.render", icon="RENDER_ANIMATION")
         layout.operator("beatboard.check", icon="VIEWZOOM")
+        layout.operator("beatboard.collect", icon="PACKAGE")
 
 
 def _strip_menu(self: Any, context: Any) -> None:

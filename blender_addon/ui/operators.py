@@ -10,7 +10,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..actions import deliver, generate, look, plan, shots, song, takes, title
+from ..actions import deliver, generate, look, plan, project, shots, song, takes, title
 from ..core import network, regrid
 from ..scene import timeline
 from ..session import connection, environment, preferences, state, tasks
@@ -612,6 +612,26 @@ class BEATBOARD_OT_check(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         deliver.check(scene)
+
+
+class BEATBOARD_OT_collect(Base, bpy.types.Operator):
+    """Pack a copy of this file with every clip, sound and picture that it uses into a folder, to keep or to hand on"""
+
+    bl_idname, bl_label = "beatboard.collect", "Collect Project"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    directory: StringProperty(subtype="DIR_PATH")
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, "" if bpy.data.filepath else "Save the .blend first", _busy("collect"))
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        return f"Into {project.collect(Path(self.directory))}"
 
 
 class BEATBOARD_OT_open(Base, bpy.types.Operator):

@@ -459,6 +459,9 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
             layout.operator("beatboard.check", icon="VIEWZOOM")
         draw_trouble(layout, "check")
         _draw_verdict(layout, scene)
+        if not _draw_progress(layout, "collect"):
+            layout.operator("beatboard.collect", icon="PACKAGE")
+        draw_trouble(layout, "collect")
 
 
 def _is_planned_for(scene: Any, settings: Any) -> bool:

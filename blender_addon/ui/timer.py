@@ -11,7 +11,7 @@ import time
 
 import bpy
 
-from ..actions import generate, shots, takes
+from ..actions import generate, project, shots, takes
 from ..session import connection, file_watch, state, tasks
 from ..session.state import Pace
 
@@ -45,6 +45,8 @@ def tick() -> float:
     if may_redraw(pace, now_s):
         landed = takes.land_next()
         generate.grade_what_landed()
+        if landed:
+            project.move_beside()
         if (scene is not None and shots.refresh(scene)) or landed or pace.is_due:
             redraw(pace, time.monotonic())
             return AT_ONCE_S
