@@ -8,19 +8,51 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 from bridge.cover.oklab import from_srgb
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP")
 MIN_SIDE_PX = 16
 MAX_PIXELS = 120_000_000
 """more would take gigabytes to decode; a cover is 3000 x 3000 as a rule"""
 MAX_SIDE_PX = 4096
 """larger covers are reduced to this: no frame shows more"""
 
+MOST_SIDE_DATA_MIB = 64
+"""what a PNG's texts and profile may take unpacked: image generators keep whole workflows there"""
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = MOST_SIDE_DATA_MIB * 2**20
+
+_SAME_LEVELS = 2
+"""a profile that moves no colour by more than this is sRGB, by whatever name"""
+_HEADS = (
+    (b"8BPS", "a Photoshop document"),
+    (b"%PDF", "a PDF"),
+    (b"%!PS", "an EPS drawing"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (b"v/1\x01", "an OpenEXR picture"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "an SVG drawing or another XML file"),
+    (b"<!DOCTYPE html", "a web page"),
+    (b"<html", "a web page"),
+    (b"ID3", "a song"),
+    (b"fLaC", "a song"),
+    (b"OggS", "a song or a film"),
+    (b"\x1a\x45\xdf\xa3", "a film"),
+    (b"PK\x03\x04", "a zip archive"),
+)
+_BRANDS = (
+    ((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "a HEIC picture"),
+    ((b"crx ",), "a camera's raw picture"),
+    ((b"isom", b"iso2", b"mp41", b"mp42", b"qt  ", b"M4V ", b"avc1"), "a film"),
+    ((b"M4A ", b"M4P "), "a song"),
+)
+"""of the file type box (ISO/IEC 14496-12, 4.3)"""
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 """what Pillow's readers raise on broken files"""
 
@@ -29,8 +61,8 @@ def load(path: str | Path) -> Frame:
     """Reads a cover: rotated as its EXIF says, converted to sRGB, transparency filled, at most 4096 px a side.
 
     Args:
-        path: PNG, JPEG, WebP, TIFF, GIF (its first picture) or BMP; grey, palette, CMYK, 8 or 16 bits, with or
-            without alpha and ICC profile.
+        path: PNG, JPEG, WebP, AVIF, TIFF, GIF (its first picture) or BMP, by its content; grey, palette, CMYK, 8 or
+            16 bits, with or without alpha and ICC profile.
 
     Returns:
         uint8, shape (height, width, 3).
@@ -52,11 +84,30 @@ def load(path: str | Path) -> Frame:
     except PermissionError:
         raise BadInput(f"The cover {path} may not be read; check the file's permissions.") from None
     except UnidentifiedImageError:
-        raise BadInput(f"The cover {path} is not an image that can be read; give a PNG, JPEG or WebP file.") from None
+        raise BadInput(_unreadable(path)) from None
     except Image.DecompressionBombError:
         raise BadInput(_too_large(path, "")) from None
     except _DAMAGE as error:
+        if "too large for PngImagePlugin" in str(error):
+            raise BadInput(
+                f"The cover {path} holds more than {MOST_SIDE_DATA_MIB} MiB of text or colour profile beside its"
+                " picture; export it without metadata."
+            ) from None
         raise BadInput(f"The cover {path} is damaged ({error}); export it again and try that file.") from None
+
+
+def _unreadable(path: Path) -> str:
+    """What the file is in truth, as far as its first bytes tell, and what to do."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        return f"The cover {path} is empty; give a PNG, JPEG or WebP file."
+    kind = next((kind for start, kind in _HEADS if head.lstrip().startswith(start) or head.startswith(start)), None)
+    if head[4:8] == b"ftyp":
+        kind = next((kind for brands, kind in _BRANDS if head[8:12] in brands), None)
+    if kind:
+        return f"The cover {path} is {kind}, which can't be read as a cover; export it as a PNG or JPEG file."
+    return f"The cover {path} is not an image that can be read; give a PNG, JPEG or WebP file."
 
 
 def _refuse_odd_sizes(image: Image.Image, path: Path) -> None:
@@ -112,13 +163,23 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image.convert("RGB")
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return image.convert("RGB")
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        target = ImageCms.createProfile("sRGB")
+        if image.mode == "RGB" and _changes_nothing(source, target):
+            return image
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError):
         # A profile that is broken, or made for another kind of image: viewers show such a file without it.
         return image.convert("RGB")
     return image.convert("RGB") if converted is None else converted
+
+
+def _changes_nothing(source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile) -> bool:
+    """Whether a profile leaves all colours as they are, up to rounding. Its name may say anything."""
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    converted = ImageCms.profileToProfile(Image.fromarray(colors), source, target, outputMode="RGB")
+    moved = np.abs(np.asarray(converted, np.int16) - colors)
+    return int(moved.max()) <= _SAME_LEVELS
 
 
 def _filled(rgb: Frame, alpha: Frame) -> Frame:

@@ -1,14 +1,15 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from bridge import cover
 from bridge.common.errors import BadInput
-from bridge.cover.image import MAX_SIDE_PX
+from bridge.cover.image import MAX_SIDE_PX, load
 
 
 def quarters(size_px=64):
@@ -140,9 +141,9 @@ def png_bytes(size):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "not an image"),
+        (b"", "is empty"),
         (b"Dear diary, today I painted nothing.\n" * 40, "not an image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is an SVG drawing"),
         (jpeg_bytes()[:4000], "damaged"),
         (png_bytes((400, 400))[:90], "damaged"),
         (claiming(64, 64), "damaged"),
@@ -167,3 +168,54 @@ def test_missing_and_folder(tmp_path):
         cover.load(tmp_path / "none.png")
     with pytest.raises(BadInput, match="is a folder"):
         cover.load(tmp_path)
+
+
+def png_with(path: Path, **info: object) -> Path:
+    extra = PngImagePlugin.PngInfo()
+    if "text" in info:
+        extra.add_text("workflow", str(info["text"]), zip=True)
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    picture.save(path, pnginfo=extra)
+    return path
+
+
+def test_a_workflow_in_a_png_is_no_damage(tmp_path):
+    assert load(png_with(tmp_path / "workflow.png", text="x" * 5_000_000)).shape == (64, 64, 3)
+    with pytest.raises(BadInput, match=r"64 MiB .* export it without metadata"):
+        load(png_with(tmp_path / "bomb.png", text="x" * 70 * 2**20))
+
+
+def test_avif_is_read_by_whatever_name(tmp_path):
+    picture = Image.new("RGB", (64, 48), (200, 30, 60))
+    picture.save(tmp_path / "cover.jpg", format="AVIF")
+    assert np.abs(load(tmp_path / "cover.jpg").astype(int) - (200, 30, 60)).max() < 6
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"\x00\x00\x00\x1cftypheic", "is a HEIC picture"),
+        (b"8BPS\x00\x01", "is a Photoshop document"),
+        (b"%PDF-1.7", "is a PDF"),
+        (b"<svg xmlns=", "is an SVG drawing"),
+        (b"\x00\x00\x00\x18ftypisom", "is a film"),
+        (b"ID3\x04", "is a song"),
+    ],
+)
+def test_what_cannot_be_read_is_named_by_its_content(tmp_path, head, words):
+    (tmp_path / "cover.jpg").write_bytes(head + bytes(200))
+    with pytest.raises(BadInput, match=words):
+        load(tmp_path / "cover.jpg")
+
+
+def test_a_profile_counts_by_its_content_not_its_name(tmp_path):
+    """A profile that swaps nothing is left alone; one called sRGB that is none is obeyed."""
+    picture = Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture.save(tmp_path / "plain.png", icc_profile=srgb)
+    assert np.array_equal(load(tmp_path / "plain.png"), np.asarray(picture))
+    other = bytearray(srgb)
+    red, green = other.index(b"rXYZ"), other.index(b"gXYZ")
+    other[red : red + 4], other[green : green + 4] = b"gXYZ", b"rXYZ"  # its name still says sRGB
+    picture.save(tmp_path / "swapped.png", icc_profile=bytes(other))
+    assert np.abs(load(tmp_path / "swapped.png").astype(int) - np.asarray(picture)).max() > 50
