@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The storyboard: what a person wants to see, in a TOML file. `examples/storyboard.toml` shows all of it."""
 
+import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -64,6 +66,9 @@ class _Key:
     may_be_empty: bool = False
 
 
+_PATHS = ("character", "font")
+_TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a"
+_ODD_SPACES = "\u00a0\u202f\u2007\u2003\u2002\u2009\u200b\u3000\ufeff"
 _TEXT = _Key(str)
 _SEED = _Key(int, 0, 2**31 - 1)
 _BOARD_KEYS = {
@@ -101,7 +106,7 @@ def load(path: str | Path) -> Storyboard:
     try:
         data = tomllib.loads(text + "\n")  # so that what is wrong at the end has a line too
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(f"{path.name} is not valid TOML: {error or 'nested too deeply'}; mend that place.") from None
+        raise BadInput(f"{path.name} {_fault(text, error)}") from None
     reader = _Reader(path, TomlLines(text))
     values = reader.table(data, _BOARD_KEYS, None)
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
@@ -120,13 +125,50 @@ def _read(path: Path) -> str:
             raise BadInput(f"{path} is a folder; name the storyboard's TOML file in it.")
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise BadInput(f"{path} is larger than 1 MB, which no storyboard is; name the TOML file.")
-        return path.read_text(encoding="utf-8-sig")
+        return _decoded(path)
     except FileNotFoundError:
         raise BadInput(f"There is no storyboard {path}; check its name.") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is not UTF-8 text; save it as such, or name the storyboard's TOML file.") from None
     except OSError as error:
         raise BadInput(f"The storyboard {path} can't be read: {error.strerror}.") from None
+
+
+def _decoded(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" not in text:
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    raise BadInput(f"{path} is {_encoding(data)}, not UTF-8; save it as UTF-8, or name the storyboard's TOML file.")
+
+
+def _encoding(data: bytes) -> str:
+    """What a text that isn't UTF-8 seems to be written in, for people."""
+    zeros = (data[0::2].count(0), data[1::2].count(0))
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or max(zeros) > len(data) / 4:
+        return "UTF-16 text"
+    if 0 in data:
+        return "no text"
+    return "text in Windows-1252 or Latin-1" if any(byte > 127 for byte in data) else "text in an old encoding"
+
+
+def _fault(text: str, error: Exception) -> str:
+    """What is wrong with a file that is no TOML, and how to mend it; common mistakes are told by name."""
+    found = re.search(r"at line (\d+)", str(error))
+    line = text.split("\n")[int(found[1]) - 1] if found and int(found[1]) <= text.count("\n") + 1 else ""
+    place = f"in line {found[1]} " if found else ""
+    if "\\" in line and re.search(r'"[^"]*\\', line):
+        return (
+            f"has a backslash {place}within double quotes, where it starts a code: write a Windows path with / or in"
+            " single quotes, as in 'C:\\Pictures\\hero.png'."
+        )
+    if odd := next((sign for sign in line if sign in _TYPOGRAPHIC_QUOTES), ""):
+        return f'has a typographic quote ({odd}) {place}: write straight ones, as in "text".'.replace(" :", ":")
+    if odd := next((sign for sign in line if sign in _ODD_SPACES), ""):
+        name = unicodedata.name(odd).lower()
+        return f"has a {name} {place}, which looks like a space: write an ordinary space there.".replace(" ,", ",")
+    return f"is not valid TOML: {error or 'nested too deeply'}; mend that place."
 
 
 class _Reader:
@@ -186,6 +228,9 @@ class _Reader:
         return self._text(name, value, key, shot) if isinstance(value, str) else value
 
     def _text(self, name: str, value: str, key: _Key, shot: int | None) -> str:
+        if name in _PATHS and any(unicodedata.category(sign) == "Cc" for sign in value):
+            wrong = f'"{name}" has a backslash that was read as a code'
+            raise self._error(name, shot, f"{wrong}; write the path with / or in single quotes")
         text = " ".join(value.split())
         if not text and not key.may_be_empty:
             raise self._error(name, shot, f'"{name}" is empty; write something, or leave the key out')

@@ -144,3 +144,27 @@ def test_a_byte_order_mark_is_no_key(tmp_path):
     path = tmp_path / "story.toml"
     path.write_bytes(b"\xef\xbb\xbftitle = 'x'\r\nseed = 5\r\n")
     assert (load(path).title, load(path).seed) == ("x", 5)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b'character = "C:\\Users\\ana\\hero.png"', "backslash in line 1 within double quotes"),
+        (b'title = "x"\ncharacter = "C:\\temp\\new.png"', '"character" has a backslash that was read as a code'),
+        ("title = \u201cLighthouse\u201d".encode(), "typographic quote"),
+        ('title\u00a0= "Lighthouse"'.encode(), "no-break space"),
+        ('title = "F\u00fcr Elise"'.encode("latin-1"), "Windows-1252 or Latin-1"),
+        ('title = "Lighthouse"'.encode("utf-16"), "UTF-16"),
+        ('title = "Lighthouse"'.encode("utf-16-le"), "UTF-16"),
+    ],
+)
+def test_what_other_systems_write_is_named(tmp_path, data, words):
+    (tmp_path / "story.toml").write_bytes(data)
+    with pytest.raises(BadInput, match=words) as caught:
+        load(tmp_path / "story.toml")
+    assert "\n" not in str(caught.value)
+
+
+def test_old_line_ends_are_read(tmp_path):
+    (tmp_path / "story.toml").write_bytes(b'title = "Lighthouse"\rsubject = "a keeper"\r')
+    assert load(tmp_path / "story.toml").subject == "a keeper"
