@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Songs from files and to files: PyAV decodes, so that no ffmpeg program is needed."""
+"""Songs from files and to files. PyAV decodes: librosa reads m4a and video only with an ffmpeg program."""
 
 import os
 import wave

@@ -3,13 +3,14 @@
 
 import os
 
+import librosa
 import numpy as np
 
 from blender_addon.core.types import SongAnalysis
 from bridge.song.audio import Audio, Series, write_wav
 
 _DOWNBEAT_HZ, _BEAT_HZ = 1760.0, 880.0
-_CLICK_S = 0.03
+_CLICK_S, _VOLUME = 0.03, 0.5
 
 
 def write_click(analysis: SongAnalysis, audio: Audio, path: str | os.PathLike[str]) -> None:
@@ -18,15 +19,18 @@ def write_click(analysis: SongAnalysis, audio: Audio, path: str | os.PathLike[st
     Raises:
         BadInput: the file cannot be written.
     """
-    mixed = 0.6 * audio.samples
-    for beat in analysis.beats:
-        click = _click(_DOWNBEAT_HZ if beat.position == 1 else _BEAT_HZ, audio.sample_rate_hz)
-        start = round(beat.time_s * audio.sample_rate_hz)
-        click = click[: max(0, len(mixed) - start)]
-        mixed[start : start + len(click)] += click[:, None]
-    write_wav(Audio(mixed, audio.sample_rate_hz), path)
+    down = [beat.time_s for beat in analysis.beats if beat.position == 1]
+    other = [beat.time_s for beat in analysis.beats if beat.position != 1]
+    clicks = sum(_clicks(times_s, pitch_hz, audio) for times_s, pitch_hz in ((down, _DOWNBEAT_HZ), (other, _BEAT_HZ)))
+    write_wav(Audio(0.6 * audio.samples + _VOLUME * clicks[:, None], audio.sample_rate_hz), path)
 
 
-def _click(pitch_hz: float, sample_rate_hz: int) -> Series:
-    time_s = np.arange(int(_CLICK_S * sample_rate_hz)) / sample_rate_hz
-    return (0.5 * np.sin(2 * np.pi * pitch_hz * time_s) * np.exp(-time_s / 0.006)).astype(np.float32)
+def _clicks(times_s: list[float], pitch_hz: float, audio: Audio) -> Series:
+    """Shape (samples,)."""
+    return librosa.clicks(
+        times=np.array(times_s),
+        sr=audio.sample_rate_hz,
+        click_freq=pitch_hz,
+        click_duration=_CLICK_S,
+        length=len(audio.samples),
+    )

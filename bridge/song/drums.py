@@ -7,7 +7,7 @@ import scipy.ndimage
 import scipy.signal
 
 from blender_addon.core.types import DrumGap
-from bridge.song.spectra import ATTACK_RATE_HZ, RATE_HZ, Spectra, envelope_centres_hz
+from bridge.song.spectra import ATTACK_RATE_HZ, RATE_HZ, Spectra, envelope_centres_hz, rises
 
 _MOST_GAPS = 5
 _AROUND_S = 0.5
@@ -72,7 +72,5 @@ def _rise(spectra: Spectra, low_hz: float, high_hz: float) -> Series:
     """How much a band's mean log level has risen over 20 ms, per frame; never negative."""
     centres_hz = envelope_centres_hz()
     inside = (low_hz <= centres_hz) & (centres_hz < high_hz)
-    level = spectra.envelope[:, inside].mean(axis=1)
-    rise = np.zeros_like(level)
-    rise[2:] = np.maximum(0, level[2:] - level[:-2])
-    return rise
+    level = spectra.envelope[:, inside].mean(axis=1, keepdims=True)
+    return rises(level, 2, [slice(None)])[:, 0]

@@ -3,11 +3,12 @@
 
 from dataclasses import dataclass
 
+import librosa
 import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Series, Spectra
+from bridge.song.spectra import HARMONY_RATE_HZ, RATE_HZ, Series, Spectra, rises
 
 CUE_RATE_HZ = 50
 CUES = ("onset", "kick", "snare", "air", "accent", "chord", "bass", "novelty")
@@ -64,10 +65,9 @@ def compute_features(spectra: Spectra) -> Features:
 def local_quantile(series: Series, window_s: float, percent: float, rate_hz: float = RATE_HZ) -> Series:
     """The percentile over a sliding window, taken every quarter of the window and interpolated."""
     window = min(max(4, int(window_s * rate_hz)), len(series))
-    starts = np.arange(0, max(1, len(series) - window + 1), max(1, window // 4))
-    frames = np.lib.stride_tricks.sliding_window_view(series, window)[starts]
-    levels = np.percentile(frames, percent, axis=1)
-    return np.interp(np.arange(len(series)), starts + window / 2, levels).astype(np.float32)
+    hop = max(1, window // 4)
+    levels = np.percentile(librosa.util.frame(series, frame_length=window, hop_length=hop), percent, axis=0)
+    return np.interp(np.arange(len(series)), np.arange(len(levels)) * hop + window / 2, levels).astype(np.float32)
 
 
 def _smooth(series: Series, sigma: float = 1.0) -> Series:
@@ -94,9 +94,8 @@ def _accent(spectra: Spectra) -> Series:
     The other onsets are rises of log energy, levelled and capped: to them a soft note out of silence is as good as a
     drum. This one tells the strong from the weak (the dynamic accent of Lerdahl and Jackendoff, 1983).
     """
-    amplitude = _smooth(np.expm1(spectra.envelope).sum(axis=1))
-    rise = np.zeros_like(amplitude)
-    rise[3:] = np.maximum(0, amplitude[3:] - amplitude[:-3])
+    amplitude = _smooth(np.expm1(spectra.envelope).sum(axis=1, keepdims=True))
+    rise = rises(amplitude, 3, [slice(None)])[:, 0]
     return _relative(_smooth(rise), 95, highest=2.0)
 
 
@@ -174,13 +173,15 @@ def _section_novelty(spectra: Spectra, chord: Series, count: int) -> Series:
 
 
 def _autocorrelation(series: Series, window_s: float, longest: int) -> Series:
-    """Around each second, shape (seconds, longest), 1 at lag 0; negative correlation counts as none."""
+    """Around each second, shape (seconds, longest), 1 at lag 0; negative correlation counts as none.
+
+    It is what `librosa.feature.tempogram` does for each frame, a hundred times as often.
+    """
     window = int(window_s * RATE_HZ)
     centred = series - scipy.ndimage.uniform_filter1d(series, int(1.5 * RATE_HZ))
     padded = np.pad(centred, (window // 2, window // 2 + 1))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::RATE_HZ] * np.hanning(window)
-    size = 1 << int(np.ceil(np.log2(window + longest)))
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(frames, size, axis=1)) ** 2, axis=1)[:, :longest]
+    frames = librosa.util.frame(padded, frame_length=window, hop_length=RATE_HZ, axis=0) * np.hanning(window)
+    correlation = librosa.autocorrelate(frames, max_size=longest, axis=1)
     correlation = scipy.ndimage.maximum_filter1d(correlation / (correlation[:, :1] + 1e-9), 3, axis=1)
     return np.maximum(correlation, 0).astype(np.float32)
 

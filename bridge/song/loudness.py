@@ -42,13 +42,11 @@ def _weighted_power(audio: Audio) -> Values:
     """Of each sample, summed over the channels. Filtered in blocks, in single precision: a song's doubles are large."""
     shelf = pyloudnorm.IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, audio.sample_rate_hz, "high_shelf")
     rumble = pyloudnorm.IIRfilter(0.0, 0.5, 38.0, audio.sample_rate_hz, "high_pass")
-    stages = [(stage.b, stage.a) for stage in (shelf, rumble)]
-    states = [np.zeros((2, audio.samples.shape[1])) for _ in stages]
+    stages = np.array([[*stage.b, *stage.a] for stage in (shelf, rumble)])
+    state = np.zeros((len(stages), 2, audio.samples.shape[1]))
     power = np.empty(len(audio.samples), np.float32)
     for start in range(0, len(power), _BLOCK):
-        block = audio.samples[start : start + _BLOCK]
-        for i, (b, a) in enumerate(stages):
-            block, states[i] = scipy.signal.lfilter(b, a, block, axis=0, zi=states[i])
+        block, state = scipy.signal.sosfilt(stages, audio.samples[start : start + _BLOCK], axis=0, zi=state)
         power[start : start + _BLOCK] = np.square(block).sum(axis=1)
     return power
 

@@ -5,12 +5,13 @@ All series are on a 10 ms grid except `chroma` and `bass` (40 ms) and `attack` (
 `i / rate`.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import librosa
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 import scipy.ndimage
 
 from bridge.song.audio import Audio
@@ -23,7 +24,8 @@ ATTACK_RATE_HZ = 400
 BAND_EDGES_HZ = (40.0, 130.0, 400.0, 2_000.0, 6_000.0, 10_500.0)
 """kick and bass, low mid, mid (snare, voice, chords), high, air (cymbals)"""
 
-_BLOCK = 512
+_BLOCK_SAMPLES = 1 << 20
+"""in the windows of a block, which overlap: enough to be fast, too few to fill the memory"""
 
 Series = npt.NDArray[np.floating]
 
@@ -67,17 +69,34 @@ def envelope_centres_hz() -> Series:
     return _filterbank(2048)[1]
 
 
+def rises(levels: Series, lag: int, bands: Sequence[slice], widest: int = 1) -> Series:
+    """How much each band's level has risen over `lag` frames, falls as 0, shape (frames, bands).
+
+    Args:
+        levels: shape (frames, bins).
+        lag: in frames; the first ones, which have none before them, are 0.
+        bands: the bins of each band; the mean over these counts.
+        widest: so many bins around each are compared with, their highest: a pitch that glides is no rise.
+    """
+    strength = librosa.onset.onset_strength_multi(
+        S=levels.T, lag=lag, max_size=widest, channels=list(bands), center=False
+    )
+    return strength.T[: len(levels)]  # where the song is shorter than the lag there is more
+
+
 def _stft_blocks(mono: Series, size: int, hop: int, overlap: int = 0) -> Iterator[Series]:
     """Magnitudes in blocks of shape (frames, size // 2 + 1), frame i centred on sample `i * hop`.
 
     Blocks, because a whole song's spectrum takes gigabytes. Each but the first repeats the last `overlap` frames.
     """
-    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    # In single precision: with librosa's own window, of doubles, the transform takes twice as long.
+    window = librosa.filters.get_window("hann", size).astype(np.float32)
     padded = np.pad(mono, (size // 2, size // 2 + hop))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop][: len(mono) // hop + 1]
-    for start in range(0, len(frames), _BLOCK):
-        block = frames[max(0, start - overlap) : start + _BLOCK]
-        yield np.abs(np.asarray(scipy.fft.rfft(block * window, axis=1)))
+    count, step = len(mono) // hop + 1, _BLOCK_SAMPLES // size
+    for start in range(0, count, step):
+        first, last = max(0, start - overlap), min(start + step, count) - 1
+        block = padded[first * hop : last * hop + size]
+        yield np.abs(librosa.stft(block, n_fft=size, hop_length=hop, window=window, center=False)).T
 
 
 def _loudest(frame_peaks: Series) -> float:
@@ -86,10 +105,14 @@ def _loudest(frame_peaks: Series) -> float:
 
 
 def _filterbank(size: int, bands_per_octave: int = 12) -> tuple[Series, Series]:
-    """Triangular filters, shape (size // 2 + 1, bands), each of sum 1; and their centres in Hz."""
+    """Triangular filters, shape (size // 2 + 1, bands), each of sum 1; and their centres in Hz.
+
+    As many per octave everywhere; librosa has triangles on the mel scale alone, which has fewer where the bass is.
+    """
     low, high = BAND_EDGES_HZ[0], BAND_EDGES_HZ[-1]
     count = int(bands_per_octave * np.log2(high / low)) + 1
-    bins = np.unique(np.round(low * 2 ** (np.arange(count) / bands_per_octave) * size / SAMPLE_RATE_HZ).astype(int))
+    edges_hz = librosa.cqt_frequencies(count, fmin=low, bins_per_octave=bands_per_octave)
+    bins = np.unique(np.round(edges_hz * size / SAMPLE_RATE_HZ).astype(int))
     index = np.arange(size // 2 + 1)[:, None]
     left, centre, right = bins[:-2], bins[1:-1], bins[2:]
     rising = (index - left) / (centre - left)
@@ -107,25 +130,23 @@ def _onsets(mono: Series) -> tuple[Series, Series, Series]:
     ]
     banded, peaks, power = (np.concatenate(part) for part in zip(*reduced, strict=True))
     envelope = np.log1p(600 / _loudest(peaks) * banded)
-    widest = scipy.ndimage.maximum_filter1d(envelope, 3, axis=1)
-    rise = np.zeros_like(envelope)
-    rise[2:] = np.maximum(0, envelope[2:] - widest[:-2])
-    band = np.digitize(centres_hz, BAND_EDGES_HZ[1:-1])
-    onsets = np.stack([rise[:, band == i].mean(axis=1) for i in range(len(BAND_EDGES_HZ) - 1)], axis=1)
+    edges = [0, *np.searchsorted(centres_hz, BAND_EDGES_HZ[1:-1]).tolist(), len(centres_hz)]
+    onsets = rises(envelope, 2, [slice(*band) for band in itertools.pairwise(edges)], widest=3)
     return envelope, onsets, power
 
 
 def _pitch_profiles(mono: Series) -> tuple[Series, Series]:
     """Chroma and bass profile of the spectrum's peaks, with short sounds (drums) removed by a median over time."""
-    frequencies_hz = np.fft.rfftfreq(4096, 1 / SAMPLE_RATE_HZ)
+    frequencies_hz = librosa.fft_frequencies(sr=SAMPLE_RATE_HZ, n_fft=4096)
     keep = (frequencies_hz > 30) & (frequencies_hz < 2_100)
     frequencies_hz = frequencies_hz[keep]
     hop = SAMPLE_RATE_HZ // HARMONY_RATE_HZ
     tonal = np.concatenate([block[:, keep] for block in _stft_blocks(mono, 4096, hop)])
-    tonal = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(tonal, ((3, 3), (0, 0)), "edge"), 7, 0), -1)
+    # The harmonic half of librosa.decompose.hpss, without the other half that its soft mask asks for.
+    tonal = scipy.ndimage.median_filter(tonal, (7, 1), mode="nearest")
     tonal = np.sqrt(np.minimum(tonal, _loudest(tonal.max(axis=1))))
     tonal = np.maximum(0, tonal - scipy.ndimage.uniform_filter1d(tonal, 15, axis=1))
-    pitch = 69 + 12 * np.log2(frequencies_hz / 440)
+    pitch = librosa.hz_to_midi(frequencies_hz)
     to_class = (pitch[:, None] - np.arange(12) + 6) % 12 - 6
     fold = np.exp(-0.5 * (to_class / 0.35) ** 2) * ((frequencies_hz > 65) & (frequencies_hz < 2_000))[:, None]
     semitones = np.exp(-0.5 * ((pitch[:, None] - np.arange(26, 60)) / 0.5) ** 2) * (frequencies_hz < 260)[:, None]
@@ -138,16 +159,15 @@ def _unit_rows(profile: Series) -> Series:
 
 
 def _attack(mono: Series) -> Series:
-    """See `Spectra.attack`. The rise is over three frames, so blocks overlap by as many."""
-    hop = SAMPLE_RATE_HZ // ATTACK_RATE_HZ
-    frequencies_hz = np.fft.rfftfreq(512, 1 / SAMPLE_RATE_HZ)
-    parts = (frequencies_hz < 110, frequencies_hz < 300, frequencies_hz >= 300, frequencies_hz > 7_000)
+    """See `Spectra.attack`."""
+    hop, lag = SAMPLE_RATE_HZ // ATTACK_RATE_HZ, 3
+    below_110, below_300, below_7000 = np.searchsorted(
+        librosa.fft_frequencies(sr=SAMPLE_RATE_HZ, n_fft=512), (110, 300, 7_000)
+    ).tolist()
+    bands = (slice(below_110), slice(below_300), slice(below_300, None), slice(below_7000, None))
     sample = np.concatenate([block.max(axis=1) for block in _stft_blocks(mono, 512, 8 * hop)])
     gain = 200 / _loudest(sample)
-    bands = [np.zeros((3, len(parts)), np.float32)]
-    for block in _stft_blocks(mono, 512, hop, overlap=3):
-        level = np.log1p(gain * block)
-        rise = np.maximum(0, level[3:] - level[:-3])
-        bands.append(np.stack([rise[:, part].mean(axis=1) for part in parts], axis=1))
-    attack = np.concatenate(bands)[: len(mono) // hop + 1]
+    blocks = (np.log1p(gain * block) for block in _stft_blocks(mono, 512, hop, overlap=lag))
+    parts = [rises(level, lag, bands)[lag if i else 0 :] for i, level in enumerate(blocks)]
+    attack = np.concatenate(parts)
     return attack / (attack.std(axis=0) + 1e-6)

@@ -3,6 +3,7 @@
 
 import itertools
 
+import librosa
 import numpy as np
 import numpy.typing as npt
 
@@ -58,7 +59,8 @@ def _bar_features(spectra: Spectra, downbeats_s: Values) -> Values:
         last = len(rows) - 1
         first = np.clip(np.round(downbeats_s * rate_hz).astype(int), 0, last)
         stop = np.clip(np.round(ends_s * rate_hz).astype(int), first + 1, last + 1)
-        return np.array([rows[a:b].mean(axis=0) for a, b in zip(first, stop, strict=True)], dtype=np.float64)
+        bars = [slice(*bar) for bar in zip(first, stop, strict=True)]
+        return librosa.util.sync(rows, bars, axis=0).astype(np.float64)
 
     level_db: Values = 10.0 * np.log10(per_bar(spectra.power[:, None], RATE_HZ) + _QUIET_POWER)
     return np.hstack(
