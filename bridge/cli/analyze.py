@@ -11,12 +11,12 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("analyze", help="the song's grid: tempo, meter, beats, downbeats, sections, drop")
+    one = commands.add_parser("analyze", help="find a song's tempo, meter, beats, downbeats, sections and drop")
     one.add_argument("song", type=Path)
     options.add_tracker(one)
     options.add_json(one)
-    one.add_argument("--plot", type=Path, metavar="F.png", help="draw the grid")
-    one.add_argument("--click", type=Path, metavar="F.wav", help="write the song with clicks on its beats")
+    one.add_argument("--plot", type=Path, metavar="F.png", help="draw beats, sections and energy as a picture")
+    one.add_argument("--click", type=Path, metavar="F.wav", help="write the song with a click on each beat")
     options.add_outputs(one, "json", "plot", "click")
     one.set_defaults(command=run)
 

@@ -11,13 +11,13 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("check", help="the finished file, measured; exit code 1 if something fails")
-    one.add_argument("video", type=Path)
-    one.add_argument("--song", type=Path, required=True)
-    one.add_argument("--cover", type=Path, required=True)
-    one.add_argument("--plan", type=Path, metavar="P.json", help="the plan it was made from, to be held against it")
+    one = commands.add_parser("check", help="measure a finished video; exit code 1 if something fails")
+    one.add_argument("video", type=Path, help="any video, whichever tool made it")
+    one.add_argument("--song", type=Path, required=True, help="the song that it should play")
+    one.add_argument("--cover", type=Path, required=True, help="the cover that it should end on")
+    one.add_argument("--plan", type=Path, metavar="P.json", help="compare it with the plan that it was made from, too")
     one.add_argument(
-        "--page", type=Path, metavar="F.html", help="where the report page goes (default: beside the video)"
+        "--page", type=Path, metavar="F.html", help="where to write the report page (default: beside the video)"
     )
     options.add_tracker(one)
     options.add_json(one)

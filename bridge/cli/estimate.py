@@ -11,7 +11,7 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("estimate", help="time, memory and cost of a generation before it starts")
+    one = commands.add_parser("estimate", help="say how long a video will take, and what it needs and costs")
     options.add_song_and_cover(one)
     options.add_engine(one)
     options.add_edit(one)
@@ -56,7 +56,7 @@ def _show(found) -> None:
     rows = {
         "shots": f"{found.shots}, {found.frames} frames",
         "on": found.device,
-        "time": f"{found.seconds:.0f} s" if found.seconds is not None else "not known: none was ever made here",
+        "time": f"{found.seconds:.0f} s" if found.seconds is not None else "unknown: nothing like it was made here yet",
         "memory": f"{found.peak_memory_gib:.1f} GiB, measured" if found.peak_memory_gib else found.needs or "little",
         "cost": found.cost,
         "missing": found.missing,

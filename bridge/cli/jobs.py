@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("jobs", help="the bridge's queue: list, watch, cancel, retry")
+    one = commands.add_parser("jobs", help="list, follow, cancel and retry the bridge's jobs")
     what = one.add_subparsers(required=True, metavar="WHAT")
-    listing = what.add_parser("list", help="every job and its state")
+    listing = what.add_parser("list", help="list every job and its state")
     options.add_json(listing)
     listing.set_defaults(command=run_list)
-    what.add_parser("watch", help="follow what is queued and running until it ends").set_defaults(command=run_watch)
+    what.add_parser("watch", help="follow queued and running jobs until they end").set_defaults(command=run_watch)
     for name, text in (("cancel", "stop jobs"), ("retry", "queue failed or cancelled jobs again")):
         verb = what.add_parser(name, help=text)
         verb.add_argument("ids", nargs="+", metavar="JOB")

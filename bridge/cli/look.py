@@ -11,10 +11,10 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("look", help="the cover's palette and grade")
+    one = commands.add_parser("look", help="find a cover's palette, grade and texture")
     one.add_argument("cover", type=Path)
     options.add_json(one)
-    one.add_argument("--plot", type=Path, metavar="F.png", help="draw the palette and the grade")
+    one.add_argument("--plot", type=Path, metavar="F.png", help="draw palette and grade as a picture")
     one.add_argument("--cube", type=Path, metavar="F.cube", help="write the grade as a 33-point LUT for other tools")
     options.add_outputs(one, "json", "plot", "cube")
     one.set_defaults(command=run)

@@ -11,25 +11,33 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("make", help="the whole job: the finished, measured video")
+    one = commands.add_parser("make", help="make the whole video and measure it")
     options.add_song_and_cover(one)
-    one.add_argument("-o", "--output", type=Path, default=Path("out/video.mp4"), metavar="VIDEO.mp4")
+    one.add_argument(
+        "-o", "--output", type=Path, default=Path("out/video.mp4"), metavar="VIDEO.mp4", help="(default: out/video.mp4)"
+    )
     options.add_engine(one)
     options.add_edit(one)
-    one.add_argument("--grade", type=options.strength, default=1.0, metavar="0-1", help="strength of the cover's grade")
+    one.add_argument(
+        "--grade",
+        type=options.strength,
+        default=1.0,
+        metavar="0-1",
+        help="how strongly it takes the cover's colours (default: 1)",
+    )
     one.add_argument(
         "--texture",
         type=options.texture,
         metavar="NAMES",
-        help="the cover's texture: grain,halation,vignette,fade; auto; none",
+        help="textures of the cover: grain,halation,vignette,fade; or auto, or none (default)",
     )
-    one.add_argument("--title", metavar="TEXT", help="written over the opening (default: the storyboard's)")
-    one.add_argument("--artist", metavar="TEXT", help="the same")
+    one.add_argument("--title", metavar="TEXT", help="title, shown over the opening (default: the storyboard's)")
+    one.add_argument("--artist", metavar="TEXT", help="artist name, shown under the title")
     one.add_argument(
-        "--font", type=Path, metavar="F.ttf", help="of title and artist (default: one that suits the cover)"
+        "--font", type=Path, metavar="F.ttf", help="font for title and artist (default: one that suits the cover)"
     )
     options.add_render(one)
-    one.add_argument("--cluster", metavar="ADDRESS", help="a Ray cluster to render on: ray://HOST:10001, auto or local")
+    one.add_argument("--cluster", metavar="ADDRESS", help="render on a Ray cluster: ray://HOST:10001, auto or local")
     options.add_outputs(one, "output")
     one.set_defaults(command=run)
 

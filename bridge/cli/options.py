@@ -20,16 +20,22 @@ if TYPE_CHECKING:
 
 def add_song_and_cover(one: argparse.ArgumentParser) -> None:
     """The two files that everything starts from."""
-    one.add_argument("song", type=Path, help="mp3, wav, flac, ogg, opus or m4a")
-    one.add_argument("cover", type=Path, help="png, jpg or webp")
+    one.add_argument("song", type=Path, help="an mp3, wav, flac, ogg, opus or m4a file")
+    one.add_argument("cover", type=Path, help="a png, jpg or webp file")
 
 
 def add_edit(one: argparse.ArgumentParser) -> None:
     """What shapes the edit."""
     one.add_argument(
-        "--storyboard", type=Path, metavar="S.toml", help="what the shots show; see examples/storyboard.toml"
+        "--storyboard", type=Path, metavar="S.toml", help="says what the shots show; see examples/storyboard.toml"
     )
-    one.add_argument("--length", type=seconds, default=30.0, metavar="S", help="at most this long (default: 30)")
+    one.add_argument(
+        "--length",
+        type=seconds,
+        default=30.0,
+        metavar="S",
+        help="the longest that the video may be, in seconds (default: 30)",
+    )
     one.add_argument(
         "--format",
         type=video_formats,
@@ -44,7 +50,13 @@ def add_edit(one: argparse.ArgumentParser) -> None:
         default=formats.SHORT_SIDE_PX,
         help="the shorter side of a named format in pixels (default: %(default)s)",
     )
-    one.add_argument("--fps", type=frame_rate, default="24", metavar="N", help="24, 25, 30000/1001, 30, 50 or 60")
+    one.add_argument(
+        "--fps",
+        type=frame_rate,
+        default="24",
+        metavar="N",
+        help="frames per second: 24 (default), 25, 30000/1001, 30, 50 or 60",
+    )
     add_tracker(one)
 
 
@@ -55,15 +67,15 @@ def add_tracker(one: argparse.ArgumentParser) -> None:
 
 def add_render(one: argparse.ArgumentParser) -> None:
     """How Blender renders."""
-    one.add_argument("--draft", action="store_true", help="a small look at the whole, in seconds")
-    one.add_argument("--bake-grade", action="store_true", help="render the grade as a table: faster, same look")
-    one.add_argument("--blender", type=Path, metavar="PROGRAM", help="a Blender 5 program to render with")
-    one.add_argument("--workers", type=count, metavar="N", help="processes at once (default: what fits)")
+    one.add_argument("--draft", action="store_true", help="render small and fast, for a first look")
+    one.add_argument("--bake-grade", action="store_true", help="apply the grade as a lookup table: faster, same look")
+    one.add_argument("--blender", type=Path, metavar="PROGRAM", help="your own Blender 5 to render with")
+    one.add_argument("--workers", type=count, metavar="N", help="how many processes at once (default: as many as fit)")
 
 
 def add_tell(one: argparse.ArgumentParser) -> None:
     """For programs that show the progress."""
-    one.add_argument("--tell", action="store_true", help="lines of progress often, for a program that reads them")
+    one.add_argument("--tell", action="store_true", help="print progress often, for a program that reads it")
 
 
 def add_outputs(one: argparse.ArgumentParser, *names: str) -> None:
@@ -74,7 +86,9 @@ def add_outputs(one: argparse.ArgumentParser, *names: str) -> None:
 
 def add_json(one: argparse.ArgumentParser) -> None:
     """Where JSON goes."""
-    one.add_argument("--json", type=Path, metavar="F", help="write it as JSON; - for standard output")
+    one.add_argument(
+        "--json", type=Path, metavar="F", help="write the result as JSON to this file; - for standard output"
+    )
 
 
 def seconds(text: str) -> float:

@@ -11,7 +11,7 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("plan", help="the edit plan, and why each cut is where it is")
+    one = commands.add_parser("plan", help="plan the edit, and say why each cut is where it is")
     options.add_song_and_cover(one)
     options.add_edit(one)
     options.add_json(one)

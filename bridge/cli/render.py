@@ -11,10 +11,12 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("render", help="an edited .blend, rendered again: only what changed")
+    one = commands.add_parser("render", help="render an edit again, but only what changed")
     one.add_argument("blend", type=Path, metavar="EDIT.blend")
-    one.add_argument("-o", "--output", type=Path, metavar="VIDEO.mp4", help="default: beside the .blend")
-    one.add_argument("--scene", default="", metavar="NAME", help="which of the file's scenes (default: the saved one)")
+    one.add_argument("-o", "--output", type=Path, metavar="VIDEO.mp4", help="(default: beside the .blend)")
+    one.add_argument(
+        "--scene", default="", metavar="NAME", help="which scene of the file (default: the one it was saved in)"
+    )
     options.add_render(one)
     options.add_tell(one)
     options.add_outputs(one, "output")

@@ -11,9 +11,9 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("retime", help="snaps an existing video's cuts to a song's downbeats")
-    one.add_argument("video", type=Path)
-    one.add_argument("--song", type=Path, required=True)
+    one = commands.add_parser("retime", help="move an existing video's cuts to a song's downbeats")
+    one.add_argument("video", type=Path, help="the video whose cuts are to move")
+    one.add_argument("--song", type=Path, required=True, help="the song to cut to")
     one.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     options.add_tracker(one)
     options.add_outputs(one, "output")
@@ -30,6 +30,6 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
     with display.stage("Retime") as on_progress:
         done = retime.retime(arguments.video, arguments.song, arguments.output, analysis, on_progress)
-    left_out = f", {done.left_out} left out for want of bars" if done.left_out else ""
+    left_out = f", {done.left_out} left out, since there are not enough bars" if done.left_out else ""
     print(f"{len(done.shots)} shots on downbeats, from {done.song_start_s:.2f} s of the song{left_out}: {done.video}")
     return 0

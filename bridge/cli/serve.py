@@ -15,17 +15,23 @@ def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
     one = commands.add_parser(
         "serve",
-        help="the bridge: the queue that Blender and other machines send shots to",
-        epilog="BEATBOARD_TOKEN in the environment is what clients must show; without it, a new random token is made.",
+        help="run the bridge, which makes shots for Blender here and elsewhere",
+        epilog="Clients need the token in the environment variable BEATBOARD_TOKEN. Without it, a random one is made.",
     )
-    one.add_argument("--host", default="127.0.0.1", help="beyond this machine only with TLS (default: 127.0.0.1)")
-    one.add_argument("--port", type=int, default=0, metavar="N", help="default: any that is free")
-    one.add_argument("--certificate", type=Path, metavar="CERT.pem", help="for TLS (default: one made for it)")
+    one.add_argument(
+        "--host", default="127.0.0.1", help="where to listen; beyond this machine only with TLS (default: 127.0.0.1)"
+    )
+    one.add_argument("--port", type=int, default=0, metavar="N", help="(default: any free one)")
+    one.add_argument(
+        "--certificate", type=Path, metavar="CERT.pem", help="certificate for TLS (default: one of its own)"
+    )
     one.add_argument("--key", type=Path, metavar="KEY.pem", help="the certificate's private key")
-    one.add_argument("--store-limit", type=options.count, metavar="GIB", help="how much the store may hold (50)")
+    one.add_argument(
+        "--store-limit", type=options.count, metavar="GIB", help="how many GiB of files to keep at most (default: 50)"
+    )
     one.add_argument("--workers", type=options.count, metavar="N", help="CPU workers (default: one per core)")
-    one.add_argument("--cluster", metavar="ADDRESS", help="a Ray cluster to make the clips on")
-    one.add_argument("--until-stdin-ends", action="store_true", help="end with the program that started it")
+    one.add_argument("--cluster", metavar="ADDRESS", help="make the clips on a Ray cluster: ray://HOST:10001 or auto")
+    one.add_argument("--until-stdin-ends", action="store_true", help="stop when the program that started it does")
     one.set_defaults(command=run)
 
 

@@ -25,7 +25,7 @@ def show_analysis(analysis: SongAnalysis) -> None:
     table.add_row("tempo", f"{analysis.tempo_bpm:.1f} bpm" if analysis.beats else "no beat found")
     table.add_row("meter", f"{analysis.meter} beats in a bar")
     table.add_row("beats, downbeats", f"{len(analysis.beats)}, {len(analysis.downbeats_s)}")
-    table.add_row("confidence", f"{analysis.confidence:.0%} that a downbeat found is one")
+    table.add_row("confidence", f"{analysis.confidence:.0%} likely that a downbeat is right")
     table.add_row("drop", f"{analysis.drop_s:.2f} s" if analysis.drop_s is not None else "none")
     for section in analysis.sections:
         place = f"{section.start_s:7.2f} - {section.end_s:7.2f} s   energy {section.energy:.2f}"
@@ -82,7 +82,7 @@ def show_result(result: MakeResult) -> None:
     times = _table("Time")
     for title, seconds in result.seconds.items():
         times.add_row(title, f"{seconds:.1f} s")
-    times.add_row("together", f"{sum(result.seconds.values()):.1f} s")
+    times.add_row("in all", f"{sum(result.seconds.values()):.1f} s")
     _print(times)
     for name, path in (("video", result.video), ("Blender file", result.blend), ("report", result.page)):
         _print(f"{name:<13} {path}")
@@ -124,12 +124,11 @@ def show_jobs(jobs: Sequence[Job]) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for name in ("job", "shot", "engine", "state", "", "doing"):
-        table.add_column(name)
+    for name in ("job", "shot", "state", "", "doing"):
+        table.add_column(name, no_wrap=name != "doing", overflow="fold")
     for job in jobs:
         progress = f"{job.progress:.0%}"
-        request = job.request
-        table.add_row(job.id, request.shot_id, request.engine, job.state.value, progress, job.error or job.stage)
+        table.add_row(job.id, job.request.shot_id, job.state.value, progress, job.error or job.stage)
     _print(table)
 
 

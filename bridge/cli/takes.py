@@ -12,9 +12,9 @@ from bridge.common.errors import BadInput
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("takes", help="a page with the takes of each shot side by side, in sync with the song")
+    one = commands.add_parser("takes", help="write a page that plays each shot's takes side by side")
     one.add_argument("video", type=Path, help="a video that `make` made, or the .beatboard folder beside it")
-    one.add_argument("-o", "--output", type=Path, metavar="F.html", help="default: beside the video")
+    one.add_argument("-o", "--output", type=Path, metavar="F.html", help="(default: beside the video)")
     options.add_outputs(one, "output")
     one.set_defaults(command=run)
 

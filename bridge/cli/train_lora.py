@@ -11,19 +11,26 @@ from bridge.cli import options
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("train-lora", help="a character's LoRA for the SDXL painter, from 5 to 20 pictures")
+    one = commands.add_parser("train-lora", help="train a character's LoRA for the SDXL painter on 5 to 20 pictures")
     one.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     one.add_argument("--prompt", required=True, help="names the character by a rare word: 'a photo of sks woman'")
     one.add_argument("-o", "--output", type=Path, default=Path("out/character.safetensors"), metavar="F.safetensors")
     one.add_argument("--model", default="", metavar="MODEL", help="an SDXL model: a folder, a file or a hub id")
-    one.add_argument("--steps", type=options.count, default=800)
-    one.add_argument("--rank", type=options.count, default=16)
-    one.add_argument("--learning-rate", type=options.number, default=1e-4)
-    one.add_argument("--size", type=options.count, default=1024, metavar="PX", help="side of the training pictures")
-    one.add_argument("--prior", default="", metavar="PROMPT", help="keeps the others in mind: 'a photo of a woman'")
-    one.add_argument("--prior-images", type=options.count, default=20)
+    one.add_argument("--steps", type=options.count, default=800, help="(default: 800)")
+    one.add_argument("--rank", type=options.count, default=16, help="size of the LoRA (default: 16)")
+    one.add_argument("--learning-rate", type=options.number, default=1e-4, help="(default: 0.0001)")
+    one.add_argument(
+        "--size", type=options.count, default=1024, metavar="PX", help="side of the training pictures (default: 1024)"
+    )
+    one.add_argument(
+        "--prior",
+        default="",
+        metavar="PROMPT",
+        help="keeps the model from turning everyone into the character: 'a photo of a woman'",
+    )
+    one.add_argument("--prior-images", type=options.count, default=20, help="pictures to paint for it (default: 20)")
     one.add_argument("--seed", type=options.count, default=1)
-    one.add_argument("--checkpoint-every", type=options.count, default=100, metavar="STEPS")
+    one.add_argument("--checkpoint-every", type=options.count, default=100, metavar="STEPS", help="(default: 100)")
     options.add_outputs(one, "output")
     one.set_defaults(command=run)
 
