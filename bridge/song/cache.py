@@ -3,14 +3,14 @@
 
 from pathlib import Path
 
-from blender_addon.core import codec, regrid
+from blender_addon.core import codec, mp4, regrid
 from blender_addon.core.code_version import code_version
 from blender_addon.core.types import SongAnalysis
 from bridge.common import paths
 from bridge.common.errors import BadInput
 from bridge.common.files import write_text
 
-SOURCES = (Path(__file__).parent, Path(regrid.__file__))
+SOURCES = (Path(__file__).parent, Path(mp4.__file__), Path(regrid.__file__))
 """the code that shapes an analysis"""
 
 
