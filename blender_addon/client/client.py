@@ -3,18 +3,21 @@
 
 import hashlib
 import http.client
+import io
 import json
 import os
 import secrets
+import socket
 import ssl
 import tempfile
+import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from ..core import codec, storyboard_files
+from ..core import codec, proof, storyboard_files
 from ..core.messages import (
     CALLS,
     AnalyzeSong,
@@ -43,6 +46,11 @@ from ..core.types import ClipRequest, CoverLook, EditPlan, Grade, Job, JobState,
 
 T = TypeVar("T")
 Tell = Callable[[float, str], None]
+LONGEST_ANSWER_BYTES = 1 << 26
+LARGEST_FILE_BYTES = 1 << 32
+SLOWEST_BYTES_PER_S = 16384
+"""what comes or goes more slowly than this, on top of the time that any answer may take, is given up"""
+POLL_PAUSE_S = 0.1
 _CHUNK_BYTES = 1 << 20
 
 
@@ -75,12 +83,8 @@ class Client:
     """
 
     def __init__(self, url: str, token: str, fingerprint: str = "", *, timeout_s: float = 30.0) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise LinkError(f"{url!r} is not a bridge's address; it looks like http://127.0.0.1:8123.")
         self.url = url
-        self._scheme, self._host = parts.scheme, parts.hostname
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._scheme, self._host, self._port = _address(url)
         self._token = token
         self._fingerprint = fingerprint.replace(":", "").lower()
         self._timeout_s = timeout_s
@@ -90,6 +94,17 @@ class Client:
     def health(self) -> Health:
         """Its versions, and whether it can work."""
         return self._get(Health, "/health")
+
+    def knows(self, nonce: str) -> bool:
+        """Whether who answers there has this secret of the bridge's launch. The token is not sent.
+
+        Raises:
+            LinkError: nobody answers, or nobody who speaks our language.
+        """
+        challenge = secrets.token_hex(16)
+        with self._answer("GET", f"{proof.PATH}?challenge={challenge}", with_token=False) as answer:
+            found = _read(proof.Proof, _all_of(answer))
+        return secrets.compare_digest(found.proof, proof.proof_of(nonce, challenge))
 
     def engines(self) -> tuple[EngineState, ...]:
         """Every engine, and what it lacks there."""
@@ -171,7 +186,7 @@ class Client:
                 if not self.has_file(sha256):
                     file.seek(0)
                     size = os.fstat(file.fileno()).st_size
-                    self._call("PUT", f"/files/{sha256}", file, {"Content-Length": str(size)})
+                    self._call("PUT", f"/files/{sha256}", file, {"Content-Length": str(size)})  # paced by `_answer`
         except OSError as error:
             raise LinkError(f"Cannot read {path}: {error.strerror}.") from None
         return sha256
@@ -215,10 +230,13 @@ class Client:
         except OSError as error:
             raise _unwritable(path, error) from None
         try:
-            digest = hashlib.sha256()
+            digest, left_bytes = hashlib.sha256(), LARGEST_FILE_BYTES
             with os.fdopen(descriptor, "wb") as file, self._answer("GET", f"/files/{sha256}") as answer:
                 while chunk := answer.read(_CHUNK_BYTES):
                     digest.update(chunk)
+                    left_bytes -= len(chunk)
+                    if left_bytes < 0:
+                        raise LinkError(f"The file {sha256[:12]}… is larger than the bridge keeps any; ask its owner.")
                     _write(file, chunk, path)
             if digest.hexdigest() != sha256:
                 raise LinkError(f"The file {sha256[:12]}… came damaged; try again.")
@@ -272,16 +290,22 @@ class Client:
         call = self._send(Call, "POST", f"/calls/{name}", arguments)
         try:
             while not call.done:
-                call = self._get(Call, f"/calls/{call.id}?wait_s=1&after={call.progress!r}", wait_s=1.0)
+                asked_s = time.monotonic()
+                call = self._get(Call, f"/calls/{_quoted(call.id)}?wait_s=1&after={call.progress!r}", wait_s=1.0)
                 if tell:
                     tell(call.progress, call.stage)
+                if not call.done:
+                    time.sleep(max(0.0, POLL_PAUSE_S - (time.monotonic() - asked_s)))
         except BaseException:
             with suppress(LinkError):
-                self._call("DELETE", f"/calls/{call.id}")
+                self._call("DELETE", f"/calls/{_quoted(call.id)}")
             raise
         if call.error:
             raise LinkError(call.error)
-        return codec.decode(CALLS[name][1], call.result)
+        try:
+            return codec.decode(CALLS[name][1], call.result)
+        except codec.DecodeError as error:
+            raise _foreign(error) from None
 
     # Inside
 
@@ -296,22 +320,36 @@ class Client:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, wait_s: float = 0.0
     ) -> bytes:
         with self._answer(method, path, body, headers or {}, wait_s) as answer:
-            return answer.read()
+            return _all_of(answer)
 
     @contextmanager
     def _answer(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, wait_s: float = 0.0
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
+        *,
+        with_token: bool = True,
     ) -> Iterator[http.client.HTTPResponse]:
+        """One answer, as it comes. Whatever goes wrong on the way to it is a `LinkError`."""
+        deadline = _Deadline(self._timeout_s + wait_s)
         connection = self._connection(self._timeout_s + wait_s)
+        connection.response_class = deadline.response  # type: ignore[assignment]
+        sent = {"Authorization": f"Bearer {self._token}"} if with_token else {}
         try:
             connection.connect()
             self._check_certificate(connection)
-            connection.request(method, path, body, {"Authorization": f"Bearer {self._token}", **(headers or {})})
+            paced = deadline.paced(body) if isinstance(body, io.BufferedReader) else body
+            connection.request(method, path, paced, sent | dict(headers or {}))
+            deadline.is_fixed = True
             answer = connection.getresponse()
+            deadline.is_fixed = False
             if answer.status >= 400:
-                raise _refusal(answer.status, answer.read())
+                raise _refusal(answer.status, answer.read(_CHUNK_BYTES))
             yield answer
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
             raise Unreachable(f"The bridge at {self.url} does not answer: {error or type(error).__name__}.") from None
         finally:
             connection.close()
@@ -338,6 +376,90 @@ class Client:
             )
 
 
+class _Deadline:
+    """By when a call must have got on. Every byte of a file moves it, so that it may take its time."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._end_s = time.monotonic() + limit_s
+        self.is_fixed = False
+        """as long as an answer's head is read, which is never large"""
+
+    def left_s(self) -> float:
+        """How long it may still take.
+
+        Raises:
+            TimeoutError: no longer.
+        """
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("it took too long")
+        return left_s
+
+    def moved(self, size_bytes: int) -> None:
+        """So much came or went."""
+        if not self.is_fixed:
+            self._end_s += size_bytes / SLOWEST_BYTES_PER_S
+
+    def paced(self, file: io.BufferedReader) -> Iterator[bytes]:
+        """A file's content, to be sent."""
+        while chunk := file.read(_CHUNK_BYTES // 16):
+            self.left_s()
+            yield chunk
+            self.moved(len(chunk))
+
+    def response(self, sock: socket.socket, *arguments: Any, **options: Any) -> http.client.HTTPResponse:
+        """What `http.client` makes of a socket, read within the deadline."""
+        return http.client.HTTPResponse(_Reader(sock, self), *arguments, **options)  # type: ignore[arg-type]
+
+
+class _Reader(io.RawIOBase):
+    """A socket's bytes; each wait for some ends with the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._socket, self._deadline = sock, deadline
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def makefile(self, *_: Any) -> io.BufferedReader:
+        """For `http.client`, which takes it for a socket."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Waits for some bytes."""
+        self._socket.settimeout(self._deadline.left_s())
+        count = self._raw.readinto(buffer) or 0
+        self._deadline.moved(count)
+        return count
+
+    def close(self) -> None:
+        """Lets go of the socket."""
+        self._raw.close()
+        super().close()
+
+
+def _address(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        parts, port = urllib.parse.urlsplit(""), 0
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise LinkError(f"{url!r} is not a bridge's address; it looks like http://127.0.0.1:8123.")
+    return parts.scheme, parts.hostname, port
+
+
+def _all_of(answer: http.client.HTTPResponse) -> bytes:
+    """The whole answer, if it is one that a bridge gives."""
+    body = answer.read(LONGEST_ANSWER_BYTES + 1)
+    if len(body) > LONGEST_ANSWER_BYTES:
+        raise LinkError("What answers in the bridge's place sends more than any bridge would; is the address right?")
+    return body
+
+
 def _write(file: IO[bytes], chunk: bytes, path: Path) -> None:
     """Writes and flushes, so that a full disk is told here and not when the file is closed."""
     try:
@@ -355,14 +477,18 @@ def _read(kind: type[T], body: bytes) -> T:
     try:
         return codec.loads(kind, body.decode())
     except (codec.DecodeError, UnicodeDecodeError) as error:
-        raise LinkError(f"The bridge speaks another language than this add-on: update both. ({error})") from None
+        raise _foreign(error) from None
+
+
+def _foreign(error: ValueError) -> LinkError:
+    return LinkError(f"The bridge speaks another language than this add-on: update both. ({error})")
 
 
 def _refusal(status: int, body: bytes) -> Refused:
     try:
         error = json.loads(body)["error"]
-        return Refused(status, str(error["message"]), str(error["field"]))
-    except (ValueError, KeyError, TypeError):
+        return Refused(status, str(error["message"])[:1000], str(error["field"])[:200])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Refused(status, f"The bridge answered with HTTP status {status}.")
 
 

@@ -54,16 +54,40 @@ def default_home() -> Path:
 def find(home: Path | None = None) -> Client | None:
     """A client of the bridge that runs for this home, if one answers.
 
+    The token goes to nobody but the bridge that wrote the connection file: its process must live, and who answers at
+    its address must know that launch's secret.
+
     Raises:
         LinkError: one does, but speaks another version of the protocol.
     """
     try:
         published = json.loads(((home or default_home()) / "bridge.json").read_text(encoding="utf-8"))
-        client = Client(published["url"], published["token"], published["fingerprint"], timeout_s=10.0)
+        url, token, fingerprint, nonce = (str(published[name]) for name in ("url", "token", "fingerprint", "nonce"))
+        client = Client(url, token, fingerprint, timeout_s=10.0)
+        if not nonce or not _lives(published["pid"]) or not client.knows(nonce):
+            return None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, LinkError):
+        return None
+    try:
         check_version(client)
-    except (OSError, ValueError, KeyError, Unreachable):
+    except Unreachable:
         return None
     return client
+
+
+def _lives(pid: object) -> bool:
+    """Whether a process of this id runs."""
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    if os.name == "nt":  # where signal 0 would be Ctrl-C
+        return True
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
 
 
 def check_version(client: Client) -> None:

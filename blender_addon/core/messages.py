@@ -111,6 +111,8 @@ class Health:
     uptime_s: float
     fault: str
     """why no job can start, if so"""
+    notice: str = ""
+    """what happened at its start that its owner should know, as in "the queue's database was damaged ..." """
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ class Connection:
     pid: int
     fingerprint: str = ""
     """SHA-256 of its certificate in hex, if it speaks TLS"""
+    nonce: str = ""
+    """a secret of this launch, by which it shows who it is: see `blender_addon.core.proof`"""
 
 
 @contextlib.contextmanager

@@ -4,11 +4,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from blender_addon.client import process
 from blender_addon.client.client import Client, LinkError, Unreachable
 from blender_addon.core.types import Job, JobState
 from bridge.common import paths
 from bridge.common.errors import BadInput
-from bridge.common.single_instance import read_connection
 
 LATEST = 2**53
 """a revision that is never reached: asking for what changed since then gives no jobs, and the newest revision"""
@@ -22,12 +22,10 @@ def connect() -> Client:
     Raises:
         BadInput: none does.
     """
-    connection = read_connection(paths.data_folder())
-    if connection is None:
-        raise BadInput(NOT_RUNNING)
-    client = Client(connection.url, connection.token, connection.fingerprint)
     with _plainly():
-        client.health()
+        client = process.find(paths.data_folder())
+    if client is None:
+        raise BadInput(NOT_RUNNING)
     return client
 
 

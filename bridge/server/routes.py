@@ -188,7 +188,9 @@ def _add_health(app: FastAPI, bridge: Bridge, stop: Callable[[], None], schemas:
     def health() -> Response:
         """That the bridge lives, and its versions."""
         uptime_s = time.monotonic() - started_s
-        answer = Health(app.version, PROTOCOL_VERSION, platform.python_version(), launch, uptime_s, bridge.fault)
+        answer = Health(
+            app.version, PROTOCOL_VERSION, platform.python_version(), launch, uptime_s, bridge.fault, bridge.notice
+        )
         return as_json(answer)
 
     @app.get("/engines", responses=schemas.answer(Engines))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`beatboard serve`: the bridge on a socket, from the lock on its home folder to the clean end."""
 
+import asyncio
+import contextlib
 import ipaddress
 import logging
 import os
@@ -18,11 +20,16 @@ import uvicorn
 from bridge.common import paths
 from bridge.common.errors import BadInput
 from bridge.common.single_instance import Connection, published, sole_instance
+from bridge.server.connections import Door, Protocol, strangers_by_descriptors
 from bridge.server.logs import to_file
-from bridge.server.request_guard import Guard
+from bridge.server.request_guard import Guard, Guesses
 from bridge.server.routes import Changes, build
 from bridge.server.service import Bridge, Options
 from bridge.server.tls import Certificate, own_certificate
+
+SHORTEST_TOKEN = 24
+"""beyond this machine, where anyone may guess"""
+SHUTDOWN_LIMIT_S = 20.0
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +54,63 @@ class Listening:
         except ValueError:
             return False
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is on all of this machine's addresses."""
+        return self.host in ("0.0.0.0", "::", "")
+
+    @property
+    def local_host(self) -> str:
+        """Where this machine's own programs reach it."""
+        return {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+    @property
+    def outer_host(self) -> str:
+        """Where other machines reach it."""
+        return outer_address() or self.host if self.is_everywhere else self.host
+
 
 class Server(uvicorn.Server):
-    """Uvicorn's, which first lets those go who wait for changes, so that it needn't wait for them."""
+    """Uvicorn's, behind a door of our own; it first lets those go who wait for changes, and ends by a deadline."""
 
     def __init__(self, config: uvicorn.Config, changes: Changes) -> None:
         super().__init__(config)
         self._changes = changes
+        self._doors: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the bridge, then takes connections in."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise RuntimeError("the bridge could not be started; its log says why")
+        self.servers = []
+        for listener in sockets or []:
+            door = Door(listener, self._protocol, self.config.ssl, strangers_by_descriptors())
+            self._doors.append(asyncio.create_task(door.run()))
+        self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends cleanly."""
-        self._changes.close()
-        await super().shutdown(sockets)
+        """Ends cleanly; if that takes too long, at once."""
+        deadline = threading.Timer(SHUTDOWN_LIMIT_S, _end_at_once)
+        deadline.daemon = True
+        deadline.start()
+        try:
+            for door in self._doors:
+                door.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await door
+            self._changes.close()
+            await super().shutdown(sockets)
+        finally:
+            deadline.cancel()
+
+    def _protocol(self) -> Protocol:
+        return Protocol(self.config, self.server_state, self.lifespan.state)
+
+
+def _end_at_once() -> None:
+    log.error("the bridge did not end within %.0f s: it ends now, and goes on at its next start", SHUTDOWN_LIMIT_S)
+    os._exit(1)
 
 
 def serve(
@@ -82,8 +134,13 @@ def serve(
         say: told where it listens.
 
     Raises:
-        BadInput: another bridge uses the folder, or the address can't be listened on.
+        BadInput: another bridge uses the folder, the address can't be listened on, or the token is too short for it.
     """
+    if listening.token and not listening.is_local and len(listening.token) < SHORTEST_TOKEN:
+        raise BadInput(
+            f"BEATBOARD_TOKEN is too short for a bridge that other machines can reach: at least {SHORTEST_TOKEN}"
+            " characters, or unset it to have one made."
+        )
     home = home or paths.data_folder()
     home.mkdir(parents=True, exist_ok=True)
     options = Options(home, home / "store", store_limit_bytes, cpu_workers, cluster, make_clip)
@@ -101,21 +158,25 @@ def serve(
 def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: Callable[[str], None]) -> None:
     certificate = listening.certificate
     if certificate is None and not listening.is_local:
-        certificate = own_certificate(options.home / "tls", listening.host)
+        certificate = own_certificate(options.home / "tls", listening.outer_host)
     with _socket(listening) as listener:
         port = listener.getsockname()[1]
         scheme = "https" if certificate else "http"
         connection = Connection(
-            f"{scheme}://{_url_host(listening.host)}:{port}",
+            f"{scheme}://{_url_host(listening.local_host)}:{port}",
             listening.token or secrets.token_urlsafe(32),
             os.getpid(),
             certificate.fingerprint if certificate else "",
+            secrets.token_hex(16),
         )
-        server = _server(options, listening, port, certificate, connection)
+        server, bridge = _server(options, listening, port, certificate, connection)
+        if bridge.notice:
+            say(bridge.notice)
+            log.warning(bridge.notice)
         if until_stdin_ends:
             threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
         with published(options.home, connection):
-            say(f"The bridge listens on {connection.url}")
+            say(f"The bridge listens on {scheme}://{_url_host(listening.outer_host)}:{port}")
             if certificate:
                 say(f"Its certificate's SHA-256 fingerprint: {connection.fingerprint}")
             if not listening.token and not listening.is_local:
@@ -129,14 +190,20 @@ def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: 
 
 def _server(
     options: Options, listening: Listening, port: int, certificate: Certificate | None, connection: Connection
-) -> Server:
+) -> tuple[Server, Bridge]:
     changes = Changes()
     bridge = Bridge(options, changes.announce)
 
     def stop() -> None:
         server.should_exit = True
 
-    app = Guard(build(bridge, changes, stop), token=connection.token, hosts=_host_headers(listening, port))
+    app = Guard(
+        build(bridge, changes, stop),
+        token=connection.token,
+        hosts=_host_headers(listening, port),
+        nonce=connection.nonce,
+        guesses=None if listening.is_local else Guesses(),
+    )
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -148,7 +215,7 @@ def _server(
         ssl_keyfile=certificate.key if certificate else None,
     )
     server = Server(config, changes)
-    return server
+    return server, bridge
 
 
 def _socket(listening: Listening) -> socket.socket:
@@ -175,9 +242,25 @@ def _host_headers(listening: Listening, port: int) -> set[str]:
     """What the Host header may say. Beyond this machine also the machine's own names and addresses."""
     names = {"127.0.0.1", "localhost", "[::1]", _url_host(listening.host)}
     if not listening.is_local:
-        names |= {socket.gethostname(), socket.getfqdn()}
-        names |= {_url_host(str(info[4][0])) for info in socket.getaddrinfo(socket.gethostname(), None)}
+        names |= {socket.gethostname(), socket.getfqdn(), f"{socket.gethostname()}.local"}
+        names.add(_url_host(listening.outer_host))
+        with contextlib.suppress(OSError):  # the machine's own name need not resolve
+            names |= {_url_host(str(info[4][0])) for info in socket.getaddrinfo(socket.gethostname(), None)}
     return {f"{name}:{port}" for name in names}
+
+
+def outer_address() -> str:
+    """The address that this machine has for others; empty without a network. Nothing is sent for it."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # an address that is nobody's (RFC 5737)
+        return str(probe.getsockname()[0])
+    import psutil
+
+    for addresses in psutil.net_if_addrs().values():
+        for one in addresses:
+            if one.family is socket.AF_INET and not ipaddress.ip_address(one.address).is_loopback:
+                return one.address
+    return ""
 
 
 def _url_host(host: str) -> str:
