@@ -345,7 +345,7 @@ def merge(scene: Any, shot_ids: Sequence[str]) -> str:
     if len(chosen) < 2:
         raise Problem("Select two or more shots that follow each other.")
     if chosen[-1] - chosen[0] != len(chosen) - 1:
-        raise Problem("The selected shots don't follow each other: select their neighbours in between too.")
+        raise Problem("The selected shots don't follow each other: select the ones in between too.")
     parts = [seen[index] for index in chosen]
     _must_be_free(parts, scene)
     strips = scene.sequence_editor.strips

@@ -52,7 +52,7 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
         name="Fingerprint", description="SHA-256 of the bridge's certificate, for https; as the bridge printed it"
     )
     keep_running: BoolProperty(
-        name="Go On after Blender Ends", description="Let the bridge finish its queue when Blender is closed"
+        name="Keep Running after Blender Closes", description="Let the bridge finish its queue when Blender is closed"
     )
 
     runway_key: StringProperty(

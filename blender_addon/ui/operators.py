@@ -24,7 +24,7 @@ READINGS = (
 )
 WHICH = (
     ("NEEDED", "All That Need It", "Every shot without a clip, or changed since its clip was made"),
-    ("SELECTED", "Selected", "The shots whose strips are selected, made anew where nothing changed too"),
+    ("SELECTED", "Selected", "The shots whose strips are selected, even if nothing changed"),
     ("ACTIVE", "Active", "The shot that is chosen in the list"),
 )
 
@@ -125,7 +125,7 @@ def _active(scene: Any) -> str:
 
 
 class BEATBOARD_OT_set_up(Base, bpy.types.Operator):
-    """Make the bridge's own Python environment. It can be stopped, and goes on from there next time"""
+    """Make a Python environment for the bridge. You can stop it: next time it goes on from there"""
 
     bl_idname, bl_label = "beatboard.set_up", "Set Up Bridge"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -192,7 +192,7 @@ class BEATBOARD_OT_cancel_task(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_copy_details(Base, bpy.types.Operator):
-    """Copy all that is known about this trouble, to send it to somebody"""
+    """Copy everything known about this problem, to send it to someone"""
 
     bl_idname, bl_label = "beatboard.copy_details", "Copy Details"
     bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}
@@ -249,7 +249,7 @@ class BEATBOARD_OT_choose_cover(Choose, bpy.types.Operator):
 
 
 class BEATBOARD_OT_analyze(Base, bpy.types.Operator):
-    """Listen to the song and look at the cover: tempo, bars, sections, the drop; palette and grade"""
+    """Find the song's tempo, bars, sections and drop, and the cover's palette and grade"""
 
     bl_idname, bl_label = "beatboard.analyze", "Analyze Song and Cover"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -265,9 +265,9 @@ class BEATBOARD_OT_analyze(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_regrid(Base, bpy.types.Operator):
-    """Read the song's bars differently; the shots stay where they are"""
+    """Count the song's bars differently; the shots stay where they are"""
 
-    bl_idname, bl_label = "beatboard.regrid", "Read Bars Differently"
+    bl_idname, bl_label = "beatboard.regrid", "Count Bars Differently"
     reading: EnumProperty(name="Reading", items=READINGS)
 
     @classmethod
@@ -289,7 +289,7 @@ class BEATBOARD_OT_regrid(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_downbeat_here(Base, bpy.types.Operator):
-    """Read the song with the first beat of a bar at the playhead"""
+    """Make a bar start at the playhead"""
 
     bl_idname, bl_label = "beatboard.downbeat_here", "Downbeat Here"
 
@@ -344,7 +344,7 @@ class BEATBOARD_OT_split(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_merge(Base, bpy.types.Operator):
-    """Make one shot of the selected neighbors, with the settings of the first"""
+    """Join selected neighboring shots into one, with the settings of the first"""
 
     bl_idname, bl_label = "beatboard.merge", "Merge Shots"
 
@@ -360,7 +360,7 @@ class BEATBOARD_OT_snap(Base, bpy.types.Operator):
     """Move the edges of the selected shots onto the nearest downbeats, and their neighbors' with them"""
 
     bl_idname, bl_label = "beatboard.snap", "Snap to Downbeats"
-    all_shots: BoolProperty(name="All Shots", description="Not the selected ones only")
+    all_shots: BoolProperty(name="All Shots", description="Snap every shot, not only the selected ones")
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -432,7 +432,7 @@ class BEATBOARD_OT_estimate(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_generate(Base, bpy.types.Operator):
-    """Make clips for shots; they land on the timeline one by one while you go on working"""
+    """Make clips for shots. They arrive on the timeline one by one while you go on working"""
 
     bl_idname, bl_label = "beatboard.generate", "Generate Clips"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -449,7 +449,7 @@ class BEATBOARD_OT_generate(Base, bpy.types.Operator):
         if self.which == "NEEDED":
             ids = generate.needed(scene)
             if not ids:
-                raise Problem("Every shot has its clip. To make some anew, select them and use Selected.")
+                raise Problem("Every shot has its clip. To make some again, select them and use Selected.")
         elif self.which == "SELECTED":
             ids = shots.selected_ids(scene)
             if not ids:
@@ -460,7 +460,7 @@ class BEATBOARD_OT_generate(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_cancel_jobs(Base, bpy.types.Operator):
-    """Cancel what is queued or under way"""
+    """Cancel clips that are queued or being made"""
 
     bl_idname, bl_label = "beatboard.cancel_jobs", "Cancel Clips"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -478,7 +478,7 @@ class BEATBOARD_OT_cancel_jobs(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_pause(Base, bpy.types.Operator):
-    """Let the bridge's queue wait, or go on"""
+    """Pause the bridge's queue, or let it go on"""
 
     bl_idname, bl_label = "beatboard.pause", "Pause Queue"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -523,7 +523,7 @@ class BEATBOARD_OT_use_take(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_delete_take(Base, bpy.types.Operator):
-    """Remove the take that this shot shows; its file goes to the folder named trash, beside the clips"""
+    """Delete the take that this shot shows. Its file goes to the folder named trash, beside the clips"""
 
     bl_idname, bl_label = "beatboard.delete_take", "Delete Take"
 
@@ -568,7 +568,7 @@ class BEATBOARD_OT_fit_grade(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_place_title(Base, bpy.types.Operator):
-    """Write title and artist over the opening, where the picture is calm, as text strips; those before are replaced"""
+    """Write title and artist over the opening as text strips, where the picture is calm. Replaces earlier ones"""
 
     bl_idname, bl_label = "beatboard.place_title", "Place Title"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -590,7 +590,7 @@ class BEATBOARD_OT_render(Base, bpy.types.Operator):
 
     bl_idname, bl_label = "beatboard.render", "Render Video"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
-    check: BoolProperty(name="Check Afterwards", description="Measure the finished file", default=False)
+    check: BoolProperty(name="Check Afterwards", description="Measure the file when it is done", default=False)
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -615,7 +615,7 @@ class BEATBOARD_OT_check(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_collect(Base, bpy.types.Operator):
-    """Pack a copy of this file with every clip, sound and picture that it uses into a folder, to keep or to hand on"""
+    """Pack a copy of this file with every clip, sound and picture that it uses into a folder, to keep or to pass on"""
 
     bl_idname, bl_label = "beatboard.collect", "Collect Project"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
@@ -635,7 +635,7 @@ class BEATBOARD_OT_collect(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_open(Base, bpy.types.Operator):
-    """Open it in the program that your system has for it"""
+    """Open it with your system's program"""
 
     bl_idname, bl_label = "beatboard.open", "Open"
     bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}

@@ -289,7 +289,7 @@ def _draw_estimate(layout: Any, needed: list[str]) -> None:
     if _draw_progress(layout, "estimate"):
         return
     found = state.session().shots.estimate
-    row = _fact_row(layout, "Will Take")
+    row = _fact_row(layout, "Time Needed")
     if not needed:
         row.label(text="Nothing: every shot is up to date")
     elif found is None or found.seconds is None:
@@ -373,7 +373,7 @@ class BEATBOARD_PT_take(Tab, bpy.types.Panel):
         _fact(column, "Engine", request.engine)
         _fact(column, "Seed", str(request.seed))
         _fact(column, "Motion", f"{request.motion}, {request.framing.value}")
-        _fact(column, "Made In", duration(take.seconds_taken))
+        _fact(column, "Render Time", duration(take.seconds_taken))
         if take.likeness >= 0:
             _fact(column, "Likeness", f"{take.likeness:.2f}")
         for line in wrapped(request.prompt, 44)[:3]:

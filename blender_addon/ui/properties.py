@@ -138,7 +138,10 @@ class BeatboardScene(bpy.types.PropertyGroup):
         name="Cover", description="The album cover: png, jpg or webp", subtype="FILE_PATH", options=BESIDE
     )
     storyboard: StringProperty(
-        name="Storyboard", description="Optional: what the shots show, a TOML file", subtype="FILE_PATH", options=BESIDE
+        name="Storyboard",
+        description="Optional: a TOML file that says what the shots show",
+        subtype="FILE_PATH",
+        options=BESIDE,
     )
     character: StringProperty(
         name="Character",
@@ -147,7 +150,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
         options=BESIDE,
     )
     analysis: StringProperty(description="The song's analysis, as JSON")
-    heard: StringProperty(description="The song that was analysed, and its size and time of change")
+    heard: StringProperty(description="The song that was analyzed, and its size and time of change")
     wav: StringProperty(description="The song as WAV", subtype="FILE_PATH", options=BESIDE)
     look: StringProperty(description="The cover's look, as JSON")
     seen: StringProperty(description="The cover that was looked at, and its size and time of change")
@@ -161,7 +164,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
     )
     length_s: FloatProperty(
         name="Length",
-        description="At most this long; the best part of a longer song is chosen",
+        description="The longest that the video may be. The best part of a longer song is used",
         default=30.0,
         min=1.0,
         soft_min=10.0,
@@ -193,7 +196,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
     )
     fit_grade: BoolProperty(
         name="Fit to Footage",
-        description="When clips have come, fit the grade to them, so that the whole edit gets the cover's colors",
+        description="When clips arrive, fit the grade to them, so the whole edit gets the cover's colors",
         default=True,
     )
     grade_strength: FloatProperty(
@@ -223,15 +226,15 @@ class BeatboardScene(bpy.types.PropertyGroup):
     )
     end_on_cover: BoolProperty(
         name="End on Cover",
-        description="Let the last shot turn into the album cover and rest there",
+        description="Let the last shot turn into the album cover and stay there",
         default=True,
         update=_hold_changed,
     )
-    title: StringProperty(name="Title", description="Written over the opening, as text strips that you can change")
-    artist: StringProperty(name="Artist", description="Written below the title, smaller")
+    title: StringProperty(name="Title", description="Title, shown over the opening as a text strip that you can change")
+    artist: StringProperty(name="Artist", description="Artist name, shown under the title")
     font: StringProperty(
         name="Font",
-        description="Of title and artist, a .ttf or .otf file; without one, a font that suits the cover",
+        description="Font for title and artist: a .ttf or .otf file. If empty, one that suits the cover",
         subtype="FILE_PATH",
         options=BESIDE,
     )
