@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from blender_addon.core import codec, formats, textures
+from blender_addon.core import codec, formats, rules, textures
 from blender_addon.core.formats import Format
 from blender_addon.core.types import (
     Clip,
@@ -47,7 +47,7 @@ class MakeOptions:
     storyboard: Path | None = None
     engine: str = "animatic"
     engine_settings: tuple[tuple[str, str], ...] = ()
-    length_s: float = 30.0
+    length_s: float = rules.DEFAULT_LENGTH_S
     formats: tuple[Format, ...] = (formats.parse("16:9"),)
     fps: Fraction = Fraction(24)
     tracker: str = "bars"

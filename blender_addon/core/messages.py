@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from .rules import DEFAULT_LENGTH_S
 from .types import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis, TitleLine
 
 
@@ -161,7 +162,7 @@ class PlanEdit:
     look: CoverLook
     storyboard_sha256: str | None = None
     """a TOML file"""
-    length_s: float = 30.0
+    length_s: float = DEFAULT_LENGTH_S
     width_px: int = 1920
     height_px: int = 1080
     fps: Fraction = Fraction(24)

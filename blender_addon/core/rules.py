@@ -1,49 +1,76 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ten rules of an edit, and which of them a plan breaks. Pure: standard library only.
+"""The ten rules of an edit, their limits, and which of them a plan breaks. Pure: standard library only.
 
 The planner follows them by itself; an editor may break any of them by hand. The panel and `beatboard check` then say
-which, and where. Where rules conflict, the lower one in this list gives way:
-
-1. cuts on downbeats, the excerpt's ends on downbeats (rules 1 and 2), always
-2. what the storyboard or the editor asks for
-3. no shot shorter than `MIN_SHOT_S`
-4. the cut on the drop (rule 4)
-5. sections start shots (rule 6)
-6. a cut ends the drum gap (rule 5)
-7. the ending is long enough to turn into the cover and rest (rule 10)
-8. the pace (rule 7)
-
-A moment of the song that asks for a cut (drop, section, drum gap) is served by any cut closer to it than
-`MIN_SHOT_S`: this matters only where bars are shorter than that. A video of a single shot ends on the cover, so it
-opens without a hold (rule 10 before rule 3).
+which, and where. `docs/rules.md` says what each means, and which gives way where two can't both hold.
 """
 
 import math
 from collections import Counter
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 
 from .timing import frame_at
 from .types import EditPlan, Framing, SectionRole, Shot, ShotKind, SongAnalysis
 
+DEFAULT_LENGTH_S = 30.0
+LENGTHS_S = (1.0, 3600.0)
+"""how long a video can be asked to be, at most; from here on a pair is the lowest and the highest that is allowed"""
 MIN_SHOT_S = 0.7
-"""shorter shots flash by"""
+"""shorter shots flash by; a moment that asks for a cut is served by one that is nearer than this"""
 MAX_BAR_S = 10.0
 """neighbouring downbeats further apart than this are not a bar"""
 LONGEST_BEAT_S = 2.0
-CALMER, CLEARLY_CALMER = 0.1, 0.2
-"""how far mean energies must be apart for motion, and for the pace, to be held against them"""
+DROP_MARGIN_S = 0.5
+"""so near to an end of the excerpt the drop still counts as inside, and so near to the song's end it needs no place"""
+OPENING_S = 2.5
+"""the first shot likes to be at least this long: it rests, then starts to move"""
+CALM_SHOT_S, LOUD_SHOT_S = 4.8, 1.9
+"""how long a shot likes to be where the excerpt is calmest, and where it is loudest"""
+LONGEST_SHOT_S = 40.0
+"""longer shots are not considered, unless they are one bar or asked for"""
 LINGERS = 2.5
 """a shot lasts far longer than another from this ratio on: one bar and two may stand side by side"""
+CALMER, CLEARLY_CALMER = 0.1, 0.2
+"""how far mean energies must be apart for motion, and for the pace, to be held against them"""
+FULL_ENERGY_RANGE = 0.3
+"""an excerpt whose energies differ by less is not stretched to the whole range of lengths and of motion"""
+CALM_MOTION, LOUD_MOTION = 80, 180
+"""of the calmest and the loudest shot, on the scale of Stable Video Diffusion's motion buckets"""
+MOTIONS = (1, 255)
+DEFAULT_MOTION = 127
+"""of a shot that nobody planned"""
+SEEDS = (0, 2**31 - 1)
+ENDING_S = 4.5
+"""the last shot likes to be this long"""
+SHORTEST_ENDING_S = 3.0
+"""a shorter last shot has no time to turn into the cover and rest"""
+RESTS_S = (1.0, 2.0)
+"""how long the last shot rests on the cover: a bar, within these bounds"""
 FRAMING_STEPS = {Framing.WIDE: 0, Framing.MEDIUM: 1, Framing.CLOSE: 2, Framing.DETAIL: 3}
+
+
+class Rule(StrEnum):
+    """A rule by its name, as messages say it; in the order of `docs/rules.md`."""
+
+    DOWNBEATS = "Every cut lies on a downbeat"
+    EXCERPT = "The excerpt stands on its own"
+    HOLDS = "The opening holds still, then moves"
+    DROP = "The hardest cut lies on the drop"
+    DRUM_GAP = "A cut meets the drums' return"
+    SECTIONS = "A new section starts a new shot"
+    PACE = "Calm shots are long, loud ones short"
+    MOTION = "Louder shots move more"
+    PROMPTS = "Prompts share one style"
+    ENDING = "The video ends on the cover"
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One rule that a plan breaks, at one place."""
 
-    rule: int
-    """1 to 10, as in the project's design"""
+    rule: Rule
     frame: int
     """where, counted from 0 at the excerpt's first frame"""
     sentence: str
@@ -53,10 +80,10 @@ class Violation:
 def broken(plan: EditPlan, analysis: SongAnalysis) -> tuple[Violation, ...]:
     """Every rule that the plan breaks, in order of time. Rules about bars are not judged where no bars were heard."""
     if not plan.shots:
-        return (Violation(2, 0, "The edit has no shots."),)
+        return (Violation(Rule.EXCERPT, 0, "The edit has no shots."),)
     edit = _Edit(plan, analysis)
     found = [violation for rule in _RULES for violation in rule(edit)]
-    return tuple(sorted(found, key=lambda violation: (violation.frame, violation.rule)))
+    return tuple(sorted(found, key=lambda violation: violation.frame))
 
 
 def has_bars(analysis: SongAnalysis) -> bool:
@@ -188,20 +215,22 @@ def _cuts_on_downbeats(edit: _Edit) -> list[Violation]:
         off = frames_off(cut, edit.plan, edit.analysis)
         if off:
             distance = f"{abs(off)} frame{'s' * (abs(off) > 1)} {'after' if off > 0 else 'before'}"
-            found.append(Violation(1, cut, f"The cut is {distance} its downbeat."))
+            found.append(Violation(Rule.DOWNBEATS, cut, f"The cut is {distance} its downbeat."))
     return found + _holes(edit)
 
 
 def _holes(edit: _Edit) -> list[Violation]:
     found = []
     if edit.shots[0].start_frame:
-        found.append(Violation(1, 0, f"Nothing is shown for the first {edit.shots[0].start_frame} frames."))
+        found.append(
+            Violation(Rule.DOWNBEATS, 0, f"Nothing is shown for the first {edit.shots[0].start_frame} frames.")
+        )
     for before, after in pairwise(edit.shots):
         missing = after.start_frame - before.end_frame
         if missing:
             what = "Nothing is shown" if missing > 0 else "Two shots overlap"
             sentence = f"{what} for {abs(missing)} frames between {before.id} and {after.id}."
-            found.append(Violation(1, before.end_frame, sentence))
+            found.append(Violation(Rule.DOWNBEATS, before.end_frame, sentence))
     return found
 
 
@@ -209,30 +238,31 @@ def _excerpt(edit: _Edit) -> list[Violation]:
     found = []
     plan, analysis, end = edit.plan, edit.analysis, edit.plan.frame_count
     if frames_off(0, plan, analysis):
-        found.append(Violation(2, 0, "The excerpt does not start on a downbeat."))
+        found.append(Violation(Rule.EXCERPT, 0, "The excerpt does not start on a downbeat."))
     if frames_off(end, plan, analysis):
-        found.append(Violation(2, end, "The excerpt does not end on a downbeat."))
+        found.append(Violation(Rule.EXCERPT, end, "The excerpt does not end on a downbeat."))
     if end != _frame(plan, plan.excerpt.end_s):
-        found.append(Violation(2, end, "The shots do not end where the excerpt ends."))
+        found.append(Violation(Rule.EXCERPT, end, "The shots do not end where the excerpt ends."))
     drop_s = analysis.drop_s
-    if drop_s is not None and drop_s > analysis.duration_s - 0.5:
+    if drop_s is not None and drop_s > analysis.duration_s - DROP_MARGIN_S:
         drop_s = None  # the song ends with it: there is nothing after it to show
-    if drop_s is not None and not plan.excerpt.start_s - 0.5 <= drop_s <= plan.excerpt.end_s + 0.5:
-        found.append(Violation(2, 0, f"The excerpt leaves out the drop at {drop_s:.1f} s of the song."))
+    earliest_s, latest_s = plan.excerpt.start_s - DROP_MARGIN_S, plan.excerpt.end_s + DROP_MARGIN_S
+    if drop_s is not None and not earliest_s <= drop_s <= latest_s:
+        found.append(Violation(Rule.EXCERPT, 0, f"The excerpt leaves out the drop at {drop_s:.1f} s of the song."))
     if plan.excerpt.fades_out and plan.excerpt.end_s >= analysis.duration_s:
-        found.append(Violation(2, end, "The audio fades although the song ends with the video."))
+        found.append(Violation(Rule.EXCERPT, end, "The audio fades although the song ends with the video."))
     return found + _three_acts(edit)
 
 
 def _three_acts(edit: _Edit) -> list[Violation]:
     found = [
-        Violation(2, after.start_frame, f"Act {after.act} comes after act {before.act}.")
+        Violation(Rule.EXCERPT, after.start_frame, f"Act {after.act} comes after act {before.act}.")
         for before, after in pairwise(edit.shots)
         if after.act < before.act
     ]
     missing = sorted({1, 2, 3} - {shot.act for shot in edit.shots})
     if len(edit.shots) >= 3 and missing:
-        found.append(Violation(2, 0, f"The video has no act {missing[0]}."))
+        found.append(Violation(Rule.EXCERPT, 0, f"The video has no act {missing[0]}."))
     return found
 
 
@@ -242,13 +272,13 @@ def _holds(edit: _Edit) -> list[Violation]:
     found = []
     hero = edit.shots[0]
     if hero.kind is not ShotKind.HERO_HOLD:
-        found.append(Violation(3, 0, "The first shot is not the hero's."))
+        found.append(Violation(Rule.HOLDS, 0, "The first shot is not the hero's."))
     elif not _holds_beat_or_bar(hero, edit):
-        found.append(Violation(3, 0, "The first frame is not held for one beat or one bar."))
+        found.append(Violation(Rule.HOLDS, 0, "The first frame is not held for one beat or one bar."))
     first_chorus = min((start.frame for start in edit.starts if start.role is SectionRole.CHORUS), default=0)
     for shot in edit.shots[1:-1]:
         if shot.start_frame == first_chorus and not _holds_beat_or_bar(shot, edit):
-            found.append(Violation(3, first_chorus, "The first chorus opens without holding its first frame."))
+            found.append(Violation(Rule.HOLDS, first_chorus, "The first chorus opens without holding its first frame."))
     return found
 
 
@@ -263,11 +293,11 @@ def _drop(edit: _Edit) -> list[Violation]:
     if edit.drop is None:
         return []
     if not edit.is_served(edit.drop):
-        return [Violation(4, edit.drop, "No cut lies on the drop.")]
+        return [Violation(Rule.DROP, edit.drop, "No cut lies on the drop.")]
     cuts = {after.start_frame: hardness(before, after) for before, after in pairwise(edit.shots)}
     hardest = cuts.pop(edit.drop, math.inf)
     return [
-        Violation(4, frame, "This cut is at least as hard as the cut on the drop.")
+        Violation(Rule.DROP, frame, "This cut is at least as hard as the cut on the drop.")
         for frame, hard in cuts.items()
         if hard >= hardest
     ]
@@ -276,17 +306,21 @@ def _drop(edit: _Edit) -> list[Violation]:
 def _drum_gap(edit: _Edit) -> list[Violation]:
     if edit.gap_end is None or edit.is_served(edit.gap_end):
         return []
-    return [Violation(5, edit.gap_end, "The drums come back after their longest silence, and no cut meets them.")]
+    return [
+        Violation(
+            Rule.DRUM_GAP, edit.gap_end, "The drums come back after their longest silence, and no cut meets them."
+        )
+    ]
 
 
 def _sections(edit: _Edit) -> list[Violation]:
     found = []
     for start in edit.starts:
         if not edit.is_served(start.frame):
-            found.append(Violation(6, start.frame, f"The section {start.name} starts without a new shot."))
+            found.append(Violation(Rule.SECTIONS, start.frame, f"The section {start.name} starts without a new shot."))
         bar_end = min((frame for frame in edit.downbeats if frame > start.frame), default=start.frame)
         found += [
-            Violation(6, cut, f"The cut splits the first bar of the section {start.name}.")
+            Violation(Rule.SECTIONS, cut, f"The cut splits the first bar of the section {start.name}.")
             for cut in edit.cuts
             if start.frame < cut < bar_end
         ]
@@ -310,22 +344,25 @@ def _pace(edit: _Edit) -> list[Violation]:
         ]
         if hurried and edit.could_be_cut(loud):
             sentence = f"{loud.id} is louder than {hurried[0]}, yet lasts far longer."
-            found.append(Violation(7, loud.start_frame, sentence))
+            found.append(Violation(Rule.PACE, loud.start_frame, sentence))
     return found
 
 
 def _motion(edit: _Edit) -> list[Violation]:
     found = []
     for shot in edit.shots:
-        if not 1 <= shot.motion <= 255:
-            found.append(Violation(8, shot.start_frame, f"The motion of {shot.id} is {shot.motion}, not 1 to 255."))
+        if not MOTIONS[0] <= shot.motion <= MOTIONS[1]:
+            sentence = f"The motion of {shot.id} is {shot.motion}, not {MOTIONS[0]} to {MOTIONS[1]}."
+            found.append(Violation(Rule.MOTION, shot.start_frame, sentence))
         calmer = [
             other.id
             for other in edit.shots
             if edit.energies[other.id] < edit.energies[shot.id] - CALMER and other.motion > shot.motion
         ]
         if calmer:
-            found.append(Violation(8, shot.start_frame, f"{shot.id} is louder than {calmer[0]}, but moves less."))
+            found.append(
+                Violation(Rule.MOTION, shot.start_frame, f"{shot.id} is louder than {calmer[0]}, but moves less.")
+            )
     return found
 
 
@@ -334,28 +371,32 @@ def _prompts(edit: _Edit) -> list[Violation]:
     tails = [shot.prompt.rsplit(",", 1)[-1].strip() for shot in edit.shots]
     style = Counter(tails).most_common(1)[0][0]
     found = [
-        Violation(9, shot.start_frame, f'The prompt of {shot.id} does not end in the shared style "{style}".')
+        Violation(
+            Rule.PROMPTS, shot.start_frame, f'The prompt of {shot.id} does not end in the shared style "{style}".'
+        )
         for shot, tail in zip(edit.shots, tails, strict=True)
         if tail != style
     ]
     return found + [
-        Violation(9, shot.start_frame, f"The seed of {shot.id} is {shot.seed}, not 0 to 2147483647.")
+        Violation(
+            Rule.PROMPTS, shot.start_frame, f"The seed of {shot.id} is {shot.seed}, not {SEEDS[0]} to {SEEDS[1]}."
+        )
         for shot in edit.shots
-        if not 0 <= shot.seed < 2**31
+        if not SEEDS[0] <= shot.seed <= SEEDS[1]
     ]
 
 
 def _ending(edit: _Edit) -> list[Violation]:
     last = edit.shots[-1]
     found = [
-        Violation(10, shot.start_frame, f"{shot.id} turns into the cover before the video's end.")
+        Violation(Rule.ENDING, shot.start_frame, f"{shot.id} turns into the cover before the video's end.")
         for shot in edit.shots[:-1]
         if shot.kind is ShotKind.COVER_END
     ]
     if last.kind is not ShotKind.COVER_END:
-        found.append(Violation(10, last.start_frame, "The last shot does not turn into the cover."))
+        found.append(Violation(Rule.ENDING, last.start_frame, "The last shot does not turn into the cover."))
     elif last.hold_frames < 1:
-        found.append(Violation(10, last.end_frame, "The video does not rest on the cover."))
+        found.append(Violation(Rule.ENDING, last.end_frame, "The video does not rest on the cover."))
     return found
 
 

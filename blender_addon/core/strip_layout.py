@@ -21,6 +21,7 @@ from fractions import Fraction
 from itertools import count
 from typing import TypeVar
 
+from .rules import DEFAULT_MOTION, MOTIONS, SEEDS
 from .types import Framing, Shot, ShotKind
 
 SCENE_START = 1
@@ -205,8 +206,8 @@ def _shot(piece: _Piece, id_: str, pieces: Sequence[_Piece]) -> Shot:
         hold_frames=_number(strip, "hold_frames", 0, 0, length),
         prompt=str(strip.properties.get("prompt", "")),
         negative_prompt=str(strip.properties.get("negative_prompt", "")),
-        seed=_number(strip, "seed", 0, 0, 2**31 - 1),
-        motion=_number(strip, "motion", 127, 1, 255),
+        seed=_number(strip, "seed", 0, *SEEDS),
+        motion=_number(strip, "motion", DEFAULT_MOTION, *MOTIONS),
         why=_reasons(strip),
     )
     siblings = [other for other in pieces if other.strip.id == strip.id]

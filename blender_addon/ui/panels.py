@@ -243,7 +243,8 @@ def _draw_violations(layout: Any, scene: Any) -> None:
         return
     column = layout.column(align=True)
     for violation in violations[:MOST_VIOLATIONS]:
-        for number, line in enumerate(wrapped(f"Frame {violation.frame + 1}: {violation.sentence}", 44)):
+        text = f"{violation.rule}. Frame {violation.frame + 1}: {violation.sentence}"
+        for number, line in enumerate(wrapped(text, 44)):
             column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
     if len(violations) > MOST_VIOLATIONS:
         column.label(text=f"and {len(violations) - MOST_VIOLATIONS} more", icon="BLANK1")

@@ -16,7 +16,7 @@ from bpy.props import (
     StringProperty,
 )
 
-from ..core import formats, textures
+from ..core import formats, rules, textures
 from ..core.timing import FRAME_RATES
 from ..core.types import Framing
 from ..session import state
@@ -165,11 +165,11 @@ class BeatboardScene(bpy.types.PropertyGroup):
     length_s: FloatProperty(
         name="Length",
         description="The longest that the video may be. The best part of a longer song is used",
-        default=30.0,
-        min=1.0,
+        default=rules.DEFAULT_LENGTH_S,
+        min=rules.LENGTHS_S[0],
         soft_min=10.0,
         soft_max=120.0,
-        max=3600.0,
+        max=rules.LENGTHS_S[1],
         subtype="TIME_ABSOLUTE",
         unit="TIME_ABSOLUTE",
         precision=1,
@@ -323,15 +323,16 @@ STRIP_PROPERTIES = {
         name="Seed",
         description="The same seed gives the same clip",
         min=0,
-        max=2**31 - 1,
+        max=rules.SEEDS[1],
         **_whole("seed", 0),
     ),
     "beatboard_motion": IntProperty(
         name="Motion",
-        description="How much moves, 1 to 255: about 80 in calm parts, about 180 in choruses",
-        min=1,
-        max=255,
-        **_whole("motion", 127),
+        description=f"How much moves, {rules.MOTIONS[0]} to {rules.MOTIONS[1]}: "
+        f"about {rules.CALM_MOTION} in calm parts, about {rules.LOUD_MOTION} in choruses",
+        min=rules.MOTIONS[0],
+        max=rules.MOTIONS[1],
+        **_whole("motion", rules.DEFAULT_MOTION),
     ),
     "beatboard_framing": EnumProperty(
         name="Framing",

@@ -159,11 +159,11 @@ def plan_measures(plan: EditPlan, analysis: SongAnalysis) -> list[Measure]:
     """The plan's rules that are broken, one measure each; or one that says that none is."""
     broken = rules.broken(plan, analysis)
     if not broken:
-        return [limited(Group.PLAN, "rules", 0, "all ten hold", "", "all ten", True, "")]
+        return [limited(Group.PLAN, "rules", 0, f"all {len(rules.Rule)} hold", "", "all", True, "")]
     return [
         limited(
             Group.PLAN,
-            f"rule {one.rule}",
+            one.rule.value,
             one.frame,
             f"frame {one.frame}",
             "frame",

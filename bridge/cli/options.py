@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.core import formats, timing
+from blender_addon.core import formats, rules, timing
 from bridge.common.errors import BadInput
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def add_edit(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--length",
         type=seconds,
-        default=30.0,
+        default=rules.DEFAULT_LENGTH_S,
         metavar="S",
-        help="the longest that the video may be, in seconds (default: 30)",
+        help="the longest that the video may be, in seconds (default: %(default)g)",
     )
     one.add_argument(
         "--format",
@@ -94,8 +94,9 @@ def add_json(one: argparse.ArgumentParser) -> None:
 def seconds(text: str) -> float:
     """An option's length of time."""
     value = number(text)
-    if not 1.0 <= value <= 3600.0:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 3600 seconds")
+    low, high = rules.LENGTHS_S
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text} is not between {low:g} and {high:g} seconds")
     return value
 
 

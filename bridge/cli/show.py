@@ -35,6 +35,9 @@ def show_analysis(analysis: SongAnalysis) -> None:
     _print(table)
 
 
+_INDENT = 6
+
+
 def show_look(look: CoverLook) -> None:
     """The palette as coloured bars, with names."""
     from rich.text import Text
@@ -53,20 +56,21 @@ def show_look(look: CoverLook) -> None:
 
 def show_plan(explanation: Explanation) -> None:
     """What was decided on the whole, then every shot: where, how long, what, and why it is cut there."""
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
     for line in explanation.summary:
         _print(line)
-    table = Table(box=None, header_style="bold")
-    for name in ("shot", "from", "long", "bars", "act", "framing", "energy", "motion", "why", "prompt"):
-        numbers = name in ("from", "long", "bars", "act", "energy", "motion")
-        table.add_column(name, justify="right" if numbers else "left", no_wrap=name != "why", max_width=30)
+    _print(Text("shot        from      long  bars  act  framing  energy  motion", style="bold"))
     for row in explanation.rows:
-        place = (f"{row.start_s:.2f} s", f"{row.length_s:.2f} s", str(row.bars or "-"), str(row.act))
-        table.add_row(row.id, *place, row.framing, f"{row.energy:.2f}", str(row.motion), row.why, row.prompt)
-    _print(table)
+        place = f"{row.id:<6}{row.start_s:>8.2f} s{row.length_s:>8.2f} s{row.bars or '-':>6}{row.act:>5}"
+        _print(Text(f"{place}  {row.framing:<7}{row.energy:>8.2f}{row.motion:>8}"))
+        _print(
+            Padding(Text(row.why), (0, 0, 0, _INDENT))
+        )  # whole, below: beside the figures there is no room for words
+        _print(Padding(Text(row.prompt, style="dim"), (0, 0, 0, _INDENT)))
     for violation in explanation.broken:
-        _print(f"Rule {violation.rule} is broken at frame {violation.frame}: {violation.sentence}")
+        _print(f"Broken at frame {violation.frame}: {violation.rule}. {violation.sentence}")
 
 
 def show_result(result: MakeResult) -> None:

@@ -5,13 +5,14 @@ import re
 from collections.abc import Callable, Mapping
 
 from blender_addon.core.formats import SIDES_PX
+from blender_addon.core.rules import MOTIONS, SEEDS
 from blender_addon.core.types import ClipRequest
 from bridge.common.errors import BadInput
 from bridge.common.store import SHA256
 
 LIMITS = {
-    "seed": (0, 2**31 - 1),
-    "motion": (1, 255),
+    "seed": SEEDS,
+    "motion": MOTIONS,
     "frame_count": (1, 36_000),
     "hold_frames": (0, 36_000),
     "width_px": SIDES_PX,

@@ -8,24 +8,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blender_addon.core.rules import MIN_SHOT_S
+from blender_addon.core.rules import (
+    CALM_SHOT_S,
+    ENDING_S,
+    FULL_ENERGY_RANGE,
+    LONGEST_SHOT_S,
+    LOUD_SHOT_S,
+    MIN_SHOT_S,
+    OPENING_S,
+    SHORTEST_ENDING_S,
+)
 from bridge.plan.cues import Cues
 from bridge.plan.grid import BarGrid
 
-CALM_SHOT_S, LOUD_SHOT_S = 4.8, 1.9
-"""how long a shot likes to be where the excerpt is calmest, and where it is loudest"""
-OPENING_S = 2.5
-"""the first shot likes to be at least this long: it rests, then starts to move"""
-ENDING_S = 4.5
-"""the last shot likes to be this long"""
-SHORTEST_ENDING_S = 3.0
-"""a shorter last shot has no time to turn into the cover and rest"""
 PHRASE_BARS, PHRASE_OPENING = 4, 1.25
 """a shot that opens a phrase likes to be longer by this factor, so that fast loud runs breathe: 2, 1, 1 bars"""
-LEAST_ENERGY_RANGE = 0.3
-"""a song whose bars differ by less than this is not stretched to the whole range of lengths"""
-LONGEST_SHOT_S = 40.0
-"""longer shots are not considered, unless they are one bar or asked for"""
 ODD_LENGTH_COST = 0.12
 """per second: shots of 3, 5, 6 or 7 bars fit badly into a song built of 2, 4 and 8"""
 
@@ -52,7 +49,7 @@ class Pace:
 def pace_of(levels: Sequence[float]) -> Pace:
     """The pace of an excerpt with these bars' energies."""
     low, high = min(levels), max(levels)
-    missing = max(0.0, LEAST_ENERGY_RANGE - (high - low)) / 2
+    missing = max(0.0, FULL_ENERGY_RANGE - (high - low)) / 2
     return Pace(low - missing, high + missing)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from blender_addon.core import formats
+from blender_addon.core.rules import DEFAULT_LENGTH_S, LENGTHS_S
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import CoverLook, EditPlan, Excerpt, SongAnalysis
 from bridge.common.errors import BadInput
@@ -15,7 +16,6 @@ from bridge.plan.grid import bars_of
 from bridge.plan.shots import Draft, make_shots
 from bridge.plan.storyboard import Storyboard
 
-LONGEST_VIDEO_S = 3600.0
 ENDS_WITH_SONG_S = 0.05
 """a song that goes on for less than this after the excerpt ends with it"""
 
@@ -25,7 +25,7 @@ def plan_edit(
     look: CoverLook,
     storyboard: Storyboard | None = None,
     *,
-    length_s: float = 30.0,
+    length_s: float = DEFAULT_LENGTH_S,
     width_px: int = 1920,
     height_px: int = 1080,
     fps: Fraction = Fraction(24),
@@ -57,8 +57,10 @@ def plan_edit(
 
 
 def _check(length_s: float, width_px: int, height_px: int, fps: Fraction) -> None:
-    if not 0 < length_s <= LONGEST_VIDEO_S:
-        raise BadInput(f"A length of {length_s:g} s can't be made; ask for one from 1 to {LONGEST_VIDEO_S:g} s.")
+    if not 0 < length_s <= LENGTHS_S[1]:
+        raise BadInput(
+            f"A length of {length_s:g} s can't be made; ask for one from {LENGTHS_S[0]:g} to {LENGTHS_S[1]:g} s."
+        )
     try:
         formats.check_size(width_px, height_px)
     except ValueError as error:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which part of the song the video uses."""
 
-from blender_addon.core.rules import MIN_SHOT_S
+from blender_addon.core.rules import MIN_SHOT_S, OPENING_S, SHORTEST_ENDING_S
 from blender_addon.core.types import SongAnalysis
 from bridge.common.errors import BadInput
 from bridge.plan.cues import Cues, find_cues
-from bridge.plan.cuts import OPENING_S, SHORTEST_ENDING_S
 from bridge.plan.grid import BarGrid
 
 LENGTH_TOLERANCE_S = 1e-6

@@ -3,16 +3,13 @@
 
 from collections.abc import Sequence
 
-CALM_MOTION, LOUD_MOTION = 80, 180
-"""of the calmest and the loudest shot, on the scale of Stable Video Diffusion's motion buckets"""
+from blender_addon.core.rules import CALM_MOTION, FULL_ENERGY_RANGE, LOUD_MOTION, MOTIONS
+
 MIDDLE_MOTION = (CALM_MOTION + LOUD_MOTION) // 2
-FULL_RANGE = 0.3
-"""shots whose energies span less than this use only a part of the range"""
-MOST_MOTION = 255
 
 
 def motions(energies: Sequence[float]) -> tuple[int, ...]:
-    """The motion of each shot, 1-255, strictly increasing with its mean energy.
+    """The motion of each shot, within `MOTIONS`, strictly increasing with its mean energy.
 
     Half of it follows the energy, half its rank: shots that are nearly as loud as each other still differ to the eye.
     Only more than 100 different energies can make two of them share a value.
@@ -21,7 +18,7 @@ def motions(energies: Sequence[float]) -> tuple[int, ...]:
     if len(distinct) < 2:
         return (MIDDLE_MOTION,) * len(energies)
     low, span = distinct[0], distinct[-1] - distinct[0]
-    reach = min(1.0, span / FULL_RANGE)
+    reach = min(1.0, span / FULL_ENERGY_RANGE)
     wanted = []
     for rank, energy in enumerate(distinct):
         place = ((energy - low) / span + rank / (len(distinct) - 1)) / 2
@@ -31,11 +28,11 @@ def motions(energies: Sequence[float]) -> tuple[int, ...]:
 
 
 def _strictly(values: Sequence[int]) -> list[int]:
-    """Ascending values with ties pushed apart, evenly to both sides, as far as 1-255 has room."""
+    """Ascending values with ties pushed apart, evenly to both sides, as far as `MOTIONS` has room."""
     pushed = [values[0]]
     for value in values[1:]:
         pushed.append(max(value, pushed[-1] + 1))
     excess = [up - value for up, value in zip(pushed, values, strict=True)]
     shift = max(excess) // 2
     shifted = [value - shift for value in pushed]
-    return [min(MOST_MOTION, max(1, value)) for value in shifted]
+    return [min(MOTIONS[1], max(MOTIONS[0], value)) for value in shifted]

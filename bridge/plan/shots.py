@@ -4,7 +4,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from blender_addon.core.rules import beat_frames, shot_energy
+from blender_addon.core.rules import RESTS_S, beat_frames, shot_energy
 from blender_addon.core.timing import frame_at
 from blender_addon.core.types import CoverLook, EditPlan, Framing, SectionRole, Shot, ShotKind, SongAnalysis
 from bridge.plan.acts import assign_acts
@@ -16,9 +16,6 @@ from bridge.plan.motion import motions
 from bridge.plan.prompts import action_of, seed_of, write_prompt
 from bridge.plan.storyboard import BoardShot, Storyboard
 from bridge.plan.why import reasons
-
-REST_S = (1.0, 2.0)
-"""how long the last shot rests on the cover: a bar, within these bounds"""
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def _hold_frames(draft: Draft, index: int, shot: Shot) -> int:
     """A beat for the hero and for the first chorus, about a bar for the cover."""
     if shot.kind is ShotKind.COVER_END:
         bar_s = draft.bars.span_s(draft.bars.bar_count - 1, draft.bars.bar_count)
-        return round(min(max(bar_s, REST_S[0]), REST_S[1]) * draft.plan.fps)
+        return round(min(max(bar_s, RESTS_S[0]), RESTS_S[1]) * draft.plan.fps)
     if shot.kind is ShotKind.HERO_HOLD or draft.cuts[index] == draft.cues.hit:
         return beat_frames(shot.start_frame, draft.plan, draft.analysis)
     return 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from blender_addon.core import textures
+from blender_addon.core.rules import MOTIONS, SEEDS
 from blender_addon.core.types import Framing, Texture
 from bridge.common.errors import BadInput
 from bridge.plan.toml_lines import TomlLines
@@ -70,7 +71,7 @@ _PATHS = ("character", "font")
 _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a"
 _ODD_SPACES = "\u00a0\u202f\u2007\u2003\u2002\u2009\u200b\u3000\ufeff"
 _TEXT = _Key(str)
-_SEED = _Key(int, 0, 2**31 - 1)
+_SEED = _Key(int, *SEEDS)
 _BOARD_KEYS = {
     "title": _Key(str, may_be_empty=True),
     "artist": _Key(str, may_be_empty=True),
@@ -88,7 +89,7 @@ _SHOT_KEYS = {
     "prompt": _TEXT,
     "bars": _Key(int, 1, 64),
     "seed": _SEED,
-    "motion": _Key(int, 1, 255),
+    "motion": _Key(int, *MOTIONS),
     "framing": _Key(str, words=tuple(str(framing) for framing in Framing)),
 }
 _KIND_NAMES = {str: "a text in quotes", int: "a whole number", list: "tables headed [[shots]]"}

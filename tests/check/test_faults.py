@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from blender_addon.core import rules
 from bridge import check
 from bridge.check.report import CheckReport, Verdict
 from bridge.common.errors import BadInput
@@ -103,8 +104,8 @@ def test_another_song_without_a_plan_leaves_the_cuts_unknown(folder: Path):
 
 def test_broken_rules_of_the_plan_are_told(folder: Path, good: CheckReport):
     broken = checked(folder, SQUARE, plan=made_video.plan(SQUARE, hold=0))
-    assert any(measure.name == "rule 3" for measure in broken.failed)
-    assert not any(measure.name == "rule 3" for measure in good.failed)
+    assert any(measure.name == rules.Rule.HOLDS.value for measure in broken.failed)
+    assert not any(measure.name == rules.Rule.HOLDS.value for measure in good.failed)
 
 
 @pytest.mark.parametrize(
