@@ -7,7 +7,7 @@ A shot that is too long loses its end; one that is too short is slowed down, wit
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -95,17 +95,19 @@ def retime(
     grid = analysis or songs.analyze(song)
     if not rules.has_bars(grid):
         raise BadInput(f"No bars are heard in {song.name}, so there are no downbeats to cut on; choose another song.")
-    edges = _edges(video, container.video, lambda done: tell(0.4 * done, "looking for cuts"))
-    start_s = _song_start_s(video, song, container, grid)
     fps = min(FRAME_RATES, key=lambda rate: abs(rate - container.video.fps))
-    shots = fit(edges, _downbeat_frames(grid, start_s, fps), fps / container.video.fps)
+    steady = fps if container.video.jitter_s > 0.5 / float(fps) else None
+    track = replace(container.video, fps=fps) if steady else container.video
+    edges = _edges(video, track, steady, lambda done: tell(0.4 * done, "looking for cuts"))
+    start_s = _song_start_s(video, song, container, grid)
+    shots = fit(edges, _downbeat_frames(grid, start_s, fps), fps / track.fps)
     if not shots:
         raise BadInput(f"{song.name} is too short for {video.name}: not one shot fits into its bars.")
     length = shots[-1].new_end
     end_s = start_s + float(length / fps)
     with tempfile.TemporaryDirectory(prefix="beatboard-") as scratch:
         pictures = Path(scratch) / "pictures.mp4"
-        frames = _frames(video, container.video, shots, fps)
+        frames = _frames(decoded(video, constant_fps=steady), track, shots, fps)
         _encode(frames, fps, pictures, lambda i: tell(0.4 + 0.55 * i / length, "moving the cuts"))
         excerpt = Excerpt(start_s, end_s, fades_out=end_s < grid.duration_s - 0.1)
         join([_Edited(pictures, length)], fps, excerpt_samples(song, excerpt, length / fps), out)
@@ -156,10 +158,10 @@ def _traced(best: Sequence[dict[int, tuple[float, Kept | None, int]]]) -> tuple[
     return tuple(reversed(shots))
 
 
-def _edges(video: Path, track: VideoTrack, tell: Callable[[float], None]) -> list[int]:
+def _edges(video: Path, track: VideoTrack, steady: Fraction | None, tell: Callable[[float], None]) -> list[int]:
     finder = CutFinder(float(track.fps))
     count = 0
-    for count, frame in enumerate(decoded(video), start=1):
+    for count, frame in enumerate(decoded(video, constant_fps=steady), start=1):
         finder.push(count - 1, small(frame))
         tell(count / max(count, track.frame_count))
     if not count:
@@ -192,9 +194,9 @@ def _downbeat_frames(grid: SongAnalysis, start_s: float, fps: Fraction) -> list[
     return [frame_at(time_s - start_s, fps) for time_s in times]
 
 
-def _frames(video: Path, track: VideoTrack, shots: Sequence[Kept], fps: Fraction) -> Iterator[Frame]:
+def _frames(old: Iterator[av.VideoFrame], track: VideoTrack, shots: Sequence[Kept], fps: Fraction) -> Iterator[Frame]:
     """The new edit's pictures, in one pass over the old one's."""
-    reel = _Reel(decoded(video))
+    reel = _Reel(old)
     rate = float(track.fps / fps)
     for shot in shots:
         count, last = shot.new_end - shot.new_start, shot.old_end - 1

@@ -35,6 +35,8 @@ class VideoTrack:
     """the average rate"""
     color_tags: tuple[int, int, int, int]
     """primaries, transfer, matrix (ISO/IEC 23091-2: 1 is BT.709, 2 unknown) and range (1 limited, 2 full)"""
+    pixel_shape: Fraction
+    """a pixel's width by its height"""
     times_s: npt.NDArray[np.float64]
     """when each picture is shown, in order, on the file's clock"""
     bit_rate: float
@@ -161,6 +163,7 @@ def _video_track(stream: av.VideoStream, packets: _Packets) -> VideoTrack:
         coder.height,
         _true_rate(times_s, fps),
         (coder.color_primaries, coder.color_trc, coder.colorspace, coder.color_range),
+        coder.sample_aspect_ratio or Fraction(1),
         times_s,
         packets.size_bytes * 8 / max(len(times_s) / float(fps), 1e-3),
     )

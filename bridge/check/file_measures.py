@@ -96,7 +96,12 @@ def _shape(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:
         Group.FILE, "frame rate", float(video.fps), f"{float(video.fps):.5g} fps", "fps", known,
         video.fps in rates, f"Render at {known} frames per second.",
     )  # fmt: skip
-    return [size, rate]
+    pixels = limited(
+        Group.FILE, "pixel shape", float(video.pixel_shape), str(video.pixel_shape).replace("/", ":"), "",
+        "1 by 1", video.pixel_shape == 1,
+        "Export with square pixels: with others, players that ignore the shape show the pictures stretched.",
+    )  # fmt: skip
+    return [size, pixels, rate]
 
 
 def _timing(video: VideoTrack, plan: EditPlan | None) -> list[Measure]:

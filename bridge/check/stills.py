@@ -17,6 +17,7 @@ from bridge.check.container import pictures_of
 from bridge.common.errors import BadInput
 from bridge.common.files import for_ffmpeg
 from bridge.common.frames import Frame
+from bridge.common.shown_frames import shown
 
 
 def stills(video: Path, times_s: Sequence[float], width_px: int) -> list[Frame]:
@@ -34,7 +35,9 @@ def stills(video: Path, times_s: Sequence[float], width_px: int) -> list[Frame]:
         stream.thread_type = "AUTO"
         start = stream.start_time or 0
         found = [_seek(container, stream, start + int(time_s / stream.time_base)) for time_s in times_s]
-    return [_reduced(frame, width_px) for frame in found if frame is not None]
+        pixel_shape = stream.codec_context.sample_aspect_ratio
+    frames = [frame for frame in found if frame is not None]
+    return [_reduced(one, width_px) for frame in frames for one in shown(iter([frame]), pixel_shape)]
 
 
 def data_uri(rgb: Frame, width_px: int, quality: int = 82) -> str:

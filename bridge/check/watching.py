@@ -17,6 +17,7 @@ from bridge.common.errors import BadInput
 from bridge.common.files import for_ffmpeg
 from bridge.common.frames import Frame
 from bridge.common.optical_flow import FlowMeter
+from bridge.common.shown_frames import shown
 
 LONG_SIDE_PX = 480
 """of the pictures that are looked at"""
@@ -96,8 +97,23 @@ def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None]) 
     return seen
 
 
-def decoded(video: Path, damage: list[str] | None = None) -> Iterator[av.VideoFrame]:
-    """Every picture that can be decoded; what is wrong with the others goes to `damage`."""
+def decoded(
+    video: Path, damage: list[str] | None = None, constant_fps: Fraction | None = None
+) -> Iterator[av.VideoFrame]:
+    """Every picture that can be decoded, as it is meant to be seen (see `shown_frames.shown`), but for its rotation.
+
+    Args:
+        damage: gets what is wrong with the others.
+        constant_fps: makes the pictures of a variable rate come at this one, by their time stamps.
+    """
+    with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
+        stream = pictures_of(container)
+        if stream is not None:
+            pixel_shape = stream.codec_context.sample_aspect_ratio
+            yield from shown(_decoded(video, damage), pixel_shape, constant_fps)
+
+
+def _decoded(video: Path, damage: list[str] | None) -> Iterator[av.VideoFrame]:
     with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
         stream = pictures_of(container)
         if stream is None:

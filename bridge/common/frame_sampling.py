@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bridge.common.files import for_ffmpeg
+from bridge.common.shown_frames import shown
 
 SAMPLE_WIDTH_PX = 320
 
@@ -34,9 +35,8 @@ def _sample_one(video: Path, count: int, width_px: int | None) -> list[npt.NDArr
         last = max(0, stream.frames - 1)
         places = np.linspace(0, last, count) if count > 1 else np.array([last / 2])
         wanted = set(places.round().astype(int).tolist())
-        return [
-            _sized(frame, width_px or frame.width) for i, frame in enumerate(container.decode(stream)) if i in wanted
-        ]
+        frames = shown(container.decode(stream), stream.codec_context.sample_aspect_ratio)
+        return [_sized(frame, width_px or frame.width) for i, frame in enumerate(frames) if i in wanted]
 
 
 def _sized(frame: av.VideoFrame, width_px: int) -> npt.NDArray[np.uint8]:
