@@ -192,7 +192,7 @@ class Client:
         return sha256
 
     def upload_storyboard(self, path: Path) -> str:
-        """The same for a storyboard, which names files by their places beside it.
+        """The same for a storyboard and the files beside it that it names.
 
         Raises:
             LinkError: it cannot be read.
@@ -205,8 +205,12 @@ class Client:
             raise LinkError(f"Cannot read {path}: {error.strerror}.") from None
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder) / path.name
-            copy.write_text(storyboard_files.written_out(text, path.absolute().parent), encoding="utf-8")
+            sent = storyboard_files.written_out(text, path.absolute().parent, self._upload_name)
+            copy.write_text(sent, encoding="utf-8")
             return self.upload(copy)
+
+    def _upload_name(self, path: Path) -> str:
+        return self.upload(path) + path.suffix
 
     def has_file(self, sha256: str) -> bool:
         """Whether the bridge has it."""

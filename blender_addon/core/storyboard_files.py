@@ -1,25 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files that a storyboard names beside itself, seen from elsewhere. Pure: standard library only.
 
-The bridge gets a storyboard's text, not its folder, so places that are relative to it are written out before it goes.
+The bridge gets a storyboard's text, not its folder, and reads no file by a place that came from elsewhere: what a
+storyboard names goes as an upload, by whose name the place is replaced.
 """
 
 import json
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 _NAMED = re.compile(r'^(\s*(?:character|font)\s*=\s*)("[^"\n]*"|\'[^\'\n]*\')', re.MULTILINE)
 
 
-def written_out(text: str, folder: Path) -> str:
-    """The storyboard with whole paths in place of those of files beside it; what isn't there stays as it is."""
+def written_out(text: str, folder: Path, name_of: Callable[[Path], str] = Path.as_posix) -> str:
+    """The storyboard with other names for the files beside it; what isn't there stays as it is.
 
-    def whole(match: re.Match[str]) -> str:
+    Args:
+        name_of: a file's new name; its whole path by default.
+    """
+
+    def renamed(match: re.Match[str]) -> str:
         path = folder / match[2][1:-1]
-        return match[1] + json.dumps(path.as_posix()) if path.is_file() else match[0]
+        return match[1] + json.dumps(name_of(path)) if path.is_file() else match[0]
 
-    return _NAMED.sub(whole, text)
+    return _NAMED.sub(renamed, text)
 
 
 def character(text: str, folder: Path) -> Path | None:

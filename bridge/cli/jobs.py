@@ -20,7 +20,11 @@ def add(commands: options.Subparsers) -> None:
     options.add_json(listing)
     listing.set_defaults(command=run_list)
     what.add_parser("watch", help="follow queued and running jobs until they end").set_defaults(command=run_watch)
-    for name, text in (("cancel", "stop jobs"), ("retry", "queue failed or cancelled jobs again")):
+    for name, text in (
+        ("cancel", "stop jobs"),
+        ("retry", "queue failed or cancelled jobs again"),
+        ("delete", "forget jobs that have ended"),
+    ):
         verb = what.add_parser(name, help=text)
         verb.add_argument("ids", nargs="+", metavar="JOB")
         verb.set_defaults(command=run_verb, verb=name)
@@ -49,7 +53,7 @@ def run_watch(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - it has no
 
 
 def run_verb(arguments: argparse.Namespace) -> int:
-    """Runs `jobs cancel` and `jobs retry`."""
+    """Runs `jobs cancel`, `jobs retry` and `jobs delete`."""
     from blender_addon.client.client import LinkError
     from bridge.common.errors import BadInput
     from bridge.jobs import client
@@ -57,7 +61,10 @@ def run_verb(arguments: argparse.Namespace) -> int:
     bridge = client.connect()
     for job_id in arguments.ids:
         try:
-            print(line(bridge.cancel(job_id) if arguments.verb == "cancel" else bridge.retry(job_id)))
+            if arguments.verb == "delete":
+                bridge.delete(job_id)
+            else:
+                print(line(bridge.cancel(job_id) if arguments.verb == "cancel" else bridge.retry(job_id)))
         except LinkError as error:
             raise BadInput(str(error)) from None
     return 0

@@ -31,6 +31,14 @@ def add(commands: options.Subparsers) -> None:
     )
     one.add_argument("--workers", type=options.count, metavar="N", help="CPU workers (default: one per core)")
     one.add_argument("--cluster", metavar="ADDRESS", help="make the clips on a Ray cluster: ray://HOST:10001 or auto")
+    one.add_argument(
+        "--allow",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="requests from other machines may name files, such as LoRAs, in this folder; may be repeated",
+    )
     one.add_argument("--until-stdin-ends", action="store_true", help="stop when the program that started it does")
     one.set_defaults(command=run)
 
@@ -50,5 +58,6 @@ def run(arguments: argparse.Namespace) -> int:
         cpu_workers=arguments.workers,
         cluster=arguments.cluster,
         until_stdin_ends=arguments.until_stdin_ends,
+        allowed_folders=tuple(arguments.allow),
     )
     return 0

@@ -4,7 +4,7 @@
 import re
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -95,8 +95,11 @@ _SHOT_KEYS = {
 _KIND_NAMES = {str: "a text in quotes", int: "a whole number", list: "tables headed [[shots]]"}
 
 
-def load(path: str | Path) -> Storyboard:
+def load(path: str | Path, find: Callable[[str], Path | None] | None = None) -> Storyboard:
     """Reads a storyboard.
+
+    Args:
+        find: where a file is that it names; None if it isn't there. Beside the storyboard, if not given.
 
     Raises:
         BadInput: the file can't be read, is not TOML, or a key is unknown, of the wrong type or out of range; the
@@ -108,7 +111,7 @@ def load(path: str | Path) -> Storyboard:
         data = tomllib.loads(text + "\n")  # so that what is wrong at the end has a line too
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadInput(f"{path.name} {_fault(text, error)}") from None
-    reader = _Reader(path, TomlLines(text))
+    reader = _Reader(path, TomlLines(text), find)
     values = reader.table(data, _BOARD_KEYS, None)
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
     if "character" in values:
@@ -175,8 +178,13 @@ def _fault(text: str, error: Exception) -> str:
 class _Reader:
     """Checks tables against their keys, with the lines for its complaints."""
 
-    def __init__(self, path: Path, lines: TomlLines) -> None:
+    def __init__(self, path: Path, lines: TomlLines, find: Callable[[str], Path | None] | None = None) -> None:
         self.path, self.lines = path, lines
+        self._find = find or self._beside
+
+    def _beside(self, name: str) -> Path | None:
+        place = self.path.parent / name
+        return place if place.is_file() else None
 
     def table(self, data: Mapping[str, Any], keys: Mapping[str, _Key], shot: int | None) -> dict[str, Any]:
         for name in data:
@@ -193,20 +201,18 @@ class _Reader:
         return BoardShot(**values)
 
     def picture(self, name: str) -> Path:
-        picture = self.path.parent / name
-        if not picture.is_file():
-            raise self._error(
-                "character", None, f"there is no picture {picture}; its place is relative to the storyboard"
-            )
-        if picture.suffix.lower() not in PICTURES:
-            raise self._error("character", None, f"{picture.name} is not a PNG, JPEG or WebP picture")
+        picture = self._find(name)
+        if picture is None:
+            raise self._error("character", None, f"there is no picture {name}; its place is relative to the storyboard")
+        if Path(name).suffix.lower() not in PICTURES:
+            raise self._error("character", None, f"{Path(name).name} is not a PNG, JPEG or WebP picture")
         return picture
 
     def font(self, name: str) -> Path:
-        font = self.path.parent / name
-        if not font.is_file() or font.suffix.lower() not in FONTS:
+        font = self._find(name)
+        if font is None or Path(name).suffix.lower() not in FONTS:
             raise self._error(
-                "font", None, f"there is no .ttf or .otf file {font}; its place is relative to the storyboard"
+                "font", None, f"there is no .ttf or .otf file {name}; its place is relative to the storyboard"
             )
         return font
 

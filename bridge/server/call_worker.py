@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -59,7 +60,7 @@ def plan(given: messages.PlanEdit, store: Store, on_progress: OnProgress) -> Any
     from bridge.plan import storyboard
 
     on_progress(0.1, "planning")
-    board = storyboard.load(store.path(given.storyboard_sha256)) if given.storyboard_sha256 else None
+    board = storyboard.load(store.path(given.storyboard_sha256), uploads(store)) if given.storyboard_sha256 else None
     return plans.plan_edit(
         *(given.analysis, given.look, board),
         length_s=given.length_s,
@@ -67,6 +68,16 @@ def plan(given: messages.PlanEdit, store: Store, on_progress: OnProgress) -> Any
         height_px=given.height_px,
         fps=given.fps,
     )
+
+
+def uploads(store: Store) -> Callable[[str], Path | None]:
+    """Finds a file that a storyboard names: an upload, never a place on this machine, about which nothing is told."""
+
+    def find(name: str) -> Path | None:
+        sha256 = name.partition(".")[0]
+        return store.path(sha256) if sha256 in store else None
+
+    return find
 
 
 def requests(given: messages.MakeRequests, store: Store, on_progress: OnProgress) -> Any:  # noqa: ARG001
@@ -90,7 +101,7 @@ def title(given: messages.PlaceTitle, store: Store, on_progress: OnProgress) -> 
     from bridge.render import title_placement as titles
 
     on_progress(0.1, "placing the title")
-    board = load(store.path(given.storyboard_sha256)) if given.storyboard_sha256 else Storyboard()
+    board = load(store.path(given.storyboard_sha256), uploads(store)) if given.storyboard_sha256 else Storyboard()
     texts = (given.title.strip() or board.title.strip(), given.artist.strip() or board.artist.strip())
     written = "".join(texts)
     if not written:

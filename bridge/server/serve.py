@@ -122,6 +122,7 @@ def serve(
     cluster: str | None = None,
     make_clip: str | None = None,
     until_stdin_ends: bool = False,
+    allowed_folders: tuple[Path, ...] = (),
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> None:
     """Runs the bridge until a signal, `POST /shutdown`, or, if asked, the end of standard input.
@@ -130,6 +131,7 @@ def serve(
         home: where the queue, the store and the logs are; the user's own folder if not given.
         cluster: a Ray address, to make the clips there.
         make_clip: module:function in place of `bridge.clips.make_clip.make_clip`.
+        allowed_folders: what requests from other machines may name files in.
         until_stdin_ends: end with the process that started this one and holds the other end.
         say: told where it listens.
 
@@ -143,7 +145,10 @@ def serve(
         )
     home = home or paths.data_folder()
     home.mkdir(parents=True, exist_ok=True)
-    options = Options(home, home / "store", store_limit_bytes, cpu_workers, cluster, make_clip)
+    options = Options(
+        *(home, home / "store", store_limit_bytes, cpu_workers, cluster, make_clip),
+        allowed_folders=None if listening.is_local else allowed_folders,
+    )
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn ends, then raises it again: tidy up after it
     with sole_instance(home):

@@ -4,6 +4,7 @@
 import base64
 import contextlib
 import logging
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,6 +49,8 @@ class Options:
     """a Ray address; None: worker processes on this machine"""
     make_clip: str | None = None
     """module:function in place of `bridge.clips.make_clip.make_clip`; any engine's name is then accepted"""
+    allowed_folders: tuple[Path, ...] | None = None
+    """options of requests may name files in these folders; None: anywhere, for a bridge that only its owner reaches"""
 
 
 class Bridge:
@@ -107,6 +110,7 @@ class Bridge:
         for index, job in enumerate(new):
             if not JOB_ID.fullmatch(job.id):
                 raise BadField(f"jobs[{index}].id", "must be 1 to 64 letters, digits, - or _")
+            self._check_places(job.request, f"jobs[{index}].request.settings")
             check(job.request, f"jobs[{index}].request", self.store.__contains__, lacks)
         submissions = [Submission(job.request, self._kind(job.request.engine), job.id) for job in new]
         with self._pinned({job.id: job.request for job in new}):
@@ -206,6 +210,23 @@ class Bridge:
                     self.jobs.back_up()
             self._closing.wait(1.0)
 
+    def _check_places(self, request: ClipRequest, where: str) -> None:
+        """Makes sure that no option names a file of this machine that isn't its owner's to share.
+
+        Raises:
+            BadField: one does. What is there, or not, makes no difference to the answer.
+        """
+        if self.options.allowed_folders is None:
+            return
+        for name, value in request.settings:
+            for place in re.split(r"[,;]\s*", value):
+                without_weight = re.sub(r":[\d.]*$", "", place.strip())
+                if _LEADS_AWAY.search(without_weight) and not self._is_allowed(Path(without_weight).expanduser()):
+                    raise BadField(where, f"{name} names a file outside of the folders that this bridge allows")
+
+    def _is_allowed(self, place: Path) -> bool:
+        return any(place.resolve().is_relative_to(folder.resolve()) for folder in self.options.allowed_folders or ())
+
     def _executor(self) -> Executor:
         make_clip = self.options.make_clip or MAKE_CLIP
         if self.options.cluster:
@@ -275,6 +296,8 @@ class Bridge:
                 self.store.pin(sha256, f"job:{job_id}")
 
 
+_LEADS_AWAY = re.compile(r"^[/~\\]|^[A-Za-z]:[\\/]|(^|[\\/])\.\.([\\/]|$)")
+"""an absolute place, or one above the working folder"""
 _SURROUNDINGS = (BadInput, OSError, sqlite3.Error, RuntimeError, MemoryError)
 """what can go wrong without any job's fault: a full disk, a lost cluster, no thread left"""
 

@@ -16,8 +16,11 @@ import pytest
 from blender_addon.core.messages import LookAtCover, NewJob
 from blender_addon.core.types import JobState
 from bridge.common import clock
+from bridge.common.errors import BadInput
+from bridge.common.store import Store
 from bridge.jobs.lane import Lane
-from bridge.server import calls, service
+from bridge.plan import storyboard
+from bridge.server import call_worker, calls, service
 from bridge.server.calls import Calls
 from bridge.server.service import Bridge, Options
 from tests.jobs.test_batch import FAKE, request, runs, wait_until
@@ -196,3 +199,40 @@ def test_a_call_without_a_process_to_be_had_says_so(many_calls, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", fails)
     call = many_calls.start("look", LookAtCover("0" * 64))
     assert "could not be started" in many_calls.get(call.id).error
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/etc/shadow",
+        "/etc/no-such-file",
+        "~/x.safetensors",
+        "../x",
+        "a/../../x",
+        "b.safetensors,/etc/shadow:0.8",
+        "C:\\x",
+    ],
+)
+def test_options_name_no_files_outside_of_what_the_owner_allows(open_bridge, tmp_path, value):
+    bridge = open_bridge(allowed_folders=(tmp_path / "loras",))
+    job = new("a")
+    job = dataclasses.replace(job, request=dataclasses.replace(job.request, settings=(("lora", value),)))
+    with pytest.raises(BadInput, match="lora names a file outside of the folders"):
+        bridge.submit([job])
+    for allowed in (f"{tmp_path}/loras/hero.safetensors:0.8", "org/model@main", "loras/hero.safetensors"):
+        fine = dataclasses.replace(job.request, settings=(("lora", allowed),))
+        bridge._check_places(fine, "")
+
+
+@pytest.mark.parametrize("line", ["character = '/etc/shadow'", "character = '/etc/nothing'", "font = '{font}'"])
+def test_a_storyboard_tells_nothing_of_this_machines_files(tmp_path, line):
+    font = tmp_path / "secret.ttf"
+    font.touch()
+    store = Store(tmp_path / "store")
+    board = tmp_path / "board.toml"
+    board.write_text(line.format(font=font))
+    with pytest.raises(BadInput, match=r"there is no (picture|\.ttf or \.otf file) .*; its place is relative"):
+        storyboard.load(board, call_worker.uploads(store))
+    sha256 = store.put(font)
+    board.write_text(f"font = '{sha256}.ttf'")
+    assert storyboard.load(board, call_worker.uploads(store)).font == store.place(sha256)
