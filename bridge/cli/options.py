@@ -62,7 +62,7 @@ def add_edit(one: argparse.ArgumentParser) -> None:
 
 def add_tracker(one: argparse.ArgumentParser) -> None:
     """Which ear listens."""
-    one.add_argument("--tracker", default="bars", help="what finds the beats: bars (default) or beat-this")
+    one.add_argument("--tracker", default="bars", help="what finds the beats: bars (default), librosa or beat-this")
 
 
 def add_render(one: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 """Bars corrected once all are found: what looks like a bar may be half of one, or its beats half of the beats.
 
 6/8 has no usual tempo, so what is slow in 4/4 may pass for it: by half bars, or at half the tempo. Slow music in which
-little happens is read at double. Two signs tell (docs/accuracy.md): what falls between the beats, and whether one bar
+little happens is read at double. Two signs tell (docs/log/ear.md): what falls between the beats, and whether one bar
 begins like the next.
 """
 

@@ -90,7 +90,7 @@ METERS = (Meter(4, 4), Meter(3, 4), Meter(2, 4), Meter(4, 3), Meter(2, 3))
 
 @dataclass(frozen=True)
 class BarModel:
-    """The few weights of the model; how those in `bridge.song.bar_weights` were found is told in docs/accuracy.md."""
+    """The few weights of the model; how those in `bridge.song.bar_weights` were found is told in docs/log/ear.md."""
 
     cues: dict[str, tuple[float, ...]]
     """what a cue of strength 1 is worth, by its position in `METRICAL_POSITIONS`"""

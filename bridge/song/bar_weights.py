@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The default tracker's weights, found as docs/accuracy.md tells."""
+"""The default tracker's weights, found as docs/log/ear.md tells."""
 
 from bridge.song.bar_decoder import BarModel
 from bridge.song.downbeat_phase import PhaseModel

@@ -20,7 +20,7 @@ likelier"""
 
 _BASE, _AGREEMENT, _MARGIN, _PULSE = -6.47, 1.35, 0.61, 6.54
 """chance of a right downbeat: the logistic function of these times what `signs` gives; for how they were found, and how
-often they are right on songs of other kinds, see docs/accuracy.md"""
+often they are right on songs of other kinds, see docs/log/ear.md"""
 
 Values = npt.NDArray[np.float64]
 
@@ -78,10 +78,18 @@ def signs(reading: Reading, alternative: Reading, margins: Values, features: Fea
 
 def phase_margins(reading: Reading, features: Features, model: BarModel) -> Values:
     """How much better each beat scores than with "the one" 1, 2, ... beats later, shape (meter - 1, beats)."""
-    worth = features.cues[features.frames(reading.times_s)] @ np.array([model.cues[name] for name in CUES])
-    shifts = range(int(reading.positions.max()))
-    scores = np.stack([_read(worth, np.roll(reading.positions, shift)) for shift in shifts])
+    shifted = (np.roll(reading.positions, shift) for shift in range(int(reading.positions.max())))
+    scores = np.stack([beat_scores(Reading(reading.times_s, positions), features, model) for positions in shifted])
     return scores[0] - scores[1:]
+
+
+def beat_scores(reading: Reading, features: Features, model: BarModel) -> Values:
+    """What the model's cues are worth on each beat, at its place in the bar, shape (beats,)."""
+    worth = features.cues[features.frames(reading.times_s)] @ np.array([model.cues[name] for name in CUES])
+    middle = 3 if reading.positions.max(initial=0) == 4 else 0
+    downbeat, mid_bar, other = (METRICAL_POSITIONS.index(name) for name in ("downbeat", "middle", "other"))
+    column = np.select([reading.positions == 1, reading.positions == middle], [downbeat, mid_bar], other)
+    return worth[np.arange(len(worth)), column]
 
 
 def _pulse(times_s: Values, features: Features) -> float:
@@ -93,14 +101,6 @@ def _pulse(times_s: Values, features: Features) -> float:
     periods = zip(np.gradient(times_s), features.beat_fit[seconds], strict=True)
     fit = float(np.mean([np.interp(period_s, features.beat_lags_s, row) for period_s, row in periods]))
     return float(np.clip(contrast / _PLAIN_CONTRAST, 0, 1)) * min(fit / _PLAIN_FIT, 1.0)
-
-
-def _read(worth: Values, positions: npt.NDArray[np.int64]) -> Values:
-    """The score of each beat under these positions."""
-    middle = 3 if positions.max() == 4 else 0
-    downbeat, mid_bar, other = (METRICAL_POSITIONS.index(name) for name in ("downbeat", "middle", "other"))
-    column = np.select([positions == 1, positions == middle], [downbeat, mid_bar], other)
-    return worth[np.arange(len(worth)), column]
 
 
 def _chance(signs_of_beats: Values) -> Values:

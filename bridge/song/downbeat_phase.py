@@ -2,7 +2,7 @@
 """Which of a bar's four beats is "the one", asked once more of the whole song.
 
 The weights that find the bars have to settle tempo, meter and phase at once. With the beats known, weights that have
-nothing else to tell apart than the four phases tell them apart better (docs/accuracy.md): here each sixteenth of the
+nothing else to tell apart than the four phases tell them apart better (docs/log/ear.md): here each sixteenth of the
 bar counts for itself, so that a pick-up before "the one" or a snare after beat 3 speaks for it too.
 """
 
@@ -23,7 +23,7 @@ _BEGINS_S = 0.06
 
 @dataclass(frozen=True)
 class PhaseModel:
-    """The weights of a logistic model of the four phases; how they were found is told in docs/accuracy.md."""
+    """The weights of a logistic model of the four phases; how they were found is told in docs/log/ear.md."""
 
     cues: dict[str, tuple[tuple[float, ...], ...]]
     """what a mean of 1 of a cue is worth, by beat and quarter of the beat"""

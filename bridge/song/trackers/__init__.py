@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.song.audio import Audio
     from bridge.song.spectra import Spectra
 
-_MODULES = {"bars": "bars", "beat-this": "beat_this"}
+_MODULES = {"bars": "bars", "librosa": "librosa_beats", "beat-this": "beat_this"}
 DEFAULT = "bars"
 
 
@@ -64,7 +64,7 @@ def load(name: str) -> Tracker:
         BadInput: there is none of this name, or it lacks what it needs here.
     """
     kind, _, argument = name.partition(":")
-    if kind not in _MODULES or (argument and kind == "bars"):
+    if kind not in _MODULES or (argument and kind != "beat-this"):
         raise BadInput(f"There is no tracker {name!r}; the trackers are {', '.join(_MODULES)}.")
     module = import_module(f"{__name__}.{_MODULES[kind]}")
     return module.create(argument) if argument else module.create()

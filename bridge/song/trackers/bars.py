@@ -28,13 +28,14 @@ class BarsTracker:
 
     def track(self, audio: Audio, spectra: Spectra) -> BeatGrid:  # noqa: ARG002 - the spectra say it all
         features = compute_features(spectra)
-        reading = self._read(features)
-        alternative = self._read(features, penalty(reading, len(features.cues)))
+        reading = self.read(features)
+        alternative = self.read(features, penalty(reading, len(features.cues)))
         rating = rate(reading, alternative, features, self._model)
         times_s = refine(reading.times_s, spectra)
         return BeatGrid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
 
-    def _read(self, features: Features, cost: Array | None = None) -> Reading:
+    def read(self, features: Features, cost: Array | None = None) -> Reading:
+        """The song's bars beat by beat; `cost` is what each frame is worth less, see `best_path`."""
         bars = correct_bars(best_path(features, self._model, cost), features, self._model)
         return settle(_beats(bars, features), features, self._phase)
 
