@@ -55,7 +55,7 @@ class MakeOptions:
     texture: str | None = None
     """which of the cover's textures, as `textures.choose` reads it; without it the storyboard's, else none"""
     title: str | None = None
-    """without these three the storyboard's; no title and no artist, no text"""
+    """None is the storyboard's, in these three; an empty title is no title, and the artist can stand alone"""
     artist: str | None = None
     font: Path | None = None
     draft: bool = False
@@ -99,8 +99,10 @@ class Material:
     storyboard: Storyboard
     edit: EditPlan
     store: Store
-    font: Path | None = None
-    """of title and artist; None if there are none"""
+    texts: tuple[str, str]
+    """title and artist, empty where there is none"""
+    font: Path | None
+    """of both; None if there are none"""
 
 
 @dataclass(frozen=True)
@@ -146,18 +148,21 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
         RenderFailed: Blender could not render.
         Cancelled: the user stopped it; what is finished is kept.
     """
+    from bridge.render import title_placement
+
     preflight(options)
     storyboard = load_storyboard(options.storyboard)
     refuse_baked_texture(options, storyboard)
     with display.stage("Cover"):
         look = covers.look(options.cover)
-        font = title_font(options, storyboard, look)
+        texts = title_placement.texts_of(options.title, options.artist, storyboard)
+        font = title_placement.choose_font(texts, options.font or storyboard.font, look.palette)
     with display.stage("Song") as on_progress:
         analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
     edit = plan_for(options, analysis, look, storyboard)
     store = Store(paths.store_folder(), limit_bytes=paths.DEFAULT_STORE_LIMIT_BYTES)
     try:
-        material = Material(options, analysis, look, storyboard, edit, store, font)
+        material = Material(options, analysis, look, storyboard, edit, store, texts, font)
         return [make_format(material, wanted, display) for wanted in options.formats]
     finally:
         store.trim()
@@ -325,39 +330,14 @@ def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
     return dataclasses.replace(material.look, grade=grade, texture=chosen_texture(material, grade, clips))
 
 
-def wording(options: MakeOptions, storyboard: Storyboard) -> tuple[str, str]:
-    """Title and artist, empty where there is none."""
-    title = storyboard.title if options.title is None else options.title
-    artist = storyboard.artist if options.artist is None else options.artist
-    return title.strip(), artist.strip()
-
-
-def title_font(options: MakeOptions, storyboard: Storyboard, look: CoverLook) -> Path | None:
-    """The font of title and artist, None if there are none.
-
-    Raises:
-        BadInput: the font that was asked for can't be used, or none here has all the letters.
-    """
-    from bridge.render import title_placement
-
-    text = "".join(wording(options, storyboard))
-    asked = options.font or storyboard.font
-    if asked:
-        title_placement.check_font(asked, text)
-    if not text:
-        return None
-    return asked or title_placement.font_for(text, look.palette)
-
-
 def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path]) -> EditPlan:
     """The plan with title and artist over its opening, if they were asked for."""
     from bridge.render import title_placement
 
     if material.font is None:
         return edit
-    name, artist = wording(material.options, material.storyboard)
     frames = title_placement.opening(edit, look, clips[edit.shots[0].id], material.options.cover)
-    lines = title_placement.plan_titles(edit, name, artist, frames, look.palette, material.font)
+    lines = title_placement.plan_titles(edit, *material.texts, frames, look.palette, material.font)
     return dataclasses.replace(edit, titles=lines)
 
 

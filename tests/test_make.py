@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from blender_addon.core import formats
-from blender_addon.core.types import NEUTRAL_GRADE, CoverLook
 from bridge import make
 from bridge.cli.main import main
 from bridge.common import user_files
@@ -103,16 +102,6 @@ def test_textures_and_a_baked_grade_exclude_each_other(options):
 
 
 def test_the_command_lines_words_come_before_the_storyboards(options):
-    board = Storyboard(title="Board", artist="Someone", texture="grain")
-    assert make.wording(options, board) == ("Board", "Someone")
-    assert make.wording(changed(options, title="Mine", artist=""), board) == ("Mine", "")
+    board = Storyboard(texture="grain")
+    assert make.texture_words(options, board) == "grain"
     assert make.texture_words(changed(options, texture="none"), board) == "none"
-
-
-def test_a_font_that_lacks_letters_is_refused_before_anything_is_made(options, tmp_path):
-    (tmp_path / "font.ttf").write_bytes(b"no font")
-    look = CoverLook("c", (), (), NEUTRAL_GRADE)
-    assert make.title_font(options, Storyboard(), look) is None
-    assert make.title_font(changed(options, title="A"), Storyboard(), look) is not None
-    with pytest.raises(BadInput, match="can't be read as a font"):
-        make.title_font(changed(options, font=tmp_path / "font.ttf"), Storyboard(), look)

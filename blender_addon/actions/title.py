@@ -34,8 +34,8 @@ def place(scene: Any) -> None:
     strength = settings.grade_strength if settings.use_grade else 0.0
     wanted = PlaceTitle(
         plan=plan,
-        title=settings.title,
-        artist=settings.artist,
+        title=asked(settings, "title"),
+        artist=asked(settings, "artist"),
         look=replace(seen, grade=replace(seen.grade, strength=strength)),
         cover_sha256=seen.cover_sha256,
     )
@@ -63,9 +63,15 @@ def place(scene: Any) -> None:
     tasks.start("title", "Placing the title", work, lambda result: _placed(uid, *result))
 
 
+def asked(settings: Any, field: str) -> str | None:
+    """The field's text; None, which is the storyboard's, as long as nobody wrote into it: emptied, it is no text."""
+    return getattr(settings, field) if settings.is_property_set(field) else None
+
+
 def nothing_to_write(settings: Any) -> bool:
     """Whether neither the fields nor, maybe, a storyboard have a title or an artist."""
-    return not any(text.strip() for text in (settings.title, settings.artist, settings.storyboard))
+    texts = [settings.storyboard if (text := asked(settings, name)) is None else text for name in ("title", "artist")]
+    return not any(text.strip() for text in texts)
 
 
 def _clip(scene: Any, shot_id: str) -> Path | None:

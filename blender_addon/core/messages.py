@@ -184,15 +184,16 @@ class PlaceTitle:
     """Arguments of the call "title": where title and artist go over a plan's opening, and in which colours."""
 
     plan: EditPlan
-    title: str
-    artist: str
+    title: str | None
+    """the storyboard's if it is None, and none at all if it is empty; the artist alike"""
+    artist: str | None
     look: CoverLook
     """with the grade as it is seen"""
     cover_sha256: str
     clip_sha256: str | None = None
     """of the shot that opens; the cover is looked at as long as there is none"""
     storyboard_sha256: str | None = None
-    """says title and artist where these are empty, and the font where none is named"""
+    """says title and artist where these are None, and the font where none is named"""
     font_sha256: str | None = None
     """a TrueType or OpenType file; one that suits the cover by default"""
 

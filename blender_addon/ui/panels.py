@@ -424,9 +424,9 @@ class BEATBOARD_PT_title(Tab, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, scene, settings = self.start(context)
         column = layout.column(align=True)
-        otherwise = "The storyboard's" if settings.storyboard else "Optional"
-        column.prop(settings, "title", placeholder=otherwise)
-        column.prop(settings, "artist", placeholder=otherwise)
+        for name in ("title", "artist"):
+            is_told = bool(settings.storyboard) and not settings.is_property_set(name)
+            column.prop(settings, name, placeholder="The storyboard's" if is_told else "None")
         column.prop(settings, "font", placeholder="One that suits the cover")
         if not _draw_progress(layout, "title"):
             text = "Place Title Again" if titles.strips(scene) else "Place Title"

@@ -20,6 +20,7 @@ from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 from bridge.cover.oklab import LUMA, Floats, from_srgb, light_of, to_srgb
 from bridge.cover.subject import busyness
+from bridge.plan.storyboard import Storyboard
 
 MOST_BUSY = 0.45
 """where nowhere is calmer, the text gets a label behind it"""
@@ -161,6 +162,23 @@ def title_span(plan: EditPlan) -> tuple[int, int, bool] | None:
         start = 0
     count = min(room - start, round(SHOWN_S * plan.fps))
     return (start, count, start > 0) if count > plan.fps / 2 else None
+
+
+def texts_of(title: str | None, artist: str | None, board: Storyboard) -> tuple[str, str]:
+    """Title and artist. None is the storyboard's; an empty text is no text, and either can do without the other."""
+    return (board.title if title is None else title).strip(), (board.artist if artist is None else artist).strip()
+
+
+def choose_font(texts: Sequence[str], asked: Path | None, palette: Sequence[PaletteColor]) -> Path | None:
+    """The font for some texts: the one that was asked for, else one that suits the cover; None if there is no text.
+
+    Raises:
+        BadInput: the font that was asked for can't be used, or none here has all the letters.
+    """
+    text = "".join(texts)
+    if asked:
+        check_font(asked, text)
+    return (asked or font_for(text, palette)) if text else None
 
 
 def font_for(text: str, palette: Sequence[PaletteColor]) -> Path:

@@ -102,14 +102,11 @@ def title(given: messages.PlaceTitle, store: Store, on_progress: OnProgress) -> 
 
     on_progress(0.1, "placing the title")
     board = load(store.path(given.storyboard_sha256), uploads(store)) if given.storyboard_sha256 else Storyboard()
-    texts = (given.title.strip() or board.title.strip(), given.artist.strip() or board.artist.strip())
-    written = "".join(texts)
-    if not written:
+    texts = titles.texts_of(given.title, given.artist, board)
+    asked = store.path(given.font_sha256) if given.font_sha256 else board.font
+    font = titles.choose_font(texts, asked, given.look.palette)
+    if font is None:
         return messages.PlacedTitle((), "", "")
-    font = store.path(given.font_sha256) if given.font_sha256 else board.font
-    if font:
-        titles.check_font(font, written)
-    font = font or titles.font_for(written, given.look.palette)
     clip = store.path(given.clip_sha256) if given.clip_sha256 else None
     frames = titles.opening(given.plan, given.look, clip, store.path(given.cover_sha256))
     lines = titles.plan_titles(given.plan, *texts, frames, given.look.palette, font)

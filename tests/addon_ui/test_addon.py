@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 import pytest
 
-from blender_addon.actions import shots
+from blender_addon.actions import shots, title
 from blender_addon.client.process import Installation
 from blender_addon.core import network
 from blender_addon.scene import timeline
@@ -159,6 +159,22 @@ def test_choosing_a_row_selects_its_strip(on, tmp_path):
 def test_nothing_that_cannot_be_done_can_be_pressed(on):
     for name in ("analyze", "plan", "generate", "split", "merge", "snap", "render", "check", "step_take", "lock"):
         assert not getattr(bpy.ops.beatboard, name).poll(), name
+
+
+def test_a_title_is_the_storyboards_until_someone_writes_one_and_none_once_it_is_emptied(on):
+    scene = ui_world.open_empty()
+    settings = state.settings_of(scene)
+    assert title.nothing_to_write(settings)
+    settings.storyboard = "//board.toml"
+    assert (title.asked(settings, "title"), title.asked(settings, "artist")) == (None, None)
+    assert not title.nothing_to_write(settings)
+    settings.title = settings.artist = ""
+    assert (title.asked(settings, "title"), title.asked(settings, "artist")) == ("", "")
+    assert title.nothing_to_write(settings)
+    settings.artist = "Someone"
+    assert not title.nothing_to_write(settings), "an artist can stand alone"
+    settings.property_unset("title")
+    assert title.asked(settings, "title") is None
 
 
 def test_a_trouble_of_a_task_is_a_sentence(on, tmp_path):

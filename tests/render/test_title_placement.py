@@ -12,6 +12,7 @@ from PIL import ImageFont
 
 from blender_addon.core.types import EditPlan, Excerpt, Framing, PaletteColor, Shot, ShotKind
 from bridge.common.errors import BadInput
+from bridge.plan.storyboard import Storyboard
 from bridge.render import title_placement
 
 FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
@@ -141,3 +142,32 @@ def test_where_nothing_is_calm_the_text_has_a_label():
         assert title_placement.contrast(line.rgb, np.array([line.backing_rgb], np.uint8)) >= 4.5
     calm = title_placement.plan_titles(plan(), "Night", "By Day", [picture(960, 540)], PALETTE, FONT)
     assert all(line.backing_rgb is None for line in calm)
+
+
+@pytest.mark.parametrize(
+    ("title", "artist", "texts"),
+    [
+        (None, None, ("Board", "Someone")),
+        ("Mine", None, ("Mine", "Someone")),
+        (" ", None, ("", "Someone")),
+        (None, "", ("Board", "")),
+        ("", "", ("", "")),
+    ],
+)
+def test_what_is_not_said_is_the_storyboards_and_an_empty_text_is_none(title, artist, texts):
+    assert title_placement.texts_of(title, artist, Storyboard(title="Board ", artist="Someone")) == texts
+
+
+def test_an_artist_can_stand_alone():
+    frames = [picture(960, 540)]
+    lines = title_placement.plan_titles(plan(), "", "Someone", frames, PALETTE, FONT)
+    assert [line.text for line in lines] == ["Someone"]
+
+
+def test_a_font_that_cannot_be_used_is_refused_even_if_there_is_no_text(tmp_path):
+    (tmp_path / "font.ttf").write_bytes(b"no font")
+    assert title_placement.choose_font(("", ""), FONT, PALETTE) is None
+    assert title_placement.choose_font(("A", ""), FONT, PALETTE) == FONT
+    assert title_placement.choose_font(("", "A"), None, PALETTE) is not None
+    with pytest.raises(BadInput, match="can't be read as a font"):
+        title_placement.choose_font(("", ""), tmp_path / "font.ttf", PALETTE)
