@@ -16,6 +16,8 @@ from tests.test_imports import ROOT, _module, imported, modules
 SHAPES_NOTHING = (
     "blender_addon.core.code_version",
     "blender_addon.core.codec",
+    "blender_addon.core.options",  # what is asked for is in the request
+    "bridge.clips.options",
     "blender_addon.core.rules",  # what they shape is a plan, which is named by what it says
     "blender_addon.core.textures",  # words for the grade's textures, which Blender draws
     "blender_addon.core.types",  # another field is another request
