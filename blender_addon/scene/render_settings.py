@@ -96,11 +96,12 @@ def render(
     """
     first = scene.frame_start if frame_start is None else frame_start
     end = scene.frame_end + 1 if frame_end is None else frame_end
+    path = Path(os.path.realpath(path))  # a link stays one
     beside = path.with_name(f".{path.stem}~{os.getpid()}.mp4")
     video = scene.render.ffmpeg
     saved = (scene.frame_start, scene.frame_end, scene.render.filepath)
     encoding = (video.audio_codec, video.constant_rate_factor)
-    scene.frame_start, scene.frame_end, scene.render.filepath = first, end - 1, str(beside)
+    scene.frame_start, scene.frame_end, scene.render.filepath = first, end - 1, _literal(beside)
     if not audio:
         video.audio_codec = "NONE"
     if lossless:
@@ -117,6 +118,11 @@ def render(
         beside.unlink(missing_ok=True)
         scene.frame_start, scene.frame_end, scene.render.filepath = saved
         video.audio_codec, video.constant_rate_factor = encoding
+
+
+def _literal(path: Path) -> str:
+    """A path for an output: Blender reads braces in it as the name of a value to put there."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def mix(scene: Any, path: Path) -> None:

@@ -5,6 +5,7 @@ Exit codes: 0 all is well, 1 something was measured or made and is not right, 2 
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from bridge.cli import (
     takes,
     train_lora,
 )
+from bridge.common import paths
 from bridge.common.errors import BadInput, BeatboardError, Cancelled
 
 COMMANDS = (make, analyze, look, plan, render, check, takes, estimate, train_lora, retime, engines, serve, jobs)
@@ -31,8 +33,10 @@ COMMANDS = (make, analyze, look, plan, render, check, takes, estimate, train_lor
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
+    _prepare_streams()
     arguments = parser().parse_args(argv)
     try:
+        paths.prepare_compiler_cache()
         return _run(arguments)
     except (KeyboardInterrupt, Cancelled):
         print("Stopped. What is finished is kept: the same command goes on from there.", file=sys.stderr)
@@ -43,6 +47,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BeatboardError as error:
         print("beatboard:", " ".join(str(error).splitlines()), file=sys.stderr)  # a file's name may hold a line's end
         return 2 if isinstance(error, BadInput) else 1
+
+
+def _prepare_streams() -> None:
+    """Nothing that is printed may end a command: not a closed stream, nor a terminal that lacks a sign."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 -- for the process's life
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace" if name == "stderr" else "replace")
 
 
 def _run(arguments: argparse.Namespace) -> int:

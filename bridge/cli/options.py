@@ -222,11 +222,13 @@ def read_plan(path: Path) -> EditPlan:
 def write_json(value: object, path: Path) -> None:
     """Writes a protocol value as JSON to a file, or to standard output for "-"."""
     import json
+    import sys
 
     from blender_addon.core import codec
     from bridge.common import files
 
-    text = json.dumps(codec.encode(value), indent=1, ensure_ascii=False)
+    is_plain = str(path) == "-" and (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    text = json.dumps(codec.encode(value), indent=1, ensure_ascii=is_plain)
     if str(path) == "-":
         print(text)
     else:

@@ -24,11 +24,13 @@ def sha256_of(path: Path) -> str:
 def written_beside(path: Path) -> Iterator[Path]:
     """Gives a temporary path in the same folder and renames it to `path` if the block succeeds.
 
-    The temporary name keeps the suffix, since encoders choose the container by it.
+    The temporary name keeps the suffix, since encoders choose the container by it. A symbolic link stays one: what it
+    points to is replaced.
 
     Raises:
         BadInput: the folder cannot be written to, or the disk is full.
     """
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
     beside = path.with_name(f".{path.stem}~{secrets.token_hex(4)}{path.suffix}")
     try:
         yield beside
@@ -107,6 +109,11 @@ def check_writable(path: Path) -> None:
     Raises:
         BadInput: they can't.
     """
+    try:
+        str(path.absolute()).encode("utf-8")
+    except UnicodeEncodeError:
+        name = os.fsencode(path).decode("utf-8", "replace")
+        raise BadInput(f"The name {name} is not UTF-8, which Blender needs; name another place with -o.") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         probe = path.parent / f".{path.name}~{secrets.token_hex(4)}"
