@@ -45,8 +45,10 @@ class MakeOptions:
     output: Path
     """with several formats each gets its own suffix, as in video-9x16.mp4"""
     storyboard: Path | None = None
-    engine: str = "animatic"
-    engine_settings: tuple[tuple[str, str], ...] = ()
+    painter: str = "cover"
+    animator: str = "camera"
+    clip_options: tuple[tuple[str, str], ...] = ()
+    """of painter and animator, by name"""
     length_s: float = rules.DEFAULT_LENGTH_S
     formats: tuple[Format, ...] = (formats.parse("16:9"),)
     fps: Fraction = Fraction(24)
@@ -224,7 +226,7 @@ def preflight(options: MakeOptions) -> None:
     """
     from bridge.clips import registry
 
-    registry.load(options.engine)
+    registry.check(options.painter, options.animator, options.clip_options)
     if options.blender and not os.access(options.blender, os.X_OK):
         raise BadInput(
             f"There is no Blender program at {options.blender}; leave --blender out to use the built-in one."
@@ -295,7 +297,12 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
     store.put(options.cover)
     character = store.put(material.storyboard.character) if material.storyboard.character else None
     requests = plan.clip_requests(
-        edit, material.analysis, engine=options.engine, settings=options.engine_settings, character_sha256=character
+        edit,
+        material.analysis,
+        painter=options.painter,
+        animator=options.animator,
+        options=options.clip_options,
+        character_sha256=character,
     )
     finished = jobs.run_batch(requests, store, workers=options.workers, on_update=BatchProgress(requests, on_progress))
     failed = [job for job in finished if job.state is not JobState.DONE]

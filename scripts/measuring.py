@@ -15,7 +15,8 @@ from bridge.common.frames import Frame
 ROOT = Path(__file__).resolve().parents[1]
 
 REQUEST = ClipRequest(
-    engine="animatic",
+    painter="cover",
+    animator="camera",
     shot_id="s01",
     kind=ShotKind.MOTION,
     framing=Framing.WIDE,

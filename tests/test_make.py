@@ -33,7 +33,9 @@ def test_preflight_leaves_nothing_behind(options, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"engine": "animatc"}, "Did you mean 'animatic'"),
+        ({"animator": "camra"}, "no animator 'camra'. Did you mean 'camera'"),
+        ({"clip_options": (("dpth", "anything"),)}, "cover.camera has no option 'dpth'. Did you mean 'depth'"),
+        ({"clip_options": (("handles", "99"),)}, "handles takes a whole number from 0 to 48, not '99'"),
         ({"output": Path("video.mov")}, r"ends in \.mp4, not 'video\.mov'"),
         ({"blender": Path("/nowhere/blender")}, "There is no Blender program at /nowhere/blender"),
     ],

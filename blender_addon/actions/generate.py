@@ -2,7 +2,6 @@
 """Shots become clips: asked of the bridge's queue, followed, fetched, landed."""
 
 import secrets
-import shlex
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,10 +11,9 @@ from typing import Any
 
 from ..client.client import Client, LinkError
 from ..core.clip_requests import clip_requests
-from ..core.quality import engine_settings
 from ..core.types import ClipRequest, EditPlan, Job, JobState
 from ..scene import grade
-from ..session import connection, files, state, tasks
+from ..session import connection, engine_options, files, state, tasks
 from ..session.state import Landing
 from ..session.tasks import Problem, Task
 from . import look, shots, takes
@@ -95,25 +93,17 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
     wanted = [shot_id for shot_id in shot_ids if shot_id not in locked | busy]
     if not wanted:
         raise Problem("All of these shots are locked or under way already.")
-    character = state.path_of(state.settings_of(scene).character)
+    settings = state.settings_of(scene)
+    character = state.path_of(settings.character)
     made = clip_requests(
         plan,
         analysis,
-        engine=state.settings_of(scene).engine,
-        settings=_engine_settings(scene),
+        painter=settings.painter,
+        animator=settings.animator,
+        options=engine_options.given(scene),
         character_sha256=_sha256(character) if character else None,
     )
     return plan, [request for request in made if request.shot_id in wanted]
-
-
-def _engine_settings(scene: Any) -> tuple[tuple[str, str], ...]:
-    settings = state.settings_of(scene)
-    if settings.engine == "animatic":  # whose panel shows no options
-        return ()
-    try:
-        return engine_settings(settings.quality, shlex.split(settings.engine_options))
-    except ValueError as error:
-        raise Problem(f"Engine options are pairs such as steps=30, not {error.args[0]!r}.") from None
 
 
 def _sha256(path: Path) -> str:
@@ -336,8 +326,8 @@ def measure(scene: Any) -> None:
         return client, client.engines(), client.estimate(requests)
 
     def done(result: Any) -> None:
-        session = state.session()
-        client, session.connection.engines, session.shots.estimate = result
+        client, engines, state.session().shots.estimate = result
+        engine_options.learn(engines)
         connection.follow(client)
 
     tasks.start("estimate", "Estimating", work, done)

@@ -24,7 +24,6 @@ from ..core.messages import (
     Call,
     DecodeSong,
     Engines,
-    EngineState,
     Estimate,
     Files,
     FitGrade,
@@ -106,9 +105,9 @@ class Client:
             found = _read(proof.Proof, _all_of(answer))
         return secrets.compare_digest(found.proof, proof.proof_of(nonce, challenge))
 
-    def engines(self) -> tuple[EngineState, ...]:
-        """Every engine, and what it lacks there."""
-        return self._get(Engines, "/engines").engines
+    def engines(self) -> Engines:
+        """Every painter and animator, its options, and what it lacks there."""
+        return self._get(Engines, "/engines")
 
     def shutdown(self) -> None:
         """Ends it cleanly."""

@@ -14,8 +14,9 @@ def clip_requests(
     plan: EditPlan,
     analysis: SongAnalysis,
     *,
-    engine: str,
-    settings: Iterable[tuple[str, str]] = (),
+    painter: str,
+    animator: str,
+    options: Iterable[tuple[str, str]] = (),
     character_sha256: str | None = None,
 ) -> tuple[ClipRequest, ...]:
     """A request per shot of the plan, in order. The accents are the beats within the shot.
@@ -23,14 +24,15 @@ def clip_requests(
     The option `into_next` names the shots that end on the next one's keyframe ("s02,s05", or "yes" for all); those
     clips meet at their cuts, so without another wish they have no handles.
     """
-    options = dict(settings)
-    into = _into_next(plan, options.pop("into_next", ""))
+    given = dict(options)
+    into = _into_next(plan, given.pop("into_next", ""))
     if into:
-        options.setdefault("handles", "0")
+        given.setdefault("handles", "0")
     beats = tuple(frame_at(beat.time_s - plan.excerpt.start_s, plan.fps) for beat in analysis.beats)
     return tuple(
         ClipRequest(
-            engine=engine,
+            painter=painter,
+            animator=animator,
             shot_id=shot.id,
             kind=shot.kind,
             framing=shot.framing,
@@ -49,7 +51,7 @@ def clip_requests(
                 sorted({beat - shot.start_frame for beat in beats if shot.start_frame <= beat < shot.end_frame})
             ),
             energy=_energy(shot, plan, analysis.energy),
-            settings=tuple(sorted(options.items())),
+            options=tuple(sorted(given.items())),
             into=into.get(shot.id, ""),
             direction=direction,
             matched=matched,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from .options import Option
 from .rules import DEFAULT_LENGTH_S
 from .types import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis, TitleLine
 
@@ -84,20 +85,43 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineState:
-    """One engine, and whether it can run here."""
+class EnginePart:
+    """A painter or an animator: what it is, needs and can do, and whether it can run where the bridge is."""
 
     name: str
+    description: str
     available: bool
     missing: str
-    description: str
+    """what it lacks there and how to get it; empty if nothing"""
+    needs_gpu: bool
+    costs_money: bool
+    paints_together: bool
+    """a painter that paints a video's keyframes together, and compares them"""
+    takes_last_frame: bool
+    """an animator that can end a shot on a given picture, with some of its models at least"""
+    takes_words: bool
+    """an animator that reads the prompt"""
+    options: tuple[Option, ...]
+    memory: tuple[str, ...]
+    """how each of its models runs on which size of GPU, for people; empty if it needs none"""
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Every engine."""
+    """Every painter and animator, to be chosen apart, and the options that every clip has."""
 
-    engines: tuple[EngineState, ...]
+    painters: tuple[EnginePart, ...] = ()
+    animators: tuple[EnginePart, ...] = ()
+    options: tuple[Option, ...] = ()
+
+    def options_of(self, painter: str, animator: str) -> tuple[Option, ...]:
+        """All that a painter and an animator have together, each name once; none if either is not known."""
+        painters = [part for part in self.painters if part.name == painter]
+        animators = [part for part in self.animators if part.name == animator]
+        if not (painters and animators):
+            return ()
+        every = (*painters[0].options, *animators[0].options, *self.options)
+        return tuple({option.name: option for option in every}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +198,9 @@ class MakeRequests:
 
     plan: EditPlan
     analysis: SongAnalysis
-    engine: str
-    settings: tuple[tuple[str, str], ...] = ()
+    painter: str
+    animator: str
+    options: tuple[tuple[str, str], ...] = ()
     character_sha256: str | None = None
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +291,10 @@ class EditPlan:
 class ClipRequest:
     """All that shapes a clip's pixels. Equal requests give equal clips, so its hash names the clip."""
 
-    engine: str
-    """a name from `beatboard engines`"""
+    painter: str
+    """what makes the still: a name from `beatboard engines`"""
+    animator: str
+    """what makes it move: another"""
     shot_id: str
     kind: ShotKind
     framing: Framing
@@ -312,8 +314,8 @@ class ClipRequest:
     """frames of this clip on which a beat falls"""
     energy: tuple[float, ...] = ()
     """0-1, at evenly spaced times over the clip, first and last frame included"""
-    settings: tuple[tuple[str, str], ...] = ()
-    """the engine's own options, sorted by name"""
+    options: tuple[tuple[str, str], ...] = ()
+    """of painter and animator, sorted by name; see `options`"""
     into: str = ""
     """the id of the shot whose keyframe this one ends on; that shot has to be asked for too"""
     direction: int = 0
@@ -321,6 +323,11 @@ class ClipRequest:
     matched: str = ""
     """with a direction: "out" if the matched cut ends this shot, "in" if it starts it; what matters is in the middle
     there"""
+
+    @property
+    def engine(self) -> str:
+        """Both, for people, as in "sdxl+svd"."""
+        return f"{self.painter}+{self.animator}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..client.feed import Feed, Found, Lost
 from ..client.process import BridgeProcess, Installation
 from ..core import network
 from ..core.types import Job
-from . import preferences, tasks
+from . import engine_options, preferences, tasks
 from .state import Connection, Task, session
 from .tasks import Problem
 
@@ -149,7 +149,8 @@ def connect(then: Callable[[Client], None] = lambda client: None) -> None:
         return client, client.engines(), client.queue().paused
 
     def done(result: Any) -> None:
-        client, known.engines, known.paused = result
+        client, engines, known.paused = result
+        engine_options.learn(engines)
         follow(client)
         then(client)
 

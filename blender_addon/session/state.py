@@ -19,7 +19,7 @@ from ..client.client import Client
 from ..client.feed import Feed
 from ..client.process import BridgeProcess, Installation
 from ..core import rules
-from ..core.messages import EngineState, Estimate
+from ..core.messages import Engines, Estimate
 from ..core.types import Clip, EditPlan, Grade, Job, SongAnalysis
 
 
@@ -88,7 +88,8 @@ class Connection:
     make_clip: str | None = None
     """see `bridge.server.serve.serve`: for tests"""
     client: Client | None = None
-    engines: tuple[EngineState, ...] = ()
+    engines: Engines = field(default_factory=Engines)
+    """what there is to choose; empty as long as no bridge was asked"""
     paused: bool = False
     is_lost: bool = False
     process: BridgeProcess | None = None
@@ -215,6 +216,8 @@ class Session:
     """environment variables for the bridge's process: in memory alone"""
     connection: Connection = field(default_factory=Connection)
     pace: Pace = field(default_factory=Pace)
+    option_groups: dict[str, Any] = field(default_factory=dict)
+    """the classes that draw the engines' options, by the scene's property: see `engine_options`"""
 
     # Of the file that is open
     tasks: Tasks = field(default_factory=Tasks)

@@ -20,9 +20,10 @@ def register() -> None:
 
 def unregister() -> None:
     """Switches it off, and ends what it started."""
-    from ..session import connection, preferences, state
+    from ..session import connection, engine_options, preferences, state
     from . import handlers, lists, menus, operators, panels, preview, properties, timer
 
+    engine_options.forget()
     for module in (timer, handlers, menus, preview, panels, lists, operators, preferences, properties):
         module.unregister()
     connection.close()

@@ -1,26 +1,40 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Beatboard adds to the sequencer's Strip and Marker menus, and the menu of engines."""
+"""What Beatboard adds to the sequencer's Strip and Marker menus, and the menus of painters and animators."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
 
+from ..core.messages import EnginePart
 from ..session import state
 
 
-class BEATBOARD_MT_engine(bpy.types.Menu):
-    """The engines of the bridge"""
+class BEATBOARD_MT_painter(bpy.types.Menu):
+    """What can make the stills"""
 
-    bl_idname, bl_label = "BEATBOARD_MT_engine", "Engine"
+    bl_idname, bl_label = "BEATBOARD_MT_painter", "Painter"
 
     def draw(self, context: Any) -> None:
-        layout = self.layout
-        engines = state.session().connection.engines
-        if not engines:
-            layout.operator("beatboard.connect", text="Connect to See All Engines", icon="LINKED")
-        for engine in engines:
-            icon = "CHECKMARK" if engine.available else "CANCEL"
-            layout.operator("beatboard.set_engine", text=engine.name, icon=icon).engine = engine.name
+        _choices(self.layout, "painter", state.session().connection.engines.painters)
+
+
+class BEATBOARD_MT_animator(bpy.types.Menu):
+    """What can make the stills move"""
+
+    bl_idname, bl_label = "BEATBOARD_MT_animator", "Animator"
+
+    def draw(self, context: Any) -> None:
+        _choices(self.layout, "animator", state.session().connection.engines.animators)
+
+
+def _choices(layout: Any, part: str, there: Sequence[EnginePart]) -> None:
+    if not there:
+        layout.operator("beatboard.connect", text="Connect to See All", icon="LINKED")
+    for one in there:
+        icon = "CHECKMARK" if one.available else "CANCEL"
+        choose = layout.operator("beatboard.set_engine", text=one.name, icon=icon)
+        choose.part, choose.value = part, one.name
 
 
 class BEATBOARD_MT_strip(bpy.types.Menu):
@@ -66,7 +80,7 @@ def _marker_menu(self: Any, context: Any) -> None:
 
 
 def register() -> None:
-    for cls in (BEATBOARD_MT_engine, BEATBOARD_MT_strip):
+    for cls in (BEATBOARD_MT_painter, BEATBOARD_MT_animator, BEATBOARD_MT_strip):
         bpy.utils.register_class(cls)
     bpy.types.SEQUENCER_MT_strip.append(_strip_menu)
     bpy.types.SEQUENCER_MT_marker.append(_marker_menu)
@@ -75,5 +89,5 @@ def register() -> None:
 def unregister() -> None:
     bpy.types.SEQUENCER_MT_marker.remove(_marker_menu)
     bpy.types.SEQUENCER_MT_strip.remove(_strip_menu)
-    for cls in (BEATBOARD_MT_strip, BEATBOARD_MT_engine):
+    for cls in (BEATBOARD_MT_strip, BEATBOARD_MT_animator, BEATBOARD_MT_painter):
         bpy.utils.unregister_class(cls)

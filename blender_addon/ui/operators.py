@@ -12,8 +12,9 @@ from bpy_extras.io_utils import ImportHelper
 
 from ..actions import deliver, generate, look, plan, project, shots, song, takes, title
 from ..core import network, regrid
+from ..core.messages import EnginePart
 from ..scene import timeline
-from ..session import connection, environment, preferences, state, tasks
+from ..session import connection, engine_options, environment, preferences, state, tasks
 from ..session.tasks import Problem
 
 READINGS = (
@@ -394,25 +395,42 @@ class BEATBOARD_OT_lock(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_set_engine(Base, bpy.types.Operator):
-    """Use this engine"""
+    """Use this one"""
 
-    bl_idname, bl_label = "beatboard.set_engine", "Engine"
+    bl_idname, bl_label = "beatboard.set_engine", "Painter or Animator"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
-    engine: StringProperty()
+    part: EnumProperty(items=[("painter", "Painter", ""), ("animator", "Animator", "")])
+    value: StringProperty()
 
     @classmethod
     def description(cls, context: Any, given: Any) -> str:
-        found = next((one for one in state.session().connection.engines if one.name == given.engine), None)
+        found = _engine_part(given)
         if found is None:
-            return "Use this engine"
+            return "Use this one"
         return found.description if found.available else f"Cannot run here: it needs {found.missing}"
 
     def work(self, context: Any, scene: Any) -> str | None:
-        found = next((one for one in state.session().connection.engines if one.name == self.engine), None)
+        found = _engine_part(self)
         if found is not None and not found.available:
-            raise Problem(f"The engine {self.engine} cannot run here: it needs {found.missing}.")
-        state.settings_of(scene).engine = self.engine
+            raise Problem(f"The {self.part} {self.value} cannot run here: it needs {found.missing}.")
+        setattr(state.settings_of(scene), self.part, self.value)
         state.session().shots.estimate = None
+
+
+def _engine_part(given: Any) -> EnginePart | None:
+    engines = state.session().connection.engines
+    return engine_options.find(engines.painters if given.part == "painter" else engines.animators, given.value)
+
+
+class BEATBOARD_OT_reset_option(Base, bpy.types.Operator):
+    """Back to the default"""
+
+    bl_idname, bl_label = "beatboard.reset_option", "Reset Option"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO", "INTERNAL"}
+    option: StringProperty()
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        engine_options.keep(scene, self.option, "", "")
 
 
 class BEATBOARD_OT_estimate(Base, bpy.types.Operator):

@@ -8,9 +8,10 @@ import bpy
 
 from ..actions import generate, plan, shots, song, takes
 from ..core import textures
+from ..core.options import Option
 from ..core.types import SongAnalysis
 from ..scene import timeline, titles
-from ..session import connection, state, tasks
+from ..session import connection, engine_options, state, tasks
 from ..session.preferences import draw_size_or_offline, draw_trouble, stored, wrapped
 from .lists import STATE_ICONS, STATE_NAMES
 
@@ -258,11 +259,9 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, scene, settings = self.start(context)
-        row = _fact_row(layout, "Engine")
-        row.menu("BEATBOARD_MT_engine", text=settings.engine)
-        if settings.engine != "animatic":
-            _fact_row(layout, "Quality").prop(settings, "quality", text="")
-            _fact_row(layout, "Options").prop(settings, "engine_options", text="")
+        _fact_row(layout, "Painter").menu("BEATBOARD_MT_painter", text=settings.painter)
+        _fact_row(layout, "Animator").menu("BEATBOARD_MT_animator", text=settings.animator)
+        _fact_row(layout, "Quality").prop(settings, "quality", text="")
         needed = generate.needed(scene)
         busy = [row for row in state.shot_list().shots if row.state in BUSY]
         if busy:
@@ -284,6 +283,47 @@ class BEATBOARD_PT_generate(Tab, bpy.types.Panel):
         draw_trouble(layout, "generate")
         draw_trouble(layout, "queue")
         _draw_failed(layout)
+
+
+class BEATBOARD_PT_options(Tab, bpy.types.Panel):
+    bl_label = "Options"
+    bl_parent_id = "BEATBOARD_PT_generate"
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: Any) -> None:
+        layout, scene, settings = self.start(context)
+        declared = set()
+        for part, heading, options in engine_options.fields_of(scene):
+            column = layout.column(heading=heading[:1].upper() + heading[1:], align=True)
+            for option in options:
+                declared.add(engine_options.key(part, option.name))
+                _draw_option(column, scene, settings, part, option)
+        if not declared:
+            layout.operator("beatboard.connect", text="Connect to See All", icon="LINKED")
+        for row in settings.clip_options:
+            if row.name.partition(".")[0] in (settings.painter, settings.animator) and row.name not in declared:
+                line = layout.row()
+                line.label(text=f"{row.name}: {row.value}")
+                line.operator("beatboard.reset_option", text="", icon="X").option = row.name
+
+
+def _draw_option(layout: Any, scene: Any, settings: Any, part: str, option: Option) -> None:
+    """Its field; what is set has a button to take it back, and what is wrong is red."""
+    name = engine_options.key(part, option.name)
+    kept = settings.clip_options.get(name)
+    row = layout.row(align=True)
+    row.alert = kept is not None and not _is_right(option, kept.value)
+    row.prop(engine_options.group_of(scene, part), option.name, placeholder=option.automatic)
+    if kept is not None:
+        row.operator("beatboard.reset_option", text="", icon="LOOP_BACK").option = name
+
+
+def _is_right(option: Option, text: str) -> bool:
+    try:
+        option.read(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _draw_estimate(layout: Any, needed: list[str]) -> None:
@@ -497,6 +537,7 @@ _CLASSES = (
     BEATBOARD_PT_plan,
     BEATBOARD_PT_shot,
     BEATBOARD_PT_generate,
+    BEATBOARD_PT_options,
     BEATBOARD_PT_takes,
     BEATBOARD_PT_take,
     BEATBOARD_PT_look,

@@ -64,6 +64,12 @@ class BeatboardJob(bpy.types.PropertyGroup):
     shot_id: StringProperty()
 
 
+class BeatboardOption(bpy.types.PropertyGroup):
+    """An option of a painter or animator that isn't the default; its `name` is as in "svd.steps"."""
+
+    value: StringProperty()
+
+
 class BeatboardSwatch(bpy.types.PropertyGroup):
     """One colour of the cover; its `name` is the colour's."""
 
@@ -181,13 +187,12 @@ class BeatboardScene(bpy.types.PropertyGroup):
     height_px: _side("Height", 1080)
     fps: EnumProperty(name="Frame Rate", description="The frame rate of the video", items=RATES, default="24")
     planned_fps: StringProperty(description="The frame rate that the timeline was planned for")
-    engine: StringProperty(name="Engine", description="What makes the clips", default="animatic")
+    painter: StringProperty(name="Painter", description="What makes each shot's still", default="cover")
+    animator: StringProperty(name="Animator", description="What makes the stills move", default="camera")
     quality: EnumProperty(
         name="Quality", description="How much time a generative engine may take", items=QUALITIES, default="good"
     )
-    engine_options: StringProperty(
-        name="Engine Options", description='Options of the engine by name, as in "steps=30 lora=me.safetensors:0.8"'
-    )
+    clip_options: CollectionProperty(type=BeatboardOption)
     use_grade: BoolProperty(
         name="Grade from the Cover",
         description="Give the whole edit the cover's colors, in Blender's compositor",
@@ -343,7 +348,15 @@ STRIP_PROPERTIES = {
 }
 """a shot's settings, under the keys that `strip_layout` reads, with names, ranges and tooltips"""
 
-_CLASSES = (BeatboardTake, BeatboardJob, BeatboardSwatch, BeatboardScene, BeatboardShot, BeatboardShotList)
+_CLASSES = (
+    BeatboardTake,
+    BeatboardJob,
+    BeatboardOption,
+    BeatboardSwatch,
+    BeatboardScene,
+    BeatboardShot,
+    BeatboardShotList,
+)
 
 
 def register() -> None:

@@ -38,8 +38,8 @@ def _requests(arguments: argparse.Namespace):
     from bridge.clips import registry
     from bridge.common import progress
 
-    registry.entry(arguments.engine)
     wishes = options.make_options(arguments, Path("video.mp4"))
+    registry.check_options(wishes.painter, wishes.animator, wishes.clip_options)
     with progress.display().stage("Song") as on_progress:
         analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
     edit = make.plan_for(wishes, analysis, cover.look(arguments.cover), make.load_storyboard(arguments.storyboard))
@@ -47,7 +47,7 @@ def _requests(arguments: argparse.Namespace):
     for wanted in wishes.formats:
         shaped = dataclasses.replace(edit, width_px=wanted.width_px, height_px=wanted.height_px)
         requests += plan.clip_requests(
-            shaped, analysis, engine=arguments.engine, settings=wishes.engine_settings, character_sha256=None
+            shaped, analysis, painter=wishes.painter, animator=wishes.animator, options=wishes.clip_options
         )
     return requests
 

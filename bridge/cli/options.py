@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blender_addon.core import formats, rules, timing
 from bridge.common.errors import BadInput
@@ -164,7 +164,6 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         "blender",
         "cluster",
         "workers",
-        "engine",
         "texture",
         "title",
         "artist",
@@ -176,7 +175,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         cover=arguments.cover,
         output=output,
         storyboard=arguments.storyboard,
-        engine_settings=_engine_settings(arguments),
+        **_engine(arguments),
         length_s=arguments.length,
         formats=formats.parse_list(arguments.format, arguments.size),
         fps=arguments.fps,
@@ -187,23 +186,38 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Adds the engine and its options."""
-    from blender_addon.core.quality import PRESETS
+    """Adds the painter, the animator and their options."""
+    from blender_addon.core.options import GOOD, QUALITIES
 
-    parser.add_argument("--engine", default="animatic", help="what makes the clips, see `beatboard engines`")
     parser.add_argument(
-        "--quality", choices=list(PRESETS), default="good", help="how much time a generative engine may take"
+        "--engine", default="animatic", help="PAINTER+ANIMATOR, as in sdxl+svd (default: animatic); see `engines`"
     )
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="an option of the engine")
+    parser.add_argument("--painter", help="what makes the stills, in place of the engine's")
+    parser.add_argument("--animator", help="what makes them move, in place of the engine's")
+    parser.add_argument("--quality", choices=QUALITIES, default=GOOD, help="how much time the clips may take")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="an option; `engines sdxl+svd` lists them"
+    )
 
 
-def _engine_settings(arguments: argparse.Namespace) -> tuple[tuple[str, str], ...]:
-    from blender_addon.core.quality import engine_settings
+def _engine(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Painter, animator and their options, as `make` wants them."""
+    if not hasattr(arguments, "engine"):  # `plan` makes no clips
+        return {}
+    from blender_addon.core.options import GOOD, pairs
+    from bridge.clips import registry
 
+    painter, animator = registry.named(arguments.engine)
+    quality = [f"quality={arguments.quality}"] if arguments.quality != GOOD else []
     try:
-        return engine_settings(getattr(arguments, "quality", "good"), getattr(arguments, "set", []))
+        given = pairs([*quality, *arguments.set])
     except ValueError as error:
         raise BadInput(f"--set takes NAME=VALUE, not {error.args[0]!r}.") from None
+    return {
+        "painter": arguments.painter or painter,
+        "animator": arguments.animator or animator,
+        "clip_options": given,
+    }
 
 
 def read_plan(path: Path) -> EditPlan:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from blender_addon.core.messages import EnginePart, Engines
+    from blender_addon.core.options import Option
     from blender_addon.core.types import CoverLook, Job, SongAnalysis
     from bridge.check import CheckReport
-    from bridge.clips.registry import EngineStatus
     from bridge.make import MakeResult
     from bridge.plan.explain import Explanation
     from bridge.render import RenderResult
@@ -107,20 +108,57 @@ def show_check(report: CheckReport, page: Path) -> None:
     _print(f"report        {page}")
 
 
-def show_engines(engines: Sequence[EngineStatus]) -> None:
-    """Which engines can run, and what the others lack."""
+def show_engines(engines: Engines) -> None:
+    """Which painters and animators can run, and what the others lack."""
     from rich.markup import escape
 
-    table = _table("Engines")
-    for engine in engines:
-        state = "ready" if engine.available else f"needs {escape(engine.missing)}"
-        table.add_row(engine.name, state, engine.description)
+    tables = {"Painters make the stills": engines.painters, "Animators make them move": engines.animators}
+    for title, parts in tables.items():
+        table = _table(title)
+        for part in parts:
+            table.add_row(part.name, "ready" if part.available else "not here", part.description)
+        _print(table)
+    lacking: dict[str, list[str]] = {}
+    for part in (*engines.painters, *engines.animators):
+        if not part.available:
+            lacking.setdefault(part.missing, []).append(part.name)
+    for missing, names in lacking.items():
+        _print(f"{', '.join(names)}: needs {escape(missing)}")
+    _print("An engine is one of each, as in `--engine sdxl+svd`; `animatic` is cover+camera.")
+    _print("`beatboard engines sdxl+svd` lists the options, and which graphics card is needed.")
+
+
+def show_engine(name: str, parts: Sequence[EnginePart], options: Sequence[Option]) -> None:
+    """One engine, painter or animator: what it needs, can do, and may be asked."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    facts = _table(name)
+    for part in parts:
+        facts.add_row(part.name, part.description)
+        facts.add_row("", "ready" if part.available else f"needs {escape(part.missing)}")
+        facts.add_row("", ", ".join(capabilities(part)))
+        for line in part.memory:
+            facts.add_row("", line)
+    _print(facts)
+    table = Table(title="Options", title_justify="left", title_style="bold", box=None, header_style="bold")
+    for column in ("option", "what it does", "takes", "default"):
+        table.add_column(column, overflow="fold")
+    for option in options:
+        table.add_row(option.name, option.help, option.takes, option.default or option.automatic)
     _print(table)
-    if lines := dict.fromkeys(line for engine in engines for line in engine.memory):
-        cards = _table("On a graphics card of so much memory")
-        for line in lines:
-            cards.add_row(*line.split(": ", 1))
-        _print(cards)
+
+
+def capabilities(part: EnginePart) -> list[str]:
+    """What a painter or animator declares, in words."""
+    told = {
+        "made for a graphics card": part.needs_gpu,
+        "costs money": part.costs_money,
+        "paints a video's keyframes together": part.paints_together,
+        "can end a shot on a given picture": part.takes_last_frame,
+        "reads the prompt": part.takes_words,
+    }
+    return [words for words, is_so in told.items() if is_so] or ["runs on the processor"]
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:

@@ -10,16 +10,13 @@ from dataclasses import replace
 import numpy as np
 
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips import registry
-from bridge.clips.diffusion import common
-
-MOST = 48
+from bridge.clips import options, registry
 
 
 def frames_of(request: ClipRequest) -> int:
-    """How many frames at either side: the option `handles`, else what the table of engines says."""
-    default = registry.entry(request.engine).handle_frames
-    return int(common.number_setting(request, "handles", default, 0, MOST))
+    """How many frames at either side: the option `handles`, else what the table of animators says."""
+    declared = options.handles(registry.animator(request.animator).handle_frames)
+    return options.of(request, [declared]).whole("handles")
 
 
 def widened(request: ClipRequest) -> ClipRequest:

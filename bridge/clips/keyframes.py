@@ -18,6 +18,7 @@ import numpy as np
 
 from blender_addon.core import codec
 from blender_addon.core.types import ClipRequest
+from bridge.clips import options
 from bridge.clips.base import KeyframePainter, Still, Work
 from bridge.common import files
 from bridge.common.errors import BadInput, GenerationFailed
@@ -28,18 +29,11 @@ if TYPE_CHECKING:
     from bridge.clips.diffusion.likeness import Judge
 
 WAIT_S = 0.5
-BUDGET = 4
-"""how many keyframes of a video are painted again at most; the option `reroll`"""
-LIKENESS_OPTIONS = ("likeness", "likeness_model", "reroll")
 
 
 @dataclass(frozen=True)
 class Studio:
-    """Where a video's keyframes are painted.
-
-    Options: likeness (no: without comparing, nor CLIP's weights), likeness_model, reroll (how many keyframes may be
-    painted again).
-    """
+    """Where a video's keyframes are painted."""
 
     painter: KeyframePainter
     store: Store
@@ -98,14 +92,15 @@ class Studio:
 
     def _judge(self, request: ClipRequest) -> "Judge | None":
         """Loaded ahead of all painting: a missing model is told at once. None where there is nothing to compare."""
-        from bridge.clips.diffusion import common, likeness
+        from bridge.clips.diffusion import likeness
         from bridge.clips.gpu import models
 
-        if not common.yes_setting(request, "likeness", default="yes"):
+        given = options.of(request, options.KEYFRAMES)
+        if not given.yes("likeness"):
             return None
         if not self.work.siblings and self.painter.character_reference(request, self.work) is None:
             return None
-        judge = likeness.Judge(models.Model.named(dict(request.settings).get("likeness_model"), likeness.CLIP))
+        judge = likeness.Judge(models.Model.named(given.text("likeness_model"), likeness.CLIP))
         try:
             judge.load()
         except BadInput as error:
@@ -143,10 +138,10 @@ class Studio:
         self, found: Mapping[ClipRequest, Keyframe], others: Sequence[Keyframe], judge: "Judge"
     ) -> dict[ClipRequest, Keyframe]:
         """The keyframes with their likeness; outliers may be replaced by others of other seeds."""
-        from bridge.clips.diffusion import common, likeness
+        from bridge.clips.diffusion import likeness
 
         shots, kept = list(found), list(found.values())
-        budget = int(common.number_setting(shots[0], "reroll", BUDGET, 0, 64))
+        budget = options.of(shots[0], options.KEYFRAMES).whole("reroll")
         pictures = [_picture(self.store, keyframe) for keyframe in (*kept, *others)]
         tried: list[tuple[int, Keyframe, Frame]] = []
 
@@ -184,7 +179,7 @@ class Studio:
         return self.store.keyframe_for(self._key(request))
 
     def _chosen_key(self, request: ClipRequest) -> str:
-        compared = (f"{name}={value}" for name, value in request.settings if name in LIKENESS_OPTIONS)
+        compared = (f"{name}={value}" for name, value in options.of(request, options.KEYFRAMES).texts.items())
         return self._key(request, "chosen", *compared)
 
     def _key(self, request: ClipRequest, *more: str) -> str:

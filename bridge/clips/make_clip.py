@@ -8,14 +8,14 @@ from pathlib import Path
 
 from blender_addon.core import codec
 from blender_addon.core.types import Clip, ClipRequest, ShotKind
-from bridge.clips import conform, handles, holds, registry
+from bridge.clips import conform, handles, holds, options, registry
 from bridge.clips.base import Footage, KeyframePainter, Still, Work
 from bridge.clips.keyframes import Studio
 from bridge.common.errors import BadInput
 from bridge.common.store import Store
 
 FAR_OFF = 1.6
-"""a clip that moves so many times more or less than asked is filmed again, with the option `quality=best`"""
+"""a clip that moves so many times more or less than asked is filmed again, at the quality `best`"""
 
 
 def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
@@ -26,8 +26,8 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         GenerationFailed: the engine gave up.
         Cancelled: the user asked to stop.
     """
-    engine = registry.load(request.engine)
-    after = shot_after(request, engine, work)
+    engine = registry.load(request)
+    after = shot_after(request, work)
     key = clip_key(request, engine, after)
     if clip := store.clip_for(key):
         return clip
@@ -41,7 +41,7 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         started_s = time.perf_counter() - painting_s
         footage = animated(engine, wide, still, work)
     flow_px = conform.conform(footage, wide, path, work, handles.frames_of(wide))
-    if dict(request.settings).get("quality") == "best":
+    if options.of(request, options.EVERY_CLIP).text("quality") == "best":
         flow_px = truer(engine, wide, still, path, flow_px, work)
     clip = Clip(
         sha256=store.put(path),
@@ -63,11 +63,12 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
 def animated(engine: registry.Engine, request: ClipRequest, still: Still, work: Work) -> Footage:
     """The animator's footage, enlarged if the request asks for that."""
     footage = engine.animator.animate(request, still, work)
-    if dict(request.settings).get("upscale", "no") == "no":
+    wish = options.of(request, options.EVERY_CLIP).text("upscale")
+    if wish == "no":
         return footage
     from bridge.clips.diffusion import upscale
 
-    return upscale.upscaled(footage, request, work)
+    return upscale.upscaled(footage, wish, request, work)
 
 
 def painted(
@@ -83,16 +84,16 @@ def painted(
     return still, None, time.perf_counter() - started_s
 
 
-def shot_after(request: ClipRequest, engine: registry.Engine, work: Work) -> ClipRequest | None:
+def shot_after(request: ClipRequest, work: Work) -> ClipRequest | None:
     """The shot whose keyframe this one ends on, if it was asked to.
 
     Raises:
-        BadInput: the engine can't, or the other shot wasn't asked for.
+        BadInput: the animator can't, or the other shot wasn't asked for.
     """
     if not request.into:
         return None
-    if not getattr(engine.animator, "takes_end", False):
-        raise BadInput(f"The engine {request.engine} can't end a shot on a given picture: leave out into_next.")
+    if not registry.animator(request.animator).takes_last_frame:
+        raise BadInput(f"The animator {request.animator} can't end a shot on a given picture: leave out into_next.")
     for sibling in work.siblings:
         if sibling.shot_id == request.into:
             return sibling

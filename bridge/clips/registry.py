@@ -1,17 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which engines there are, what each needs, and which can run here.
+"""The tables of painters and animators: what each is, can do and needs, and which can run here.
 
-The table is all there is to edit for a new engine; its modules are imported when it is loaded, not before.
+An engine is one of each, chosen apart. A row declares all that the rest of Beatboard asks about: a new painter or
+animator is a row here, or, for an image-to-video transformer, in `bridge.clips.diffusion.families`. What a row names is
+imported when it is loaded, not before.
 """
 
 import difflib
+import functools
 import importlib
 import importlib.util
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from blender_addon.core import options as core_options
+from blender_addon.core.messages import EnginePart, Engines
+from blender_addon.core.options import Option
+from blender_addon.core.types import ClipRequest
+from bridge.clips import options, runway
 from bridge.clips.base import Animator, Painter
+from bridge.clips.diffusion import animatediff, families, sdxl, svd
 from bridge.clips.gpu import footprints
 from bridge.clips.gpu.footprints import Footprint
 from bridge.common.errors import BadInput
@@ -19,145 +29,188 @@ from bridge.common.errors import BadInput
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the table."""
+    """What a row of either table declares."""
 
     name: str
-    painter: str
-    """where its class is, as "module:Class" """
-    animator: str
+    make: Callable[[], Any]
     description: str
+    own_options: tuple[Option, ...] = ()
+    needs_gpu: bool = False
     packages: tuple[str, ...] = ()
     """import names that it cannot do without"""
     extra: str = ""
     """the extra of Beatboard's package that brings them"""
     keys: tuple[str, ...] = ()
     """environment variables that it cannot do without"""
-    footprints: tuple[Footprint, ...] = ()
-    """what its models need on the device, one after the other"""
-    choices: tuple[Footprint, ...] = ()
-    """of its last model: what others in its place need"""
-    handle_frames: int = 6
-    """how many its clips have at either side unless asked otherwise; see `bridge.clips.handles`"""
+    models: tuple[tuple[str, Footprint], ...] = ()
+    """by id, and what each needs of a GPU; the first is the usual one"""
+    model_option: str = "model"
+    """names the model"""
 
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """How its models run on which size of GPU, a line for each, for people."""
+        return tuple(dict.fromkeys(f"{need.name}: {need.by_card}" for _, need in self.models))
 
-_RUNWAY = "bridge.clips.runway:RunwayAnimator"
-_RUNWAY_KEYS = ("RUNWAYML_API_SECRET",)
-_DIFFUSION = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
-_SDXL = "bridge.clips.diffusion.sdxl:SdxlPainter"
-_VIDEO_MODELS = tuple(model for model in dict.fromkeys(footprints.VIDEO_MODELS.values()) if model != footprints.WAN)
-_COVER = "bridge.clips.animatic.cover_painter:CoverPainter"
-
-TABLE = (
-    Entry(
-        name="animatic",
-        painter="bridge.clips.animatic.cover_painter:CoverPainter",
-        animator="bridge.clips.animatic.camera_animator:ParallaxAnimator",
-        description="layered camera moves through the cover itself; no GPU, no model weights",
-        packages=("cv2", "scipy"),
-        handle_frames=0,
-    ),
-    Entry(
-        name="sdxl-animatic",
-        painter=_SDXL,
-        animator="bridge.clips.animatic.camera_animator:ParallaxAnimator",
-        description="Stable Diffusion XL keyframes, filmed by the animatic's layered camera",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.SDXL,),
-    ),
-    Entry(
-        name="sdxl-svd",
-        painter=_SDXL,
-        animator="bridge.clips.diffusion.svd:SvdAnimator",
-        description="Stable Diffusion XL keyframes, brought to life by Stable Video Diffusion",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.SDXL, footprints.SVD),
-    ),
-    Entry(
-        name="cover-svd",
-        painter=_COVER,
-        animator="bridge.clips.diffusion.svd:SvdAnimator",
-        description="parts of the cover, brought to life by Stable Video Diffusion",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.SVD,),
-    ),
-    Entry(
-        name="sdxl-animatediff",
-        painter=_SDXL,
-        animator="bridge.clips.diffusion.animatediff:AnimateDiffAnimator",
-        description="Stable Diffusion XL keyframes, brought to life by AnimateDiff with SDXL or Stable Diffusion 1.5",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.SDXL, footprints.ANIMATEDIFF_SDXL),
-        choices=(footprints.ANIMATEDIFF_SPARSE,),
-    ),
-    Entry(
-        name="cover-animatediff",
-        painter=_COVER,
-        animator="bridge.clips.diffusion.animatediff:AnimateDiffAnimator",
-        description="parts of the cover, brought to life by AnimateDiff with SDXL or Stable Diffusion 1.5",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.ANIMATEDIFF_SDXL,),
-        choices=(footprints.ANIMATEDIFF_SPARSE,),
-    ),
-    Entry(
-        name="sdxl-i2v",
-        painter=_SDXL,
-        animator="bridge.clips.diffusion.i2v:ImageToVideoAnimator",
-        description="Stable Diffusion XL keyframes, brought to life by Wan, LTX, CogVideoX or HunyuanVideo",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.SDXL, footprints.WAN),
-        choices=_VIDEO_MODELS,
-    ),
-    Entry(
-        name="cover-i2v",
-        painter=_COVER,
-        animator="bridge.clips.diffusion.i2v:ImageToVideoAnimator",
-        description="parts of the cover, brought to life by Wan, LTX, CogVideoX or HunyuanVideo",
-        packages=_DIFFUSION,
-        extra="gpu",
-        footprints=(footprints.WAN,),
-        choices=_VIDEO_MODELS,
-    ),
-    Entry(
-        name="sdxl-runway",
-        painter=_SDXL,
-        animator=_RUNWAY,
-        description="Stable Diffusion XL keyframes, brought to life by Runway; costs money",
-        packages=(*_DIFFUSION, "runwayml"),
-        extra="gpu,runway",
-        keys=_RUNWAY_KEYS,
-        footprints=(footprints.SDXL,),
-        handle_frames=0,  # whose seconds are paid for
-    ),
-    Entry(
-        name="cover-runway",
-        painter=_COVER,
-        animator=_RUNWAY,
-        description="parts of the cover, brought to life by Runway; costs money",
-        packages=("runwayml",),
-        extra="runway",
-        keys=_RUNWAY_KEYS,
-        handle_frames=0,  # whose seconds are paid for
-    ),
-)
+    def footprint(self, given: Mapping[str, str]) -> Footprint | None:
+        """What the model that is asked for needs; one that isn't known is taken for the usual one."""
+        if not self.models:
+            return None
+        known = dict(self.models)
+        return known.get(given.get(self.model_option, "").partition("@")[0], self.models[0][1])
 
 
 @dataclass(frozen=True)
-class EngineStatus:
-    """Whether an engine can run here."""
+class PainterEntry(Entry):
+    """A row of the painters."""
 
-    name: str
-    available: bool
-    missing: str
-    """what it lacks and how to get it; empty if nothing"""
-    description: str
-    memory: tuple[str, ...] = ()
-    """how each of its models runs on which size of GPU, for people; empty if it needs none"""
+    paints_together: bool = False
+    """whether it is a `KeyframePainter`: a video's keyframes are painted together, kept and compared"""
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """All that may be asked of it."""
+        return (*self.own_options, *(options.KEYFRAMES if self.paints_together else ()))
+
+
+@dataclass(frozen=True)
+class AnimatorEntry(Entry):
+    """A row of the animators."""
+
+    takes_last_frame: bool = False
+    """whether it can end a shot on a given picture, with some of its models at least"""
+    takes_words: bool = False
+    """whether it reads the prompt"""
+    handle_frames: int = 6
+    """how many its clips have at either side unless asked otherwise; see `bridge.clips.handles`"""
+    price: Callable[[Sequence[ClipRequest]], object] | None = None
+    """for those that cost money: what some shots cost, for people"""
+
+    @property
+    def options(self) -> tuple[Option, ...]:
+        """All that may be asked of it."""
+        into_next = (options.INTO_NEXT,) if self.takes_last_frame else ()
+        return (*self.own_options, options.handles(self.handle_frames), *into_next)
+
+
+def _lazily(place: str) -> Callable[[], Any]:
+    """Makes the class at "module:Class", which is imported then."""
+
+    def make() -> Any:
+        module, _, name = place.partition(":")
+        return getattr(importlib.import_module(module), name)()
+
+    return make
+
+
+def _video(family: families.Family) -> AnimatorEntry:
+    """The row of a family of image-to-video transformers."""
+
+    def make() -> Animator:
+        from bridge.clips.diffusion.i2v import ImageToVideoAnimator
+
+        return ImageToVideoAnimator(family)
+
+    return AnimatorEntry(
+        name=family.name,
+        make=make,
+        description=f"image to video by {family.title}",
+        own_options=family.options,
+        needs_gpu=True,
+        packages=_DIFFUSION,
+        extra="gpu",
+        models=family.models,
+        takes_last_frame=family.takes_last is not None,
+        takes_words=True,
+    )
+
+
+Row = TypeVar("Row", bound=Entry)
+
+
+def _table(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.name: row for row in rows}
+
+
+_DIFFUSION = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
+
+PAINTERS = _table(
+    (
+        PainterEntry(
+            name="cover",
+            make=_lazily("bridge.clips.animatic.cover_painter:CoverPainter"),
+            description="parts of the album cover itself",
+            own_options=(options.DEPTH,),
+            packages=("cv2", "scipy"),
+        ),
+        PainterEntry(
+            name="sdxl",
+            make=sdxl.SdxlPainter,
+            description="keyframes by Stable Diffusion XL",
+            own_options=sdxl.OPTIONS,
+            needs_gpu=True,
+            packages=_DIFFUSION,
+            extra="gpu",
+            models=((sdxl.BASE.source, footprints.SDXL),),
+            model_option="painter_model",
+            paints_together=True,
+        ),
+    )
+)
+
+ANIMATORS = _table(
+    (
+        AnimatorEntry(
+            name="camera",
+            make=_lazily("bridge.clips.animatic.camera_animator:ParallaxAnimator"),
+            description="a camera moves through the layers of the still; no GPU, no weights",
+            own_options=(options.DEPTH,),
+            packages=("cv2", "scipy"),
+            handle_frames=0,
+        ),
+        AnimatorEntry(
+            name="svd",
+            make=svd.SvdAnimator,
+            description="image to video by Stable Video Diffusion",
+            own_options=svd.OPTIONS,
+            needs_gpu=True,
+            packages=_DIFFUSION,
+            extra="gpu",
+            models=((svd.XT.source, footprints.SVD),),
+        ),
+        AnimatorEntry(
+            name="animatediff",
+            make=animatediff.AnimateDiffAnimator,
+            description="AnimateDiff with SDXL or Stable Diffusion 1.5",
+            own_options=animatediff.OPTIONS,
+            needs_gpu=True,
+            packages=_DIFFUSION,
+            extra="gpu",
+            models=(
+                (animatediff.SDXL.source, footprints.ANIMATEDIFF_SDXL),
+                (animatediff.SD15, footprints.ANIMATEDIFF_SPARSE),
+            ),
+            takes_words=True,
+        ),
+        *map(_video, families.FAMILIES),
+        AnimatorEntry(
+            name="runway",
+            make=runway.RunwayAnimator,
+            description="image to video on Runway's machines; costs money",
+            own_options=runway.OPTIONS,
+            packages=("runwayml",),
+            extra="runway",
+            keys=("RUNWAYML_API_SECRET",),
+            takes_last_frame=True,
+            takes_words=True,
+            handle_frames=0,  # whose seconds are paid for
+            price=runway.cost_of,
+        ),
+    )
+)
+
+NAMED = {"animatic": ("cover", "camera")}
+"""engines with a name of their own: a painter and an animator"""
 
 
 @dataclass(frozen=True)
@@ -168,60 +221,169 @@ class Engine:
     animator: Animator
 
 
-def engines() -> tuple[EngineStatus, ...]:
-    """Every engine of the table and what it lacks here. Imports none of them."""
-    return tuple(_status(row) for row in TABLE)
-
-
-def load(name: str) -> Engine:
-    """The engine of this name, ready to be given requests.
+def named(engine: str) -> tuple[str, str]:
+    """The painter and the animator of an engine such as "sdxl+svd" or "animatic".
 
     Raises:
-        BadInput: there is no such engine, or it lacks something here.
+        BadInput: there is no such engine.
     """
-    row = entry(name)
-    if lack := _missing(row):
-        raise BadInput(f"The engine {name!r} cannot run here: it needs {lack}.")
-    return Engine(painter=_make(row.painter), animator=_make(row.animator))
+    if engine in NAMED:
+        return NAMED[engine]
+    first, plus, second = engine.partition("+")
+    if not plus:
+        near = difflib.get_close_matches(engine, (*NAMED, *(f"{p}+{a}" for p in PAINTERS for a in ANIMATORS)), n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "It is a painter and an animator, as in 'sdxl+svd'."
+        raise BadInput(f"There is no engine {engine!r}. {hint} `beatboard engines` lists them.")
+    return painter(first).name, animator(second).name
 
 
-def entry(name: str) -> Entry:
-    """The row of this name.
+def painter(name: str) -> PainterEntry:
+    """The painter's row.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none of this name.
     """
-    table = {row.name: row for row in TABLE}
+    return _row(PAINTERS, name, "painter")
+
+
+def animator(name: str) -> AnimatorEntry:
+    """The animator's row.
+
+    Raises:
+        BadInput: there is none of this name.
+    """
+    return _row(ANIMATORS, name, "animator")
+
+
+def _row(table: Mapping[str, Row], name: str, what: str) -> Row:
     if name in table:
         return table[name]
-    nearest = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
-    hint = f"Did you mean {nearest[0]!r}?" if nearest else f"There are: {', '.join(table)}."
-    raise BadInput(f"There is no engine {name!r}. {hint} `beatboard engines` lists them.")
+    near = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(table)}."
+    raise BadInput(f"There is no {what} {name!r}. {hint} `beatboard engines` lists them.")
 
 
-def paints_keyframes(name: str) -> bool:
-    """Whether the engine of this name paints a video's keyframes together; False for names that it doesn't know."""
-    return any(row.name == name and row.painter == _SDXL for row in TABLE)
+def needs_gpu(painter_name: str, animator_name: str) -> bool:
+    """Whether either is made for a GPU; False for names that are in no table."""
+    rows = (PAINTERS.get(painter_name), ANIMATORS.get(animator_name))
+    return any(row is not None and row.needs_gpu for row in rows)
 
 
-def _status(row: Entry) -> EngineStatus:
-    lack = _missing(row)
-    return EngineStatus(row.name, not lack, lack, row.description, memory(row))
+def paints_together(painter_name: str) -> bool:
+    """Whether this painter paints a video's keyframes together; False for names that are not in the table."""
+    row = PAINTERS.get(painter_name)
+    return row is not None and row.paints_together
 
 
-def memory(row: Entry) -> tuple[str, ...]:
-    """How a row's models run on which size of GPU, a line for each; empty if it needs none."""
-    return tuple(f"{need.name}: {need.by_card}" for need in (*row.footprints, *row.choices))
+def check(painter_name: str, animator_name: str, given: Sequence[tuple[str, str]]) -> None:
+    """Makes sure that an engine is there, can run here, and has these options.
+
+    Raises:
+        BadInput: with what is wrong and what to do.
+    """
+    rows = painter(painter_name), animator(animator_name)
+    if lack := missing(*rows):
+        raise BadInput(f"The engine {painter_name}+{animator_name} cannot run here: it needs {lack}.")
+    check_options(painter_name, animator_name, given)
 
 
-def _missing(row: Entry) -> str:
-    lacking = [package for package in row.packages if importlib.util.find_spec(package) is None]
+def check_options(painter_name: str, animator_name: str, given: Sequence[tuple[str, str]]) -> None:
+    """Makes sure that an engine has these options, and that their values are right.
+
+    Raises:
+        BadInput: one is unknown, of another kind or out of range.
+    """
+    try:
+        core_options.check(options_of(painter_name, animator_name), given, f"{painter_name}+{animator_name}")
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
+def options_of(painter_name: str, animator_name: str) -> tuple[Option, ...]:
+    """All that a painter and an animator have together, each name once."""
+    every = (*painter(painter_name).options, *animator(animator_name).options, *options.EVERY_CLIP)
+    return tuple({option.name: option for option in every}.values())
+
+
+def load(request: ClipRequest) -> Engine:
+    """The engine that a request asks for, ready to be given it.
+
+    Raises:
+        BadInput: there is no such engine, it lacks something here, or it has no such option.
+    """
+    check(request.painter, request.animator, request.options)
+    return Engine(painter(request.painter).make(), animator(request.animator).make())
+
+
+def missing(*rows: Entry) -> str:
+    """What these lack here, together, and how to get it; empty if nothing."""
+    lacking = {package: row.extra for row in rows for package in row.packages if not _is_here(package)}
     if lacking:
-        source = f" (pip install 'beatboard[{row.extra}]')" if row.extra else ""
-        return ", ".join(lacking) + source
-    return ", ".join(f"the environment variable {key}" for key in row.keys if not os.environ.get(key))
+        extras = ",".join(dict.fromkeys(filter(None, lacking.values())))
+        return ", ".join(lacking) + (f" (pip install 'beatboard[{extras}]')" if extras else "")
+    keys = dict.fromkeys(key for row in rows for key in row.keys if not os.environ.get(key))
+    return ", ".join(f"the environment variable {key}" for key in keys)
 
 
-def _make(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)()
+@functools.cache
+def _is_here(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def state() -> Engines:
+    """Both tables, and what each row lacks here. Imports none of what they name."""
+    return Engines(
+        tuple(_part(row, row.options, paints_together=row.paints_together) for row in PAINTERS.values()),
+        tuple(
+            _part(
+                row,
+                row.options,
+                costs_money=row.price is not None,
+                takes_last_frame=row.takes_last_frame,
+                takes_words=row.takes_words,
+            )
+            for row in ANIMATORS.values()
+        ),
+        options.EVERY_CLIP,
+    )
+
+
+def described(name: str) -> tuple[tuple[EnginePart, ...], tuple[Option, ...]]:
+    """An engine's two parts, or a painter or an animator alone, with the options that it has.
+
+    Raises:
+        BadInput: there is none of this name.
+    """
+    every = state()
+    alone = [part for part in (*every.painters, *every.animators) if part.name == name]
+    if alone:
+        return tuple(alone), (*alone[0].options, *every.options)
+    first, second = named(name)
+    parts = [part for part in every.painters if part.name == first]
+    parts += [part for part in every.animators if part.name == second]
+    return tuple(parts), every.options_of(first, second)
+
+
+def _part(
+    row: Entry,
+    declared: tuple[Option, ...],
+    *,
+    costs_money: bool = False,
+    paints_together: bool = False,
+    takes_last_frame: bool = False,
+    takes_words: bool = False,
+) -> EnginePart:
+    lack = missing(row)
+    return EnginePart(
+        name=row.name,
+        description=row.description,
+        available=not lack,
+        missing=lack,
+        needs_gpu=row.needs_gpu,
+        costs_money=costs_money,
+        paints_together=paints_together,
+        takes_last_frame=takes_last_frame,
+        takes_words=takes_words,
+        options=declared,
+        memory=row.memory,
+    )

@@ -22,12 +22,12 @@ import numpy as np
 
 from blender_addon.core import codec, network
 from blender_addon.core.types import ClipRequest, ShotKind
+from bridge.clips import options
 from bridge.clips.base import Footage, Still, Work
-from bridge.clips.diffusion import common
-from bridge.clips.diffusion.camera_words import moving_prompt
+from bridge.clips.camera_words import moving_prompt
 from bridge.common import files, paths
 from bridge.common.errors import BadInput, Cancelled, GenerationFailed
-from bridge.common.frames import Frame
+from bridge.common.frames import Frame, resized
 
 USD_PER_CREDIT = 0.01
 POLL_S = 5.0
@@ -60,7 +60,10 @@ MODELS = {
         20, (4, 6, 8), ("1920:1080", "1080:1920"), takes_last=True, takes_seed=False, options=(("audio", False),)
     ),
 }
-DEFAULT = "gen4_turbo"
+OPTIONS = (
+    options.choice("model", "the model, each with its price", MODELS, "gen4_turbo"),
+    options.yes_no("confirm_cost", "lets it spend money: without, it says what the clips would cost", "no"),
+)
 
 
 @dataclass(frozen=True)
@@ -83,18 +86,15 @@ def cost_of(requests: Sequence[ClipRequest]) -> Cost:
     """What these shots will cost. Asks nobody.
 
     Raises:
-        BadInput: the option `model` names none of the table.
+        BadInput: the option `model` names none of the models.
     """
     seconds = [(duration_s(request), model_of(request)) for request in requests]
     return Cost(sum(length * model.credits_per_s for length, model in seconds), sum(length for length, _ in seconds))
 
 
 def model_name(request: ClipRequest) -> str:
-    """The option `model`, checked."""
-    name = dict(request.settings).get("model", DEFAULT)
-    if name not in MODELS:
-        raise BadInput(f"The option model of {request.engine} is one of {', '.join(MODELS)}, not {name!r}.")
-    return name
+    """The option `model`."""
+    return options.of(request, OPTIONS).text("model")
 
 
 def model_of(request: ClipRequest) -> RunwayModel:
@@ -117,13 +117,11 @@ def moving_frames(request: ClipRequest) -> int:
 class RunwayAnimator:
     """Image to video on Runway's machines.
 
-    Options: confirm_cost ("yes" lets it spend), model (see `MODELS`). The environment variable RUNWAYML_API_SECRET
-    holds the key, RUNWAYML_BASE_URL another server.
+    The environment variable RUNWAYML_API_SECRET holds the key, RUNWAYML_BASE_URL another server.
     """
 
     name = "runway"
     version = "1"
-    takes_end = True
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Buys a clip, or fetches the one that an earlier run has bought, and cuts it to the moving part."""
@@ -140,7 +138,7 @@ class RunwayAnimator:
 
 def require_consent(request: ClipRequest) -> None:
     """Raises `BadInput` with the price, unless the option `confirm_cost` is yes."""
-    if dict(request.settings).get("confirm_cost") != "yes":
+    if not options.of(request, OPTIONS).yes("confirm_cost"):
         raise BadInput(
             f"Shot {request.shot_id} would cost {cost_of([request])}. Agree with --set confirm_cost=yes, or choose"
             " another engine."
@@ -220,8 +218,8 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
     model = model_of(request)
     work.report(0.02, f"sending to Runway: {cost_of([request])}")
     width_px, height_px = (int(side) for side in ratio(request).split(":"))
-    images: Any = image(runway, common.resized(still.rgb, width_px, height_px))
-    end = still.end if still.end is None else common.resized(still.end, width_px, height_px)
+    images: Any = image(runway, resized(still.rgb, width_px, height_px))
+    end = still.end if still.end is None else resized(still.end, width_px, height_px)
     if request.kind is ShotKind.COVER_END:
         end = whole_cover(request, work, width_px, height_px)
     elif end is not None and not model.takes_last:
@@ -229,7 +227,7 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
     if model.takes_last and end is not None:
         last = image(runway, end)
         images = [{"position": "first", "uri": images}, {"position": "last", "uri": last}]
-    options = dict(model.options) | ({"seed": request.seed} if model.takes_seed else {})
+    more = dict(model.options) | ({"seed": request.seed} if model.takes_seed else {})
     try:
         task = runway.image_to_video.create(
             model=model_name(request),
@@ -237,7 +235,7 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
             prompt_text=moving_prompt(request)[:PROMPT_LIMIT] or "slow camera move",
             ratio=ratio(request),
             duration=duration_s(request),
-            **options,
+            **more,
         )
     except runwayml.APIError as error:
         raise GenerationFailed(_sentence(error)) from None  # its chain holds the request, and so the key

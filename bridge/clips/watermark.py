@@ -13,9 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.core.types import ClipRequest
 from bridge.clips.base import Work
-from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 
 Mask = npt.NDArray[np.bool_]
@@ -105,20 +103,11 @@ def _lasting_edges(grey: npt.NDArray[np.float32]) -> Mask:
     return steady
 
 
-def remover(request: ClipRequest, work: Work, usual: str) -> Callable[[Sequence[Frame]], Iterator[Frame]]:
+def remover(work: Work, how: str) -> Callable[[Sequence[Frame]], Iterator[Frame]]:
     """What gives a clip's frames without its marks, as the option `watermark` says: inpaint, crop, or keep.
 
     It looks for them when the first frame is asked for: the device is free for others then. What it found is reported.
-
-    Args:
-        usual: for engines whose models are known to leave marks or not.
-
-    Raises:
-        BadInput: the option is none of them.
     """
-    how = dict(request.settings).get("watermark", usual)
-    if how not in ("inpaint", "crop", "keep"):
-        raise BadInput(f"The option watermark is inpaint, crop or keep, not {how!r}.")
 
     def removed(frames: Sequence[Frame]) -> Iterator[Frame]:
         marks = find(frames) if how != "keep" else []

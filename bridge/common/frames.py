@@ -15,3 +15,10 @@ def smoothstep(t: Curve | float) -> Curve:
     """From 0 to 1, slowly at both ends; the same before and after."""
     t = np.clip(t, 0, 1)
     return t * t * (3 - 2 * t)
+
+
+def resized(picture: Frame, width_px: int, height_px: int) -> Frame:
+    """The picture at another size, cropped evenly where the shapes differ."""
+    from PIL import Image, ImageOps
+
+    return np.asarray(ImageOps.fit(Image.fromarray(picture), (width_px, height_px), Image.Resampling.LANCZOS))

@@ -23,7 +23,7 @@ def run(
 ) -> list[Job]:
     """See `bridge.jobs.run_batch`."""
     store.trim()
-    submissions = [Submission.new(request, kind_for(request.engine)) for request in requests]
+    submissions = [Submission.new(request, kind_for(request)) for request in requests]
     devices = _devices({submission.kind for submission in submissions}, workers, len(requests))
     jobs = JobQueue(None, (lambda job_id, _: on_update(jobs.get(job_id))) if on_update else None)
     speeds = Speeds(store.root / "speeds.db")

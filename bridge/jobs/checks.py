@@ -2,7 +2,7 @@
 """What is refused at the door: every limit of a request, each refusal naming its field."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from blender_addon.core.formats import SIDES_PX
 from blender_addon.core.rules import MOTIONS, SEEDS
@@ -33,25 +33,26 @@ class BadField(BadInput):
         self.field = field
 
 
-def check(request: ClipRequest, where: str, has_file: Callable[[str], bool], missing: Mapping[str, str] | None) -> None:
+def check(request: ClipRequest, where: str, has_file: Callable[[str], bool], *, any_engine: bool = False) -> None:
     """Makes sure that a request can be queued.
 
     Args:
         where: what the field names start with, as in "jobs[3].request".
         has_file: whether the store has the file of this hash.
-        missing: what each engine lacks here, by its name; None takes any engine.
+        any_engine: takes any engine's name, and any options.
 
     Raises:
         BadField: it can't.
     """
-    for field, problem in _problems(request, has_file, missing):
+    for field, problem in _problems(request, has_file, any_engine):
         raise BadField(f"{where}.{field}", problem)
 
 
-def _problems(request: ClipRequest, has_file: Callable[[str], bool], missing: Mapping[str, str] | None):
+def _problems(request: ClipRequest, has_file: Callable[[str], bool], any_engine: bool):
     yield from _bad_numbers(request)
     yield from _bad_texts(request)
-    yield from _bad_engine(request.engine, missing)
+    if not any_engine:
+        yield from _bad_engine(request)
     yield from _bad_file("cover_sha256", request.cover_sha256, has_file)
     if request.character_sha256 is not None:
         yield from _bad_file("character_sha256", request.character_sha256, has_file)
@@ -75,11 +76,12 @@ def _bad_numbers(request: ClipRequest):
 
 
 def _bad_texts(request: ClipRequest):
-    texts = [(field, getattr(request, field)) for field in ("engine", "shot_id", "prompt", "negative_prompt", "into")]
-    if len(request.settings) > 100:
-        yield "settings", "must be at most 100"
-    for name, value in request.settings:
-        texts += [("settings", name), ("settings", value)]
+    fields = ("painter", "animator", "shot_id", "prompt", "negative_prompt", "into")
+    texts = [(field, getattr(request, field)) for field in fields]
+    if len(request.options) > 100:
+        yield "options", "must be at most 100"
+    for name, value in request.options:
+        texts += [("options", name), ("options", value)]
     for field, text in texts:
         if len(text) > LONGEST_TEXT:
             yield field, f"must have at most {LONGEST_TEXT} characters"
@@ -87,13 +89,22 @@ def _bad_texts(request: ClipRequest):
             yield field, "is not Unicode text: it holds half of a surrogate pair"
 
 
-def _bad_engine(engine: str, missing: Mapping[str, str] | None):
-    if missing is None:
-        return
-    if engine not in missing:
-        yield "engine", f"there is no engine {engine[:80]!r}; there are {', '.join(sorted(missing))}"
-    elif missing[engine]:
-        yield "engine", f"{engine} cannot run here: it needs {missing[engine]}"
+def _bad_engine(request: ClipRequest):
+    from bridge.clips import registry
+
+    rows = []
+    for field, find in (("painter", registry.painter), ("animator", registry.animator)):
+        try:
+            rows.append(find(getattr(request, field)[:80]))
+        except BadInput as error:
+            yield field, str(error)
+            return
+    if lack := registry.missing(*rows):
+        yield "animator", f"{request.engine} cannot run here: it needs {lack}"
+    try:
+        registry.check_options(request.painter, request.animator, request.options)
+    except BadInput as error:
+        yield "options", str(error)
 
 
 def _bad_file(field: str, sha256: str, has_file: Callable[[str], bool]):

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 
+from blender_addon.core.types import ClipRequest
 from bridge.common.cores import cores
 from bridge.jobs.executor import Device, DeviceKind
 
@@ -60,13 +61,13 @@ def cpus(count: int | None = None) -> list[Device]:
     return [Device(DeviceKind.CPU, index, f"{model} x {cores()}") for index in range(count or cores())]
 
 
-def kind_for(engine: str) -> DeviceKind:
-    """What this engine runs on here: a GPU if it is made for one and there is one."""
-    return DeviceKind.GPU if wants_gpu(engine) and gpus() else DeviceKind.CPU
+def kind_for(request: ClipRequest) -> DeviceKind:
+    """What a clip is made on here: a GPU if its engine is made for one and there is one."""
+    return DeviceKind.GPU if wants_gpu(request) and gpus() else DeviceKind.CPU
 
 
-def wants_gpu(engine: str) -> bool:
-    """Whether it is made for one."""
+def wants_gpu(request: ClipRequest) -> bool:
+    """Whether its engine is made for one."""
     from bridge.clips import registry
 
-    return any(entry.name == engine and "torch" in entry.packages for entry in registry.TABLE)
+    return registry.needs_gpu(request.painter, request.animator)

@@ -111,7 +111,7 @@ class Dispatcher:
     def _with_siblings(self, task: Task, kind: DeviceKind) -> Task:
         from bridge.clips import registry
 
-        if not (task.request.into or registry.paints_keyframes(task.request.engine)):
+        if not (task.request.into or registry.paints_together(task.request.painter)):
             return task
         return dataclasses.replace(task, siblings=self._jobs.siblings(task, kind))
 

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a generation will take, before it starts: time, memory, money."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blender_addon.core.types import ClipRequest
 from bridge.clips import handles, registry
-from bridge.clips.gpu import footprints
 from bridge.common import paths
 from bridge.jobs.devices import free_gpu_gib
 from bridge.jobs.executor import Device, DeviceKind
@@ -34,9 +33,9 @@ class Outlook:
 
 def outlook(requests: Sequence[ClipRequest]) -> Outlook:
     """What these shots of one engine will take on this machine."""
-    name = requests[0].engine
-    status = next(one for one in registry.engines() if one.name == name)
-    devices = _devices(name, len(requests))
+    first = requests[0]
+    painter, animator = registry.painter(first.painter), registry.animator(first.animator)
+    devices = _devices(first, len(requests))
     speeds = Speeds(paths.store_folder() / "speeds.db")
     try:
         measured = speeds.estimate(requests, devices)
@@ -48,30 +47,21 @@ def outlook(requests: Sequence[ClipRequest]) -> Outlook:
         device=f"{len(devices)} x {devices[0].model}",
         seconds=measured.seconds if measured else None,
         peak_memory_gib=measured.peak_memory_bytes / 2**30 if measured else None,
-        needs=_needs(requests[0]),
-        cost=str(_cost(requests)) if name.endswith("-runway") else "",
-        missing=status.missing,
+        needs=_needs(painter, animator, dict(first.options)),
+        cost=str(animator.price([handles.widened(request) for request in requests])) if animator.price else "",
+        missing=registry.missing(painter, animator),
     )
 
 
-def _needs(request: ClipRequest) -> str:
-    row = registry.entry(request.engine)
-    known = footprints.VIDEO_MODELS if row.choices else {}
-    model = known.get(dict(request.settings).get("model", "").partition("@")[0])
-    needs = (*row.footprints[:-1], model or row.footprints[-1]) if row.footprints else ()
+def _needs(painter: registry.PainterEntry, animator: registry.AnimatorEntry, given: Mapping[str, str]) -> str:
+    needs = [need for row in (painter, animator) if (need := row.footprint(given))]
     free_gib = free_gpu_gib()
     if not needs or free_gib is None:
         return "; ".join(f"{need.name}: {need.by_card}" for need in needs)
     return "; ".join(f"{need.name} {need.policy(free_gib).words}" for need in needs) + f" ({free_gib:.0f} GiB free)"
 
 
-def _devices(engine: str, count: int) -> list[Device]:
+def _devices(request: ClipRequest, count: int) -> list[Device]:
     from bridge.jobs.devices import cpus, gpus, kind_for
 
-    return list(gpus() if kind_for(engine) is DeviceKind.GPU else cpus())[:count]
-
-
-def _cost(requests: Sequence[ClipRequest]) -> object:
-    from bridge.clips import runway
-
-    return runway.cost_of([handles.widened(request) for request in requests])
+    return list(gpus() if kind_for(request) is DeviceKind.GPU else cpus())[:count]

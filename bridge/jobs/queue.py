@@ -506,7 +506,7 @@ _STAND_IN = ClipRequest(
 
 
 def _same_video(one: ClipRequest, other: ClipRequest) -> bool:
-    fields = ("engine", "cover_sha256", "character_sha256", "width_px", "height_px", "fps", "settings")
+    fields = ("painter", "animator", "cover_sha256", "character_sha256", "width_px", "height_px", "fps", "options")
     return all(getattr(one, field) == getattr(other, field) for field in fields)
 
 

@@ -88,8 +88,9 @@ def requests(given: messages.MakeRequests, store: Store, on_progress: OnProgress
         plans.clip_requests(
             given.plan,
             given.analysis,
-            engine=given.engine,
-            settings=given.settings,
+            painter=given.painter,
+            animator=given.animator,
+            options=given.options,
             character_sha256=given.character_sha256,
         )
     )

@@ -27,7 +27,6 @@ from blender_addon.core.messages import (
     CALLS,
     Call,
     Engines,
-    EngineState,
     Estimate,
     Files,
     Health,
@@ -195,12 +194,10 @@ def _add_health(app: FastAPI, bridge: Bridge, stop: Callable[[], None], schemas:
 
     @app.get("/engines", responses=schemas.answer(Engines))
     def engines() -> Response:
-        """Every engine, and what it lacks here."""
+        """Every painter and animator, its options, and what it lacks here."""
         from bridge.clips import registry
 
-        return as_json(
-            Engines(tuple(EngineState(e.name, e.available, e.missing, e.description) for e in registry.engines()))
-        )
+        return as_json(registry.state())
 
     @app.post("/shutdown", status_code=202)
     def shutdown() -> dict[str, str]:

@@ -106,13 +106,17 @@ class Bridge:
         Raises:
             BadField: one cannot be made, as far as can be told now.
         """
-        lacks = self._lacks()
         for index, job in enumerate(new):
             if not JOB_ID.fullmatch(job.id):
                 raise BadField(f"jobs[{index}].id", "must be 1 to 64 letters, digits, - or _")
-            self._check_places(job.request, f"jobs[{index}].request.settings")
-            check(job.request, f"jobs[{index}].request", self.store.__contains__, lacks)
-        submissions = [Submission(job.request, self._kind(job.request.engine), job.id) for job in new]
+            self._check_places(job.request, f"jobs[{index}].request.options")
+            check(
+                job.request,
+                f"jobs[{index}].request",
+                self.store.__contains__,
+                any_engine=self.options.make_clip is not None,
+            )
+        submissions = [Submission(job.request, self._kind(job.request), job.id) for job in new]
         with self._pinned({job.id: job.request for job in new}):
             jobs = self.jobs.submit(submissions)
         self._dispatcher.wake()
@@ -218,7 +222,7 @@ class Bridge:
         """
         if self.options.allowed_folders is None:
             return
-        for name, value in request.settings:
+        for name, value in request.options:
             for place in re.split(r"[,;]\s*", value):
                 without_weight = re.sub(r":[\d.]*$", "", place.strip())
                 if _LEADS_AWAY.search(without_weight) and not self._is_allowed(Path(without_weight).expanduser()):
@@ -240,20 +244,13 @@ class Bridge:
             self.options.store, self._devices(), self._dispatcher.on_event, log_folder=logs, make_clip=make_clip
         )
 
-    def _kind(self, engine: str) -> DeviceKind:
+    def _kind(self, request: ClipRequest) -> DeviceKind:
         if self.options.cluster:  # which has what it needs, or takes the CPU for it
-            return DeviceKind.GPU if wants_gpu(engine) else DeviceKind.CPU
-        return kind_for(engine)
+            return DeviceKind.GPU if wants_gpu(request) else DeviceKind.CPU
+        return kind_for(request)
 
     def _devices(self) -> list[Device]:
         return [*gpu_workers(), *cpus(self.options.cpu_workers)]
-
-    def _lacks(self) -> Mapping[str, str] | None:
-        if self.options.make_clip:
-            return None
-        from bridge.clips import registry
-
-        return {status.name: status.missing for status in registry.engines()}
 
     def _changed(self, job_id: str, state: JobState) -> None:
         if state not in ACTIVE:

@@ -86,7 +86,7 @@ WAN: dict[str, Part] = {
 class Subject:
     """One animator to measure."""
 
-    engine: str
+    animator: str
     tiny: str
     """of the tests' builders: `save_...`"""
     parts: Mapping[str, Part]
@@ -101,7 +101,7 @@ class Subject:
 
 SUBJECTS = {
     "svd": Subject(
-        "sdxl-svd",
+        "svd",
         "svd",
         {
             "unet": ("UNetSpatioTemporalConditionModel", {"num_attention_heads": (5, 10, 20, 20), "num_frames": 25}),
@@ -115,13 +115,13 @@ SUBJECTS = {
         options=(("compile", "no"),),
     ),
     "animatediff-sdxl": Subject(
-        "sdxl-animatediff",
+        "animatediff",
         "sdxl",
         SDXL,
         motion=("MotionAdapter", {"block_out_channels": (320, 640, 1280), "use_motion_mid_block": False}),
     ),
     "animatediff-sparse": Subject(
-        "sdxl-animatediff",
+        "animatediff",
         "sd15",
         {
             "unet": ("UNet2DConditionModel", {"sample_size": 64, "cross_attention_dim": 768}),
@@ -137,7 +137,7 @@ SUBJECTS = {
         options=(("camera", "none"),),  # its LoRAs would have to be downloaded
     ),
     "ltx": Subject(
-        "sdxl-i2v",
+        "ltx",
         "ltx",
         {
             "transformer": ("LTXVideoTransformer3DModel", {}),
@@ -155,7 +155,7 @@ SUBJECTS = {
         },
     ),
     "cogvideox": Subject(
-        "sdxl-i2v",
+        "cogvideox",
         "cogvideox",
         {
             "transformer": (
@@ -173,15 +173,15 @@ SUBJECTS = {
             "text_encoder": T5_XXL,
         },
     ),
-    "wan": Subject("sdxl-i2v", "wan", WAN),
+    "wan": Subject("wan", "wan", WAN),
     "wan-flf": Subject(
-        "sdxl-i2v",
+        "wan",
         "wan_flf",
         {**WAN, "transformer": (WAN["transformer"][0], {**WAN["transformer"][1], "pos_embed_seq_len": 514})},
         meets=True,
     ),
     "wan22": Subject(
-        "sdxl-i2v",
+        "wan",
         "wan22",
         {
             "transformer": WAN22_DENOISER,
@@ -191,7 +191,7 @@ SUBJECTS = {
         },
     ),
     "wan22-5b": Subject(
-        "sdxl-i2v",
+        "wan5b",
         "wan22_5b",
         {
             "transformer": (
@@ -208,7 +208,7 @@ SUBJECTS = {
         },
     ),
     "ltx2": Subject(
-        "sdxl-i2v",
+        "ltx2",
         "ltx2",
         {
             "transformer": ("LTX2VideoTransformer3DModel", {"rope_type": "split"}),
@@ -227,7 +227,7 @@ SUBJECTS = {
         },
     ),
     "hunyuan": Subject(
-        "sdxl-i2v",
+        "hunyuan",
         "hunyuan",
         {
             "transformer": (
@@ -249,7 +249,7 @@ SUBJECTS = {
         },
     ),
     "hunyuan15": Subject(
-        "sdxl-i2v",
+        "hunyuan15",
         "hunyuan15",
         {
             "transformer": ("HunyuanVideo15Transformer3DModel", {}),
@@ -376,12 +376,13 @@ class World:
 
 def storyboard(subject: Subject, options: Mapping[str, str], cover_sha256: str) -> list[Any]:
     """Six shots of one to four seconds; the last one ends on the cover."""
-    settings = tuple(sorted(options.items()))
+    given = tuple(sorted(options.items()))
     kinds = [ShotKind.HERO_HOLD, *[ShotKind.MOTION] * (SHOTS - 2), ShotKind.COVER_END]
     return [
         clip_request(
             f"s{i + 1:02d}",
-            engine=subject.engine,
+            painter="sdxl",
+            animator=subject.animator,
             kind=kind,
             prompt=f"a lighthouse at night, shot {i}",
             seed=i,
@@ -389,7 +390,7 @@ def storyboard(subject: Subject, options: Mapping[str, str], cover_sha256: str) 
             frame_count=(36, 48, 60, 48, 72, 96)[i],
             hold_frames=0 if kind is ShotKind.MOTION else 12,
             cover_sha256=cover_sha256,
-            settings=settings,
+            options=given,
             into=f"s{i + 2:02d}" if subject.meets and i < SHOTS - 1 else "",
         )
         for i, kind in enumerate(kinds)

@@ -137,8 +137,8 @@ def shots_per_minute(
         try:
             cover = studio.store.put(ROOT / "examples" / "cover.jpg")
             requests = [replace(request, cover_sha256=cover) for request in requests]
-            settings = dict(requests[0].settings) | {"steps": WARMING_STEPS, "painter_steps": WARMING_STEPS}
-            warming = [replace(r, settings=tuple(sorted(settings.items()))) for r in requests[: len(workers)]]
+            options = dict(requests[0].options) | {"steps": WARMING_STEPS, "painter_steps": WARMING_STEPS}
+            warming = [replace(r, options=tuple(sorted(options.items()))) for r in requests[: len(workers)]]
             report(f"{len(workers)} workers loaded in {studio.seconds(warming):.0f} s")
             busy: dict[int, list[float]] = {}
             gpus = {worker.index for worker in workers if worker.kind is DeviceKind.GPU}

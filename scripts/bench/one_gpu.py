@@ -60,11 +60,8 @@ class Size:
         }
         if self.is_tiny:
             options |= {"painter_scale": "0.1", "scale": "0.1"}
-        settings = tuple(sorted(options.items()))
-        return [
-            clip_request(f"s{i}", engine=SUBJECT.engine, seed=i, motion=127, frame_count=100, settings=settings)
-            for i in range(SHOTS)
-        ]
+        given = {"painter": "sdxl", "animator": SUBJECT.animator, "options": tuple(sorted(options.items()))}
+        return [clip_request(f"s{i}", seed=i, motion=127, frame_count=100, **given) for i in range(SHOTS)]
 
 
 WHOLE, SHORTEST = Size(50, 25), Size(2, 2)

@@ -36,7 +36,7 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     """The real one; notes what was really made. Runs in the workers."""
     from bridge.clips import make_clip, registry
 
-    known = store.clip_for(make_clip.clip_key(request, registry.load(request.engine)))
+    known = store.clip_for(make_clip.clip_key(request, registry.load(request)))
     clip = make_clip.make_clip(request, store, work)
     if known is None:
         with Path(os.environ[MADE_LOG]).open("a") as log:

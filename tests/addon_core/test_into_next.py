@@ -22,14 +22,16 @@ SONG = SongAnalysis("a" * 64, 3.0, 120.0, 4, (), (), EnergyCurve(0.5, (0.5,)), N
     ("s2", ["", "", ""]),
 ])  # fmt: skip
 def test_which_shots_end_on_the_next_ones_keyframe(wish, into):
-    requests = clip_requests(PLAN, SONG, engine="cover-i2v", settings=(("into_next", wish), ("steps", "9")))
+    requests = clip_requests(PLAN, SONG, painter="cover", animator="wan", options=(("into_next", wish), ("steps", "9")))
     assert [request.into for request in requests] == into
     meets = (("handles", "0"),) if any(into) else ()
-    assert {request.settings for request in requests} == {(*meets, ("steps", "9"))}, "the same for all"
+    assert {request.options for request in requests} == {(*meets, ("steps", "9"))}, "the same for all"
 
 
 def test_handles_that_were_asked_for_stay():
     settings = (("handles", "4"), ("into_next", "yes"))
-    assert clip_requests(PLAN, SONG, engine="cover-i2v", settings=settings)[0].settings == (("handles", "4"),)
+    assert clip_requests(PLAN, SONG, painter="cover", animator="wan", options=settings)[0].options == (
+        ("handles", "4"),
+    )
     moved = replace(PLAN, shots=SHOTS[1:])
-    assert clip_requests(moved, SONG, engine="cover-i2v", settings=(("into_next", "s0"),))[0].into == ""
+    assert clip_requests(moved, SONG, painter="cover", animator="wan", options=(("into_next", "s0"),))[0].into == ""

@@ -96,7 +96,7 @@ import os, pathlib
 user = pathlib.Path(os.environ["BLENDER_USER_RESOURCES"])
 assert list(user.rglob("userpref.blend"))
 assert not [path for path in user.rglob("*") if path.is_file() and b"key-of-nobody" in path.read_bytes()]
-assert bpy.context.scene.beatboard.engine == "animatic"
+assert bpy.context.scene.beatboard.animator == "camera"
 assert not bpy.ops.beatboard.analyze.poll()
 addon_utils.disable(name)
 assert not hasattr(bpy.types.Scene, "beatboard")

@@ -172,7 +172,7 @@ class World:
         from dataclasses import replace
 
         (request,) = clip_requests(
-            replace(plan, shots=(shot,)), ui_world.edit_world.analysis(), engine="animatic"
+            replace(plan, shots=(shot,)), ui_world.edit_world.analysis(), painter="cover", animator="camera"
         )  # fmt: skip
         sha256 = f"{self.random.getrandbits(255):064x}"
         clip = Clip(sha256, request, 12, plan.fps, 160, 90, 1.0, 1.0)

@@ -35,7 +35,9 @@ def land(scene, folder: Path, shot_id: str, seed: int) -> None:
     plan, analysis = shots.edit_of(scene), shots.analysis_of(scene)
     assert plan
     assert analysis
-    request = next(one for one in clip_requests(plan, analysis, engine="animatic") if one.shot_id == shot_id)
+    request = next(
+        one for one in clip_requests(plan, analysis, painter="cover", animator="camera") if one.shot_id == shot_id
+    )
     folder.mkdir(parents=True, exist_ok=True)
     path = ui_world.edit_world.make_clip(folder / f"{shot_id}-{seed}.mp4", request.frame_count, seed)
     clip = Clip(f"{seed:064d}", request, request.frame_count, plan.fps, 160, 90, 1.0, 1.0)

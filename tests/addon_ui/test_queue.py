@@ -15,7 +15,7 @@ from blender_addon.client.client import LinkError
 from blender_addon.core import codec
 from blender_addon.core.types import CoverLook, JobState
 from blender_addon.scene import compat, film_textures, grade, timeline, titles
-from blender_addon.session import connection, file_watch, files, state, tasks
+from blender_addon.session import connection, engine_options, file_watch, files, state, tasks
 from tests.addon_ui import ui_world
 
 
@@ -42,21 +42,57 @@ def test_generating_from_empty_to_graded_movies(edit):
         press("generate")
 
 
-def test_quality_and_options_go_to_engines_that_have_them(edit):
+def test_quality_and_options_go_along_with_the_chosen_painter_and_animator(edit):
     settings = state.settings_of(edit)
-    settings.quality, settings.engine_options = "draft", "steps=7 lora='my face.safetensors:0.8'"
 
     def asked():
         (request,) = generate._requests(edit, ["s01"])[1]
-        return dict(request.settings)
+        return request.painter, request.animator, dict(request.options)
 
-    assert asked() == {}, "the animatic has no panel for them"
-    settings.engine = "sdxl-svd"
-    assert (asked()["steps"], asked()["lora"]) == ("7", "my face.safetensors:0.8")
-    assert "guidance_interval" in asked()
-    settings.engine_options = "steps 7"
-    with pytest.raises(tasks.Problem, match="pairs such as steps=30, not 'steps'"):
-        asked()
+    assert asked() == ("cover", "camera", {})
+    connection.connect()
+    press("set_engine", part="painter", value="cover")
+    settings.painter, settings.animator, settings.quality = "sdxl", "svd", "draft"
+    fields = engine_options.group_of(edit, "svd")
+    assert (fields.steps, fields.compile, fields.watermark) == (25, True, "inpaint"), "the defaults"
+    fields.steps, fields.compile, fields.watermark, fields.noise = 7, False, "crop", 0.05
+    engine_options.group_of(edit, "sdxl").lora = "my face.safetensors:0.8"
+    engine_options.group_of(edit, "clip").upscale = "yes"
+    wanted = {
+        **{"quality": "draft", "steps": "7", "compile": "no", "watermark": "crop", "noise": "0.05"},
+        **{"lora": "my face.safetensors:0.8", "upscale": "yes"},
+    }
+    assert asked() == ("sdxl", "svd", wanted)
+    fields.steps = 25
+    press("reset_option", option="svd.noise")
+    assert not {"steps", "noise"} & set(asked()[2]), "a default is not sent"
+    settings.animator = "ltx"
+    assert set(asked()[2]) == {"quality", "lora", "upscale"}, "the other animator's own are left out"
+
+
+def test_fields_have_the_declared_ranges_and_tooltips(edit):
+    connection.connect()
+    properties = engine_options.group_of(edit, "svd").bl_rna.properties
+    steps, noise, mark = (properties[name] for name in ("steps", "noise", "watermark"))
+    assert (steps.hard_min, steps.hard_max, steps.default, steps.description) == (1, 100, 25, "Denoising steps")
+    assert (noise.hard_min, noise.hard_max) == (0.0, 1.0)
+    assert [item.identifier for item in mark.enum_items] == ["keep", "inpaint", "crop"]
+    drawn = [option.name for _, _, options in engine_options.fields_of(edit) for option in options]
+    assert len(drawn) == len(set(drawn))
+    assert "quality" not in drawn
+
+
+def test_wrong_options_are_refused_before_anything_is_sent(edit):
+    connection.connect()
+    settings = state.settings_of(edit)
+    engine_options.keep(edit, "camera.dpth", "anything", "")
+    with pytest.raises(tasks.Problem, match=r"no option 'dpth'\. Did you mean 'depth'"):
+        engine_options.given(edit)
+    press("reset_option", option="camera.dpth")
+    settings.painter = "sdxl"
+    engine_options.group_of(edit, "sdxl").guidance_interval = "5-1"
+    with pytest.raises(tasks.Problem, match="guidance_interval takes two numbers, the lower first"):
+        engine_options.given(edit)
 
 
 def test_a_changed_shot_alone_is_made_again(edit):

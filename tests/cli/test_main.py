@@ -3,15 +3,16 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from blender_addon.core import codec
-from blender_addon.core.quality import engine_settings
 from blender_addon.core.types import CoverLook
-from bridge.cli.main import main
+from bridge.cli.main import main, parser
+from bridge.cli.options import make_options
 
 
 @pytest.fixture
@@ -80,14 +81,6 @@ def test_a_plan_of_another_make_is_refused(cover, tmp_path, capsys):
     assert "is not a plan that `beatboard plan --json` wrote: EditPlan: field" in refused(capsys, *arguments)
 
 
-def test_a_quality_stands_for_options_and_an_option_by_name_wins():
-    assert engine_settings("good", []) == ()
-    assert dict(engine_settings("draft", []))["steps"] == "12"
-    draft = dict(engine_settings("draft", ["steps=7", "lora=a.safetensors:0.5"]))
-    assert (draft["steps"], draft["lora"]) == ("7", "a.safetensors:0.5")
-    assert "guidance_interval" in draft
-
-
 def test_an_engine_option_without_a_value_is_refused(cover, capsys):
     message = refused(capsys, "make", str(cover), str(cover), "--set", "steps")
     assert message == "beatboard: --set takes NAME=VALUE, not 'steps'."
@@ -113,8 +106,36 @@ def test_bad_options_are_named(arguments, message, capsys):
 
 def test_engines_are_listed_with_what_they_lack(capsys):
     assert main(["engines", "--json", "-"]) == 0
-    engines = {engine["name"]: engine for engine in json.loads(capsys.readouterr().out)}
-    assert engines["animatic"]["available"] is True
+    told = json.loads(capsys.readouterr().out)
+    painters, animators = ({part["name"]: part for part in told[kind]} for kind in ("painters", "animators"))
+    assert painters["cover"]["available"] is animators["camera"]["available"] is True
+    assert animators["svd"]["needs_gpu"] is animators["runway"]["costs_money"] is True
+    assert animators["wan"]["takes_last_frame"] is animators["wan"]["takes_words"] is True
+
+
+def test_one_engine_tells_its_options_needs_and_memory(capsys):
+    assert main(["engines", "sdxl+svd"]) == 0
+    told = capsys.readouterr().out
+    for words in ("painter_steps", "noise", "upscale", "made for a graphics card", "8 GB"):
+        assert words in told
+    assert main(["engines", "runway"]) == 0
+    assert "costs money" in capsys.readouterr().out
+    assert "Did you mean 'sdxl+svd'" in refused(capsys, "engines", "sdxl-svd")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "painter", "animator", "options"),
+    [
+        ([], "cover", "camera", ()),
+        (["--engine", "sdxl+svd", "--quality", "draft"], "sdxl", "svd", (("quality", "draft"),)),
+        (["--painter", "sdxl", "--set", "lora=a:0.5", "--set", "lora=b"], "sdxl", "camera", (("lora", "b"),)),
+        (["--engine", "animatic", "--animator", "wan"], "cover", "wan", ()),
+    ],
+)
+def test_painter_and_animator_are_chosen_apart(arguments, painter, animator, options, cover):
+    given = parser().parse_args(["make", str(cover), str(cover), *arguments])
+    wishes = make_options(given, Path("video.mp4"))
+    assert (wishes.painter, wishes.animator, wishes.clip_options) == (painter, animator, options)
 
 
 def test_the_command_line_loads_no_heavy_package():

@@ -14,7 +14,8 @@ from bridge.common.errors import Cancelled, GenerationFailed
 from bridge.common.frames import Frame
 
 REQUEST = ClipRequest(
-    engine="animatic",
+    painter="cover",
+    animator="camera",
     shot_id="s01",
     kind=ShotKind.MOTION,
     framing=Framing.WIDE,

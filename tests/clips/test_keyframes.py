@@ -35,7 +35,7 @@ def desk(tmp_path):
 
 def shots(count, **options):
     """Requests of one video: as many shots, with their own prompts and seeds."""
-    base = request_for("sdxl-svd", **(SMALL | options))
+    base = request_for("sdxl+svd", **(SMALL | options))
     return [replace(base, shot_id=f"s{i:02}", seed=10 + i, prompt=f"shot {i}") for i in range(count)]
 
 
@@ -90,7 +90,7 @@ def test_a_still_is_the_same_whatever_the_batch(sdxl, desk):
     together = [still.rgb for still in SdxlPainter().paint(requests, desk)]
     assert any("keyframes 1 to 4 of 4" in stage for stage in desk.stages)
     alone = [next(SdxlPainter().paint([request], desk)).rgb for request in requests]
-    pairs = [replace(shot, settings=(*shot.settings, ("painter_batch", "2"))) for shot in requests]
+    pairs = [replace(shot, options=(*shot.options, ("painter_batch", "2"))) for shot in requests]
     by_twos = [still.rgb for still in SdxlPainter().paint(pairs, desk)]
     assert any("keyframes 3 to 4 of 4" in stage for stage in desk.stages)
     for one, other, third in zip(together, alone, by_twos, strict=True):
@@ -125,7 +125,7 @@ def test_the_first_shot_paints_for_all_and_the_others_find_theirs(sdxl, clip, de
     likes = [one.likeness for one in (first, *rest)]
     assert all(like is not None and 0 < like <= 1 for like in likes)
     assert len({one.sha256 for one in (first, *rest)}) == 3
-    longer = replace(requests[0], frame_count=99, motion=7, engine="sdxl-animatic")
+    longer = replace(requests[0], frame_count=99, motion=7, animator="camera")
     assert Studio(SdxlPainter(), store, desk).chosen(longer) == rest[0], "the same still for another animator"
 
 

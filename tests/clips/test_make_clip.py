@@ -52,12 +52,12 @@ def test_another_seed_or_version_is_another_clip(store, desk, monkeypatch):
 
 
 def test_unknown_engine(store, desk):
-    with pytest.raises(BadInput, match="no engine"):
-        make_clip.make_clip(replace(request(), engine="dream"), store, desk)
+    with pytest.raises(BadInput, match="no animator"):
+        make_clip.make_clip(replace(request(), animator="dream"), store, desk)
 
 
 def test_handles_are_more_of_the_same_shot_and_the_file_says_so(store, desk):
-    asked = request(frame_count=9, settings=(("handles", "3"),))
+    asked = request(frame_count=9, options=(("handles", "3"),))
     clip = make_clip.make_clip(asked, store, desk)
     assert (clip.frame_count, clip.handle_frames, clip.request) == (9, 3, asked)
     assert mp4.frame_count(store.path(clip.sha256)) == 15
@@ -67,13 +67,11 @@ def test_handles_are_more_of_the_same_shot_and_the_file_says_so(store, desk):
 
 
 def test_a_wider_shot_keeps_its_beats_its_rest_and_its_energy():
-    asked = request(
-        frame_count=20, hold_frames=5, accents=(0, 12), energy=(0.0, 0.5, 1.0), settings=(("handles", "6"),)
-    )
+    asked = request(frame_count=20, hold_frames=5, accents=(0, 12), energy=(0.0, 0.5, 1.0), options=(("handles", "6"),))
     wide = handles.widened(asked)
     assert (wide.frame_count, wide.hold_frames, wide.accents) == (32, 11, (6, 18))
     assert (wide.energy[0], wide.energy[-1]) == (0.0, 1.0)
     assert handles.widened(replace(asked, hold_frames=0)).hold_frames == 0
     assert handles.widened(replace(asked, hold_frames=0, kind=ShotKind.COVER_END)).hold_frames == 6
-    assert handles.frames_of(replace(asked, engine="sdxl-svd", settings=())) == 6
-    assert handles.widened(replace(asked, settings=())).frame_count == 20, "the animatic has none unless asked"
+    assert handles.frames_of(replace(asked, painter="sdxl", animator="svd", options=())) == 6
+    assert handles.widened(replace(asked, options=())).frame_count == 20, "the animatic has none unless asked"

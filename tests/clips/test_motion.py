@@ -61,7 +61,7 @@ BEST = (("quality", "best"),)
 
 
 def test_a_shot_that_crawls_is_filmed_once_more_and_faster(store, tmp_path, monkeypatch):
-    slow, asked = made(0.03, store, tmp_path, monkeypatch, settings=BEST)
+    slow, asked = made(0.03, store, tmp_path, monkeypatch, options=BEST)
     assert len(asked) == 2
     assert asked[1] > 150
     plain, once = made(0.03, store, tmp_path, monkeypatch)
@@ -71,13 +71,13 @@ def test_a_shot_that_crawls_is_filmed_once_more_and_faster(store, tmp_path, monk
 
 
 def test_a_shot_that_races_is_slowed_down(store, tmp_path, monkeypatch):
-    _, asked = made(0.3, store, tmp_path, monkeypatch, settings=BEST)
+    _, asked = made(0.3, store, tmp_path, monkeypatch, options=BEST)
     assert asked[1] < 70
 
 
 def test_a_shot_that_is_right_is_left_alone(store, tmp_path, monkeypatch):
     px_per_motion = make_clip.wanted_flow_px(request(motion=100)) * 320 / 1000 / 100
-    _, asked = made(px_per_motion, store, tmp_path, monkeypatch, settings=BEST)
+    _, asked = made(px_per_motion, store, tmp_path, monkeypatch, options=BEST)
     assert asked == [100]
 
 
@@ -92,7 +92,7 @@ def test_the_truer_one_is_kept(store, tmp_path, monkeypatch):
     runner = Contrary(0.0)
     monkeypatch.setattr(make_clip.registry, "load", lambda name: Engine(runner, runner))
     (tmp_path / "work").mkdir()
-    asked = request(motion=100, frame_count=16, width_px=320, height_px=180, settings=BEST)
+    asked = request(motion=100, frame_count=16, width_px=320, height_px=180, options=BEST)
     clip = make_clip.make_clip(asked, store, Desk(tmp_path / "work"))
     assert len(runner.asked) == 2
     assert clip.flow_px > 5

@@ -51,7 +51,7 @@ def key():
 
 
 def asked(**changes):
-    return request_for("cover-runway", **({"frame_count": 30, "hold_frames": 6, "confirm_cost": "yes"} | changes))
+    return request_for("cover+runway", **({"frame_count": 30, "hold_frames": 6, "confirm_cost": "yes"} | changes))
 
 
 def test_a_clip_is_bought_followed_and_cut_to_the_moving_part(server, key, work):
@@ -197,6 +197,6 @@ def test_from_request_to_clip(server, store, tmp_path):
 
 def test_without_a_key_the_engine_says_so(monkeypatch):
     monkeypatch.delenv("RUNWAYML_API_SECRET", raising=False)
-    status = {engine.name: engine for engine in registry.engines()}["cover-runway"]
+    status = {part.name: part for part in registry.state().animators}["runway"]
     assert not status.available
     assert status.missing == "the environment variable RUNWAYML_API_SECRET"

@@ -10,7 +10,7 @@ from bridge.common.errors import BadInput
 from bridge.common.store import Store, StoreFull
 
 REQUEST = ClipRequest(
-    "test", "s01", ShotKind.MOTION, Framing.WIDE, "p", "", 1, 80, 24, 0, Fraction(24), 64, 36, "c" * 64
+    "test", "test", "s01", ShotKind.MOTION, Framing.WIDE, "p", "", 1, 80, 24, 0, Fraction(24), 64, 36, "c" * 64
 )
 
 

@@ -24,7 +24,7 @@ def make_clip(request, store, work):
     if clip := store.clip_for(key):
         return clip
     (work.folder / "scratch.bin").write_bytes(b"x")
-    settings = dict(request.settings)
+    settings = dict(request.options)
     act(request.prompt, settings, work)
     frame = np.zeros((36, 64, 3), np.uint8)
     for step in range(int(settings.get("steps", "3"))):

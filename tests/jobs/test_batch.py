@@ -22,10 +22,26 @@ from bridge.jobs.local import LocalExecutor
 FAKE = "tests.jobs.fake_engine:make_clip"
 
 
-def request(shot_id="s01", prompt="", **settings):
+def request(shot_id="s01", prompt="", **options):
     return ClipRequest(
-        *("fake", shot_id, ShotKind.MOTION, Framing.WIDE, prompt, "", 1, 80, 24, 0, Fraction(24), 64, 36, "c" * 64),
-        settings=tuple(sorted(settings.items())),
+        *(
+            "fake",
+            "fake",
+            shot_id,
+            ShotKind.MOTION,
+            Framing.WIDE,
+            prompt,
+            "",
+            1,
+            80,
+            24,
+            0,
+            Fraction(24),
+            64,
+            36,
+            "c" * 64,
+        ),
+        options=tuple(sorted(options.items())),
     )
 
 

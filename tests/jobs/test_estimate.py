@@ -9,6 +9,7 @@ import pytest
 
 from blender_addon.core.types import Clip, ClipRequest, Framing, ShotKind
 from bridge.cli import main
+from bridge.clips import registry
 from bridge.common import paths
 from bridge.common.errors import BadInput
 from bridge.jobs import estimate
@@ -19,9 +20,23 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def shot(engine="animatic", frames=48, **options):
     return ClipRequest(
-        *(engine, "s01", ShotKind.MOTION, Framing.WIDE, "", "", 1, 80, frames, 0, Fraction(24), 1920, 1080),
+        *(
+            *registry.named(engine),
+            "s01",
+            ShotKind.MOTION,
+            Framing.WIDE,
+            "",
+            "",
+            1,
+            80,
+            frames,
+            0,
+            Fraction(24),
+            1920,
+            1080,
+        ),
         cover_sha256="c" * 64,
-        settings=tuple(sorted(options.items())),
+        options=tuple(sorted(options.items())),
     )
 
 
@@ -37,7 +52,7 @@ def test_unmeasured_engines_say_so():
 
 
 def test_measured_speeds_are_used():
-    device = estimate._devices("animatic", 1)[0]
+    device = estimate._devices(shot(), 1)[0]
     speeds = Speeds(paths.store_folder() / "speeds.db")
     speeds.record(Clip("a" * 64, shot(), 48, Fraction(24), 1920, 1080, 12.0, 5.0), device.model, 3 * 2**30)
     speeds.close()
@@ -51,20 +66,20 @@ def needs_of(engine, **options):
 
 
 def test_memory_and_money_are_told(monkeypatch):
-    assert "Stable Video Diffusion: 8 GB layer by layer, from 12 GB part by part" in needs_of("sdxl-svd")
-    assert "Wan 2.1 14B: 8 GB" in needs_of("cover-i2v")
-    assert needs_of("cover-i2v", model="Lightricks/LTX-Video@abc").startswith("LTX-Video 2B: ")
+    assert "Stable Video Diffusion: 8 GB layer by layer, from 12 GB part by part" in needs_of("sdxl+svd")
+    assert "Wan 2.1 14B: 8 GB" in needs_of("cover+wan")
+    assert needs_of("cover+ltx", model="Lightricks/LTX-Video-0.9.7-dev@abc").startswith("LTX-Video 13B: ")
     monkeypatch.setattr(estimate, "free_gpu_gib", lambda: 15.1)
-    told = needs_of("sdxl-svd")
+    told = needs_of("sdxl+svd")
     assert told == "Stable Diffusion XL all at once; Stable Video Diffusion decoded in tiles (15 GiB free)"
-    assert "10 credits (US$ 0.10)" in estimate.outlook([shot("cover-runway")]).cost
-    with pytest.raises(BadInput, match="is one of gen4_turbo"):
-        estimate.outlook([shot("cover-runway", model="gen0")])
+    assert "10 credits (US$ 0.10)" in estimate.outlook([shot("cover+runway")]).cost
+    with pytest.raises(BadInput, match="takes one of gen4_turbo"):
+        estimate.outlook([shot("cover+runway", model="gen0")])
 
 
 def test_the_command_plans_first(capsys):
     song, cover = EXAMPLES / "song.opus", EXAMPLES / "cover.jpg"
-    assert main.main(["estimate", str(song), str(cover), "--engine", "cover-runway", "--json", "-"]) == 0
+    assert main.main(["estimate", str(song), str(cover), "--engine", "cover+runway", "--json", "-"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["shots"] >= 3
     assert told["cost"].endswith("seconds of video")

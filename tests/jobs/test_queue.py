@@ -322,7 +322,7 @@ def test_estimates_come_from_what_was_measured(tmp_path):
 
 def test_a_keyframe_engine_is_told_the_other_shots_of_its_video(path, tmp_path):
     def shot(name, **changes):
-        return dataclasses.replace(request(name), engine="sdxl-svd", **({"shot_id": name} | changes))
+        return dataclasses.replace(request(name), painter="sdxl", animator="svd", **({"shot_id": name} | changes))
 
     jobs = JobQueue(path)
     asked = {

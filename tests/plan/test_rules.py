@@ -507,7 +507,9 @@ def test_an_edit_without_shots_is_named():
 @given(songs(longest_s=120), FRAME_RATE)
 def test_requests_carry_the_beats_and_the_energy(song, fps):
     plan = plan_edit(song, LOOK, fps=fps)
-    requests = clip_requests(plan, song, engine="animatic", settings=[("b", "2"), ("a", "1")], character_sha256="f")
+    requests = clip_requests(
+        plan, song, painter="cover", animator="camera", options=[("b", "2"), ("a", "1")], character_sha256="f"
+    )
     assert [request.shot_id for request in requests] == [shot.id for shot in plan.shots]
     places = positions(plan, song, [beat.time_s for beat in song.beats])
     for request, shot in zip(requests, plan.shots, strict=True):
@@ -521,7 +523,7 @@ def test_requests_carry_the_beats_and_the_energy(song, fps):
         assert len(request.energy) >= 2
         assert min(request.energy) >= min(song.energy.values) - 1e-4
         assert max(request.energy) <= max(song.energy.values) + 1e-4
-        assert request.settings == (("a", "1"), ("b", "2"))
+        assert request.options == (("a", "1"), ("b", "2"))
         assert (request.character_sha256, request.cover_sha256) == ("f", LOOK.cover_sha256)
         assert (request.motion, request.framing, request.hold_frames) == (shot.motion, shot.framing, shot.hold_frames)
 
@@ -530,7 +532,7 @@ def test_energy_samples_span_the_clip():
     song = make_song([2.0] * 14, levels=[bar / 14 for bar in range(14)])
     song = replace(song, energy=EnergyCurve(28.0, (0.0, 1.0)))
     plan = plan_edit(song, LOOK)
-    for request, shot in zip(clip_requests(plan, song, engine="e"), plan.shots, strict=True):
+    for request, shot in zip(clip_requests(plan, song, painter="p", animator="a"), plan.shots, strict=True):
         assert request.energy[0] == pytest.approx(shot.start_frame / (28 * 24), abs=1e-4)
         assert request.energy[-1] == pytest.approx((shot.end_frame - 1) / (28 * 24), abs=1e-4)
 

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from blender_addon.client.client import Client, LinkError
 from blender_addon.core import codec
+from bridge.clips import registry
 from bridge.common.errors import BadInput
 from bridge.common.single_instance import published, read_connection, sole_instance
 from bridge.common.store import Incoming
@@ -170,11 +171,23 @@ def test_a_bad_request_is_refused_naming_its_field(http, changes, field):
     assert http.get("/jobs/j1").status_code == 404
 
 
-def test_an_engine_that_is_not_here_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"painter": "nothing"}, r"jobs\[0\]\.request\.painter: There is no painter 'nothing'"),
+        ({"animator": "camra"}, r"jobs\[0\]\.request\.animator: .* Did you mean 'camera'"),
+        ({"animator": "lacking"}, r"jobs\[0\]\.request\.animator: cover\+lacking cannot run here: it needs no_such"),
+        ({"options": [["dpth", "anything"]]}, r"jobs\[0\]\.request\.options: .* Did you mean 'depth'"),
+        ({"options": [["handles", "99"]]}, r"jobs\[0\]\.request\.options: .* a whole number from 0 to 48, not '99'"),
+    ],
+)
+def test_an_engine_or_an_option_that_is_not_here_is_refused(changes, message, tmp_path, monkeypatch):
+    lacking = registry.AnimatorEntry("lacking", object, "lacks", packages=("no_such_package",))
+    monkeypatch.setitem(registry.ANIMATORS, "lacking", lacking)
     bridge = Bridge(Options(tmp_path, tmp_path / "store"), lambda: None)
     bridge.store.put_bytes(COVER)
-    job = codec.decode(server_jobs(), new_job(engine="nothing"))
-    with pytest.raises(BadInput, match=r"jobs\[0\].request.engine: there is no engine 'nothing'; there are .*animatic"):
+    job = codec.decode(server_jobs(), new_job(**{"painter": "cover", "animator": "camera"} | changes))
+    with pytest.raises(BadInput, match=message):
         bridge.submit(job.jobs)
     bridge.jobs.close()
 

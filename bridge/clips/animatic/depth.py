@@ -5,13 +5,14 @@ Who asks for one gets a model's instead.
 """
 
 from blender_addon.core.types import ClipRequest
+from bridge.clips import options
 from bridge.clips.animatic.depth_classical import CLASSICAL, Map, estimate
 from bridge.common.frames import Frame
 
 
 def depth_name(request: ClipRequest) -> str:
     """The request's option `depth`: "classical", "anything", or a Depth Anything model's id or folder."""
-    return dict(request.settings).get("depth", CLASSICAL)
+    return options.of(request, [options.DEPTH]).text("depth")
 
 
 def depth_by(name: str, picture: Frame) -> Map:

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from blender_addon.core.types import ClipRequest, ShotKind
 from bridge.clips.base import Still, Work
-from bridge.clips.diffusion import common
+from bridge.clips.options import MOST_CHUNKS, Values
 from bridge.common.frames import Frame
-
-MOST = 12
-"""more would drift too far from the keyframe"""
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,10 @@ def moving_frames(request: ClipRequest) -> int:
     return max(2, request.frame_count - request.hold_frames)
 
 
-def chunk_count(request: ClipRequest, longest_s: Fraction) -> int:
+def chunk_count(request: ClipRequest, given: Values, longest_s: Fraction) -> int:
     """How many chunks a shot is made of, if none may last longer than this; the option `chunks` overrides it."""
     needed = -(-Fraction(moving_frames(request)) / request.fps // longest_s)
-    return int(common.number_setting(request, "chunks", min(MOST, max(1, int(needed))), 1, MOST))
+    return given.whole("chunks", automatic=min(MOST_CHUNKS, max(1, int(needed))))
 
 
 def made_in_chunks(

@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from blender_addon.core.types import ClipRequest
 from bridge.clips.base import Work
-from bridge.common.errors import BadInput, GenerationFailed
-from bridge.common.frames import Frame
+from bridge.common.errors import GenerationFailed
 
 
 class StepReport:
@@ -75,36 +74,6 @@ def to_bytes(pictures: Any, what: str) -> npt.NDArray[np.uint8]:
     return (pictures * 255.0 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
-def yes_setting(request: ClipRequest, name: str, default: str = "no") -> bool:
-    """An engine's option that is yes or no.
-
-    Raises:
-        BadInput: it is neither.
-    """
-    text = dict(request.settings).get(name, default)
-    if text not in ("yes", "no"):
-        raise BadInput(f"The option {name} of {request.engine} is yes or no, not {text!r}.")
-    return text == "yes"
-
-
-def number_setting(request: ClipRequest, name: str, default: float, low: float, high: float) -> float:
-    """An engine's option as a number.
-
-    Raises:
-        BadInput: it is no number, or out of range.
-    """
-    text = dict(request.settings).get(name)
-    if text is None:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        raise BadInput(f"The option {name} of {request.engine} takes a number, not {text!r}.") from None
-    if not low <= value <= high:
-        raise BadInput(f"The option {name} of {request.engine} is between {low:g} and {high:g}, not {text}.")
-    return value
-
-
 def size_like(request: ClipRequest, known_px: tuple[int, int], scale: float, multiple_px: int = 64) -> tuple[int, int]:
     """Width and height in the shot's shape, with about as many pixels as a model knows, times the square of `scale`.
 
@@ -116,10 +85,3 @@ def size_like(request: ClipRequest, known_px: tuple[int, int], scale: float, mul
     width = (area * request.width_px / request.height_px) ** 0.5
     width_px, height_px = (max(1, round(side / multiple_px)) * multiple_px for side in (width, area / width))
     return width_px, height_px
-
-
-def resized(picture: Frame, width_px: int, height_px: int) -> Frame:
-    """The picture at another size, cropped evenly where the shapes differ."""
-    from PIL import Image, ImageOps
-
-    return np.asarray(ImageOps.fit(Image.fromarray(picture), (width_px, height_px), Image.Resampling.LANCZOS))

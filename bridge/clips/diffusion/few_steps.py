@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.clips.gpu.models import Model
-from bridge.common.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class FewSteps:
             pipeline.scheduler = kind.from_config(pipeline.scheduler.config, **dict(self.options))
 
 
-NONE = FewSteps(steps=30, guidance=6.0)
 WAYS = {
+    "no": FewSteps(steps=30, guidance=6.0),
     "lightning": FewSteps(
         steps=8,
         guidance=0.0,
@@ -54,14 +53,6 @@ WAYS = {
 }
 
 
-def named(name: str | None, lora: str | None = None) -> FewSteps:
-    """The way of this name, with another LoRA file if one is given.
-
-    Raises:
-        BadInput: there is none of this name.
-    """
-    if name in (None, "no"):
-        return NONE
-    if name not in WAYS:
-        raise BadInput(f"The option fast is {', '.join(WAYS)} or no, not {name!r}.")
-    return replace(WAYS[name], lora=lora) if lora else WAYS[name]
+def named(name: str, lora: str = "") -> FewSteps:
+    """The way of this name, with another LoRA file if one is given."""
+    return replace(WAYS[name], lora=lora) if lora and name != "no" else WAYS[name]

@@ -8,44 +8,14 @@ time. For Stable Diffusion XL it recommends sigma from 0.28 to 5.42. For Stable 
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
-
-from blender_addon.core.types import ClipRequest
-from bridge.common.errors import BadInput
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Of noise levels, as the scheduler's sigma."""
-
-    low: float
-    high: float
-
-    @classmethod
-    def of(cls, request: ClipRequest) -> "Interval | None":
-        """The option `guidance_interval`, as in "0.28-5.42"; None if every step is guided.
-
-        Raises:
-            BadInput: it is no interval.
-        """
-        text = dict(request.settings).get("guidance_interval")
-        if text is None:
-            return None
-        low, _, high = text.partition("-")
-        try:
-            interval = cls(float(low), float(high))
-        except ValueError:
-            interval = cls(0.0, 0.0)
-        if not 0 <= interval.low < interval.high:
-            raise BadInput(f"The option guidance_interval is two noise levels such as 0.28-5.42, not {text!r}.")
-        return interval
 
 
 @contextlib.contextmanager
-def limited(pipeline: Any, interval: Interval | None) -> Iterator[None]:
+def limited(pipeline: Any, interval: tuple[float, float] | None) -> Iterator[None]:
     """While it lasts, the pipeline's UNet runs once a step outside of the interval, with the prompt.
 
+    The interval is of noise levels, as the scheduler's sigma; without one every step is guided.
     Both halves of the batch are then the same, so that whatever scale the pipeline guides with changes nothing.
     """
     if interval is None:
@@ -53,12 +23,13 @@ def limited(pipeline: Any, interval: Interval | None) -> Iterator[None]:
         return
     import torch
 
+    low, high = interval
     unet, scheduler = pipeline.unet, pipeline.scheduler
     forward = unet.forward
 
     def once_or_twice(sample: Any, timestep: Any, *args: Any, **options: Any) -> Any:
         count = sample.shape[0]
-        if interval.low < _sigma(scheduler) <= interval.high or count % 2:
+        if low < _sigma(scheduler) <= high or count % 2:
             return forward(sample, timestep, *args, **options)
         half = [_prompted(value, count) for value in (sample, timestep, *args)]
         made = forward(*half, **{name: _prompted(value, count) for name, value in options.items()})

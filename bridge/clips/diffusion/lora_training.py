@@ -21,7 +21,7 @@ from bridge.clips.diffusion import common, sdxl
 from bridge.clips.gpu import devices, models
 from bridge.common import files, user_files
 from bridge.common.errors import BadInput, GenerationFailed
-from bridge.common.frames import Frame
+from bridge.common.frames import Frame, resized
 
 TARGETS = ["to_k", "to_q", "to_v", "to_out.0"]
 """the attention layers that learn"""
@@ -261,7 +261,7 @@ def _lessons(pipeline: Any, training: Training, on_progress: Callable[[float, st
     import torch
 
     side = training.size_px
-    pictures = [common.resized(cover.load(path), side, side) for path in training.images]
+    pictures = [resized(cover.load(path), side, side) for path in training.images]
     prompts, kinds = [training.prompt], [0] * len(pictures)
     if training.prior_prompt:
         for i in range(training.prior_images):

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from blender_addon.core.types import ClipRequest, Framing, ShotKind
+from bridge.clips import options
 from bridge.clips.base import Still, Work
 from bridge.clips.diffusion import common, few_steps, guidance
 from bridge.clips.diffusion.common import StepReport
 from bridge.clips.diffusion.few_steps import FewSteps
-from bridge.clips.diffusion.guidance import Interval
 from bridge.clips.gpu import devices, footprints, models
 from bridge.clips.gpu.devices import MemoryPolicy
 from bridge.clips.gpu.pipeline_cache import PIPELINES, Kept
+from bridge.clips.options import Values
 from bridge.common.errors import BadInput
-from bridge.common.frames import Frame
+from bridge.common.frames import Frame, resized
 
 BASE = models.Model("stabilityai/stable-diffusion-xl-base-1.0", variant="fp16")
 REFINER = models.Model("stabilityai/stable-diffusion-xl-refiner-1.0", variant="fp16")
@@ -31,6 +32,36 @@ FACE_ADAPTER = "ip-adapter-plus-face_sdxl_vit-h.safetensors"
 LONG_SIDE_PX, SHORT_SIDE_PX = 1024, 576
 MOST_AT_ONCE = 8
 """keyframes; more at once are hardly faster"""
+
+SHAPING = (
+    options.text("painter_model", "an SDXL model, by id, folder or file", automatic=f"{BASE.source}, or the turbo one"),
+    options.whole(
+        "painter_steps", "denoising steps", 1, 150, automatic="30, or 4 to 8 with the option fast", draft="20"
+    ),
+    options.number(
+        "painter_guidance", "how closely it follows the prompt", 0.0, 30.0, automatic="6, or what the option fast needs"
+    ),
+    options.GUIDANCE_INTERVAL,
+    options.number("painter_scale", "makes the model's own picture smaller or larger", 0.05, 2.0, 1.0),
+    options.text("lora", "LoRA files with their weights, as in me.safetensors:0.8,film.safetensors"),
+    options.choice("fast", "keyframes in 4 to 8 steps; each way has weights of its own", few_steps.WAYS, "no"),
+    options.text("fast_lora", "another LoRA file for the option fast", automatic="its usual one"),
+    options.number("style", "how much of the cover's style IP-Adapter brings in", 0.0, 1.0, 0.0),
+    options.text("character_prompt", "paints a character sheet once, where no picture is given"),
+    options.whole("character_seed", "the seed of that sheet", 0, 2**31 - 1, 7),
+    options.choice("character_by", "what holds the keyframes to the character", ("sheet", "face", "both"), "sheet"),
+    options.number("character_strength", "0 keeps the sheet as it is, 1 forgets it", 0.0, 1.0, 0.5),
+    options.number("face_strength", "how strongly the face holds", 0.0, 1.0, 0.6),
+    options.text("adapters", "a folder laid out like h94/IP-Adapter", ADAPTERS.source),
+    options.text("refiner", "paint fine detail again: yes, or a model", "no"),
+    options.number("refiner_strength", "how much the refiner may change", 0.05, 1.0, 0.25),
+)
+"""the options that shape a keyframe"""
+OPTIONS = (
+    *SHAPING,
+    options.whole("painter_batch", "keyframes that are painted at once", 1, 64, automatic="as many as fit"),
+    options.MEMORY,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +74,7 @@ class Recipe:
     few_steps: FewSteps
     steps: int
     guidance: float
-    guidance_interval: Interval | None
+    guidance_interval: tuple[float, float] | None
     width_px: int
     height_px: int
     style_strength: float
@@ -61,26 +92,26 @@ class Recipe:
         Raises:
             BadInput: one is out of range.
         """
-        settings = dict(request.settings)
-        width_px, height_px = model_size(request)
-        fast = few_steps.named(settings.get("fast"), settings.get("fast_lora"))
-        refiner = settings.get("refiner", "no")
+        given = options.of(request, OPTIONS)
+        width_px, height_px = model_size(request, given.number("painter_scale"))
+        fast = few_steps.named(given.text("fast"), given.text("fast_lora"))
+        refiner = given.text("refiner")
         return cls(
-            model=models.Model.named(settings.get("painter_model"), fast.model or BASE),
-            adapters=models.Model.named(settings.get("adapters"), ADAPTERS),
-            loras=read_loras(settings.get("lora", "")),
+            model=models.Model.named(given.text("painter_model"), fast.model or BASE),
+            adapters=models.Model.named(given.text("adapters"), ADAPTERS),
+            loras=read_loras(given.text("lora")),
             few_steps=fast,
-            steps=int(common.number_setting(request, "painter_steps", fast.steps, 1, 150)),
-            guidance=common.number_setting(request, "painter_guidance", fast.guidance, 0.0, 30.0),
-            guidance_interval=Interval.of(request),
+            steps=given.whole("painter_steps", automatic=fast.steps),
+            guidance=given.number("painter_guidance", automatic=fast.guidance),
+            guidance_interval=given.interval("guidance_interval"),
             width_px=width_px,
             height_px=height_px,
-            style_strength=common.number_setting(request, "style", 0.0, 0.0, 1.0),
-            character=Character.of(request),
+            style_strength=given.number("style"),
+            character=Character.of(request, given),
             refiner=None if refiner == "no" else models.Model.named("" if refiner == "yes" else refiner, REFINER),
-            refiner_strength=common.number_setting(request, "refiner_strength", 0.25, 0.05, 1.0),
+            refiner_strength=given.number("refiner_strength"),
             cover_sha256=request.cover_sha256,
-            memory=devices.policy_setting(request),
+            memory=devices.asked_policy(given),
         )
 
     @property
@@ -116,19 +147,15 @@ class Character:
     face_strength: float
 
     @classmethod
-    def of(cls, request: ClipRequest) -> "Character":
-        """Reads and checks the options."""
-        settings = dict(request.settings)
-        by = settings.get("character_by", "sheet")
-        if by not in ("sheet", "face", "both"):
-            raise BadInput(f"The option character_by is sheet, face or both, not {by!r}.")
+    def of(cls, request: ClipRequest, given: Values) -> "Character":
+        """As the options say."""
         return cls(
             request.character_sha256,
-            "" if request.character_sha256 else settings.get("character_prompt", ""),
-            int(common.number_setting(request, "character_seed", 7, 0, 2**31 - 1)),
-            by,
-            common.number_setting(request, "character_strength", 0.5, 0.0, 1.0),
-            common.number_setting(request, "face_strength", 0.6, 0.0, 1.0),
+            "" if request.character_sha256 else given.text("character_prompt"),
+            given.whole("character_seed"),
+            given.text("character_by"),
+            given.number("character_strength"),
+            given.number("face_strength"),
         )
 
     @property
@@ -137,23 +164,8 @@ class Character:
         return bool(self.sha256 or self.prompt)
 
 
-OPTIONS = (
-    *("painter_model", "painter_steps", "painter_guidance", "painter_scale", "lora", "fast", "fast_lora", "style"),
-    *("character_prompt", "character_seed", "character_by", "character_strength", "face_strength", "adapters"),
-    *("refiner", "refiner_strength"),
-)
-"""that shape a keyframe"""
-
-
 class SdxlPainter:
-    """Text to image; with a character sheet, image to image from the sheet.
-
-    Options: painter_model, painter_steps, painter_guidance, guidance_interval, painter_scale, painter_batch (by
-    default, what fits into the memory), lora ("file.safetensors:0.8,other.safetensors"), fast (lightning, turbo or
-    lcm; few steps), fast_lora, style, character_prompt, character_seed, character_by (sheet, face, both),
-    character_strength, face_strength, adapters (a folder laid out like h94/IP-Adapter), refiner (yes, or a model),
-    refiner_strength, memory.
-    """
+    """Text to image; with a character sheet, image to image from the sheet."""
 
     name = "sdxl"
     version = "3"
@@ -165,10 +177,12 @@ class SdxlPainter:
 
     def cache_request(self, request: ClipRequest) -> ClipRequest:
         """See `KeyframePainter`."""
-        width_px, height_px = model_size(request)
+        given = options.of(request, SHAPING)
+        width_px, height_px = model_size(request, given.number("painter_scale"))
         return dataclasses.replace(
             request,
-            engine=self.name,
+            painter=self.name,
+            animator="",
             shot_id="",
             kind=ShotKind.MOTION,
             framing=Framing.WIDE,
@@ -180,8 +194,10 @@ class SdxlPainter:
             height_px=height_px,
             accents=(),
             energy=(),
-            settings=tuple((name, value) for name, value in request.settings if name in OPTIONS),
+            options=tuple(sorted(given.texts.items())),
             into="",
+            direction=0,
+            matched="",
         )
 
     def character_reference(self, request: ClipRequest, work: Work) -> Frame | None:
@@ -221,7 +237,8 @@ def batch_size(request: ClipRequest, kept: Kept, memory_level: int) -> int:
     """
     if memory_level:
         return 1
-    width_px, height_px = model_size(request)
+    given = options.of(request, OPTIONS)
+    width_px, height_px = model_size(request, given.number("painter_scale"))
     room_gib = devices.room_gib(devices.best_device())
     room_gib -= (
         footprints.SDXL.working_gib if kept.policy is MemoryPolicy.RESIDENT else footprints.SDXL.tiled_working_gib
@@ -230,7 +247,7 @@ def batch_size(request: ClipRequest, kept: Kept, memory_level: int) -> int:
         room_gib -= footprints.SDXL.network_gib
     each_gib = footprints.SDXL_PICTURE_GIB * width_px * height_px / (LONG_SIDE_PX * SHORT_SIDE_PX)
     fitting = int(room_gib / each_gib)
-    return int(common.number_setting(request, "painter_batch", min(MOST_AT_ONCE, max(1, fitting)), 1, 64))
+    return given.whole("painter_batch", automatic=min(MOST_AT_ONCE, max(1, fitting)))
 
 
 @dataclass(frozen=True)
@@ -284,9 +301,8 @@ def read_loras(text: str) -> tuple[tuple[str, float], ...]:
     return tuple(pairs)
 
 
-def model_size(request: ClipRequest) -> tuple[int, int]:
-    """Width and height for the shot's shape, multiples of 64; option `painter_scale` makes both smaller or larger."""
-    scale = common.number_setting(request, "painter_scale", 1.0, 0.05, 2.0)
+def model_size(request: ClipRequest, scale: float) -> tuple[int, int]:
+    """Width and height for the shot's shape, multiples of 64; the scale makes both smaller or larger."""
     return common.size_like(request, (LONG_SIDE_PX, SHORT_SIDE_PX), scale)
 
 
@@ -339,12 +355,12 @@ def paint_batch(
         told: of every step, in place of `work`.
     """
     words = words or encoded(pipeline, recipe, requests)
-    options: dict[str, Any] = {"width": recipe.width_px, "height": recipe.height_px}
+    asked: dict[str, Any] = {"width": recipe.width_px, "height": recipe.height_px}
     if recipe.from_image:
         assert sheet is not None
-        options = {"image": [_pil(sheet)] * len(requests), "strength": recipe.character.strength}
+        asked = {"image": [_pil(sheet)] * len(requests), "strength": recipe.character.strength}
     if recipe.adapter_files:
-        options |= adapter_options(pipeline, recipe, len(requests), sheet, work)
+        asked |= adapter_options(pipeline, recipe, len(requests), sheet, work)
     with guidance.limited(pipeline, recipe.guidance_interval):
         output = pipeline(
             num_inference_steps=recipe.steps,
@@ -353,7 +369,7 @@ def paint_batch(
             callback_on_step_end=told or StepReport(work, "painting", recipe.steps_run),
             output_type="np",
             **Words.together(words),
-            **options,
+            **asked,
         )
     yield from common.to_frames(output.images, "stable-diffusion-xl")
 
@@ -364,7 +380,7 @@ def character_sheet(recipe: Recipe, work: Work) -> Frame:
 
     if recipe.character.sha256:
         picture = cover.load(work.file(recipe.character.sha256))
-        return common.resized(picture, recipe.width_px, recipe.height_px)
+        return resized(picture, recipe.width_px, recipe.height_px)
     key = (recipe.model, recipe.few_steps, recipe.loras, recipe.character, recipe.width_px, recipe.height_px)
     if key not in _SHEETS:
         _SHEETS.clear()

@@ -23,12 +23,11 @@ OVERLAP_PX = 32
 """of neighbouring tiles, at either side, so that they meet without a seam"""
 
 
-def upscaled(footage: Footage, request: ClipRequest, work: Work) -> Footage:
+def upscaled(footage: Footage, wish: str, request: ClipRequest, work: Work) -> Footage:
     """The footage with its frames enlarged by the model that the option `upscale` names ("yes", an id, or a folder).
 
     Frames that are as large as the clip already stay as they are. All are made here, while the device is held.
     """
-    wish = dict(request.settings)["upscale"]
     model = models.Model.named("" if wish == "yes" else wish, SWIN2SR)
     frames = list(_enlarged(load(model), footage, request, work))
     return replace(footage, frames=iter(frames))

@@ -4,23 +4,16 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.core.types import ClipRequest
 from bridge.clips.gpu.footprints import SHARE_OF_FREE, MemoryPolicy
-from bridge.common.errors import BadInput
+from bridge.clips.options import Values
 
 if TYPE_CHECKING:
     import torch
 
 
-def policy_setting(request: ClipRequest) -> MemoryPolicy | None:
-    """The memory policy that the request asks for with the option `memory`, if it does."""
-    text = dict(request.settings).get("memory")
-    if text is None:
-        return None
-    try:
-        return MemoryPolicy(int(text))
-    except ValueError:
-        raise BadInput(f"The option memory is 0 (fastest) to 4 (least memory), not {text!r}.") from None
+def asked_policy(given: Values) -> MemoryPolicy | None:
+    """The memory policy that a request asks for with the option `memory`, if it does."""
+    return MemoryPolicy(given.whole("memory")) if given.has("memory") else None
 
 
 def best_device() -> "torch.device":

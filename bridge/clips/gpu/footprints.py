@@ -106,21 +106,3 @@ LTX2 = Footprint("LTX-2", 63.0, 38.0, 23.0, 14.0, 8.0)
 COGVIDEOX = Footprint("CogVideoX 5B", 20.0, 10.5, 8.9, 20.0, 6.0)
 HUNYUAN = Footprint("HunyuanVideo", 40.0, 24.0, 15.0, 30.0, 12.0)
 HUNYUAN15 = Footprint("HunyuanVideo 1.5", 33.0, 15.6, 13.2, 60.0, 10.0)
-
-VIDEO_MODELS = {
-    "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers": WAN,
-    "Wan-AI/Wan2.1-I2V-14B-720P-Diffusers": WAN,
-    "Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers": WAN,
-    "Wan-AI/Wan2.2-I2V-A14B-Diffusers": WAN22,
-    "Wan-AI/Wan2.2-TI2V-5B-Diffusers": WAN22_5B,
-    "Lightricks/LTX-Video": LTX,
-    "Lightricks/LTX-Video-0.9.5": LTX,
-    "Lightricks/LTX-Video-0.9.7-dev": LTX_13B,
-    "Lightricks/LTX-Video-0.9.8-13B-distilled": LTX_13B,
-    "Lightricks/LTX-2": LTX2,
-    "THUDM/CogVideoX-5b-I2V": COGVIDEOX,
-    "zai-org/CogVideoX-5b-I2V": COGVIDEOX,
-    "hunyuanvideo-community/HunyuanVideo-I2V": HUNYUAN,
-    "hunyuanvideo-community/HunyuanVideo-1.5-Diffusers-480p_i2v": HUNYUAN15,
-}
-"""of the hub's models by id; others are taken for the usual one of their family"""

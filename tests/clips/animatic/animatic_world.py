@@ -59,7 +59,8 @@ class Desk:
 
 def request(**changes) -> ClipRequest:
     values = {
-        "engine": "animatic",
+        "painter": "cover",
+        "animator": "camera",
         "shot_id": "s01",
         "kind": ShotKind.MOTION,
         "framing": Framing.MEDIUM,

@@ -50,9 +50,9 @@ def test_the_picture_decides(weights):
 
 
 def test_a_shot_asks_for_it_by_an_option(weights, tmp_path):
-    desk, engine = Desk(tmp_path), registry.load("animatic")
     plain = request(frame_count=2)
-    asked = replace(plain, settings=(("depth", str(weights)),))
+    desk, engine = Desk(tmp_path), registry.load(plain)
+    asked = replace(plain, options=(("depth", str(weights)),))
     stills = [next(iter(engine.painter.paint([one], desk))) for one in (plain, asked)]
     assert np.array_equal(stills[0].rgb, stills[1].rgb)
     assert stills[0].depth is not None

@@ -11,7 +11,7 @@ import pytest
 from blender_addon.core.clip_requests import clip_requests
 from blender_addon.core.types import EditPlan, EnergyCurve, Excerpt, Framing, Shot, ShotKind
 from bridge.clips import registry
-from bridge.clips.diffusion.camera_words import moving_prompt
+from bridge.clips.camera_words import moving_prompt
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
 WIDTH, HEIGHT = 240, 136
@@ -25,7 +25,7 @@ def desk(tmp_path):
 
 def film(desk, **changes):
     asked = request(width_px=WIDTH, height_px=HEIGHT, **changes)
-    engine = registry.load("animatic")
+    engine = registry.load(asked)
     still = next(iter(engine.painter.paint([asked], desk)))
     return list(engine.animator.animate(asked, still, desk).frames)
 
@@ -90,11 +90,11 @@ def test_which_cuts_are_matched():
     made = shots(kinds, (1, 1, 1, 1, 2, 2, 2, 3, 3), (12, 0, 0, 0, 0, 0, 0, 0, 24))
     plan = EditPlan("a", "b", Excerpt(0, 9, True), Fraction(24), WIDTH, HEIGHT, made)
     analysis = SimpleNamespace(beats=(), energy=EnergyCurve(1.0, (0.5,)))
-    asked = clip_requests(plan, analysis, engine="animatic")  # pyright: ignore[reportArgumentType] # beats and energy
+    asked = clip_requests(plan, analysis, painter="cover", animator="camera")  # pyright: ignore[reportArgumentType] # beats and energy
     assert [one.matched for one in asked] == ["", "out", "in", "", "out", "in", "", "", ""]
     assert [one.direction for one in asked] == [0, -1, -1, 0, 1, 1, 0, 0, 0]
     resting = replace(plan, shots=tuple(replace(shot, hold_frames=6) for shot in made))
-    assert not any(one.direction for one in clip_requests(resting, analysis, engine="animatic"))  # pyright: ignore[reportArgumentType]
+    assert not any(one.direction for one in clip_requests(resting, analysis, painter="cover", animator="camera"))  # pyright: ignore[reportArgumentType]
 
 
 def test_models_that_read_camera_words_are_told_the_direction():

@@ -14,7 +14,7 @@ from tests.clips.animatic.animatic_world import Desk, cover, request
 
 def film(desk, **changes):
     asked = request(**changes)
-    engine = registry.load("animatic")
+    engine = registry.load(asked)
     still = next(iter(engine.painter.paint([asked], desk)))
     footage = engine.animator.animate(asked, still, desk)
     frames = list(footage.frames)
@@ -140,7 +140,8 @@ def test_the_layers_move_apart(desk):
     from bridge.clips.animatic.layers import split
     from bridge.clips.animatic.scene import Scene
 
-    still = next(iter(registry.load("animatic").painter.paint([request(width_px=320, height_px=180)], desk)))
+    asked = request(width_px=320, height_px=180)
+    still = next(iter(registry.load(asked).painter.paint([asked], desk)))
     layers = split(still)
     assert layers.subject is not None
     scene = Scene(layers, Frustum.of(still.rgb.shape, 320, 180, ROOM), 320, 180)

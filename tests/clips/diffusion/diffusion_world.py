@@ -60,11 +60,20 @@ def save_picture(path: Path, **shape: int) -> Path:
 
 
 def request_for(
-    engine: Any = "test", *, seed=1, motion=100, frame_count=24, hold_frames=0, kind: Any = ShotKind.MOTION, **options
+    engine: str = "test+test",
+    *,
+    seed=1,
+    motion=100,
+    frame_count=24,
+    hold_frames=0,
+    kind: Any = ShotKind.MOTION,
+    **options,
 ):
     """A small clip request; the engine's options are given by name."""
+    painter, _, animator = engine.partition("+")
     return ClipRequest(
-        engine=engine,
+        painter=painter,
+        animator=animator,
         shot_id="s01",
         kind=kind,
         framing=Framing.WIDE,
@@ -78,5 +87,5 @@ def request_for(
         width_px=320,
         height_px=180,
         cover_sha256="c" * 64,
-        settings=tuple(sorted((name, str(value)) for name, value in options.items())),
+        options=tuple(sorted((name, str(value)) for name, value in options.items())),
     )

@@ -9,7 +9,9 @@ import pytest
 pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
 
 from blender_addon.core.types import ShotKind
+from bridge.clips import options
 from bridge.clips.base import Still
+from bridge.clips.diffusion import animatediff
 from bridge.clips.diffusion.animatediff import AnimateDiffAnimator, camera_move
 from bridge.common.errors import BadInput, Cancelled
 from tests.clips.diffusion import tiny_adapters
@@ -73,13 +75,13 @@ def test_the_camera_moves_by_a_lora_and_only_where_it_should(with_sd15, still, w
 
 
 def test_the_shot_chooses_the_cameras_way():
-    assert camera_move(request_for(motion=40))[0] == "none"
-    assert camera_move(request_for(motion=150, kind=ShotKind.COVER_END))[0] == "zoom-out"
-    assert camera_move(request_for(motion=150, kind=ShotKind.HERO_HOLD))[0] == "zoom-in"
-    assert camera_move(request_for(motion=200))[1] > camera_move(request_for(motion=100))[1]
-    assert camera_move(request_for(camera="tilt-up"))[0] == "tilt-up"
-    with pytest.raises(BadInput, match="The option camera is one of zoom-in"):
-        camera_move(request_for(camera="upside-down"))
+    assert camera_move(request_for(motion=40), "auto")[0] == "none"
+    assert camera_move(request_for(motion=150, kind=ShotKind.COVER_END), "auto")[0] == "zoom-out"
+    assert camera_move(request_for(motion=150, kind=ShotKind.HERO_HOLD), "auto")[0] == "zoom-in"
+    assert camera_move(request_for(motion=200), "auto")[1] > camera_move(request_for(motion=100), "auto")[1]
+    assert camera_move(request_for(), "tilt-up")[0] == "tilt-up"
+    with pytest.raises(BadInput, match="The option camera takes one of auto, zoom-in"):
+        options.of(request_for(camera="upside-down"), animatediff.OPTIONS)
 
 
 def test_other_models_are_refused(svd, still, work):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from blender_addon.core.types import ShotKind
+from bridge.clips import options
 from bridge.clips.base import Still
 from bridge.clips.diffusion import chunks
 from bridge.common.errors import BadInput
@@ -32,12 +33,17 @@ def test_each_chunk_starts_where_the_last_one_ended(tmp_path):
     assert work.stages[1] == "chunk 2 of 3: animating"
 
 
+def counted(**given):
+    request = request_for(**given)
+    return chunks.chunk_count(request, options.of(request, [options.CHUNKS]), Fraction(5))
+
+
 @pytest.mark.parametrize(("frames", "count"), [(24, 1), (120, 1), (121, 2), (240, 2), (241, 3), (24000, 12)])
 def test_as_many_chunks_as_needed(frames, count):
-    assert chunks.chunk_count(request_for(frame_count=frames), Fraction(5)) == count
+    assert counted(frame_count=frames) == count
 
 
 def test_the_option_overrides():
-    assert chunks.chunk_count(request_for(frame_count=24, chunks=3), Fraction(5)) == 3
-    with pytest.raises(BadInput, match="chunks"):
-        chunks.chunk_count(request_for(chunks=0), Fraction(5))
+    assert counted(frame_count=24, chunks=3) == 3
+    with pytest.raises(BadInput, match="chunks takes a whole number from 1 to 12"):
+        counted(chunks=0)

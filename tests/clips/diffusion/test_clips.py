@@ -33,11 +33,13 @@ def frames_of(clip, store):
 
 
 def asked(engine, svd, sdxl, **changes):
-    request = request_for(engine, model=svd, painter_model=sdxl, **(SMALL | changes))
+    declared = {option.name for option in registry.options_of(*registry.named(engine))}
+    wishes = {"model": svd, "painter_model": sdxl, **SMALL}
+    request = request_for(engine, **{name: wishes[name] for name in wishes if name in declared}, **changes)
     return replace(request, width_px=128, height_px=72)
 
 
-@pytest.mark.parametrize("engine", ["sdxl-svd", "cover-svd", "sdxl-animatic"])
+@pytest.mark.parametrize("engine", ["sdxl+svd", "cover+svd", "sdxl+camera"])
 def test_a_request_becomes_a_clip(engine, svd, sdxl, store, desk):
     request = asked(engine, svd, sdxl, frame_count=10, hold_frames=3)
     clip = make_clip.make_clip(request, store, desk)
@@ -51,7 +53,7 @@ def test_a_request_becomes_a_clip(engine, svd, sdxl, store, desk):
 
 
 def test_the_last_shot_ends_on_the_cover(svd, sdxl, store, desk):
-    request = asked("sdxl-svd", svd, sdxl, frame_count=12, hold_frames=4, kind=ShotKind.COVER_END)
+    request = asked("sdxl+svd", svd, sdxl, frame_count=12, hold_frames=4, kind=ShotKind.COVER_END)
     frames = frames_of(make_clip.make_clip(request, store, desk), store)
     whole = recompose(load(desk.file("c" * 64)), 128, 72)
     assert np.abs(frames[-1].astype(int) - whole).mean() < 4
@@ -59,10 +61,11 @@ def test_the_last_shot_ends_on_the_cover(svd, sdxl, store, desk):
 
 
 def test_every_engine_says_what_it_needs_of_a_gpu():
-    needs = {engine.name: engine.memory for engine in registry.engines()}
-    assert needs["animatic"] == ()
-    assert [line.split(":")[0] for line in needs["sdxl-svd"]] == ["Stable Diffusion XL", "Stable Video Diffusion"]
-    assert any(line.startswith("LTX-Video 2B: 8 GB layer by layer, from 12 GB") for line in needs["cover-i2v"])
+    needs = {part.name: part.memory for part in (*registry.state().painters, *registry.state().animators)}
+    assert needs["cover"] == needs["camera"] == needs["runway"] == ()
+    assert [line.split(":")[0] for line in needs["sdxl"]] == ["Stable Diffusion XL"]
+    assert [line.split(":")[0] for line in needs["ltx"]] == ["LTX-Video 2B", "LTX-Video 13B"]
+    assert needs["ltx"][0].startswith("LTX-Video 2B: 8 GB layer by layer, from 12 GB")
 
 
 def test_a_batch_of_shots_is_painted_together_and_each_clip_keeps_its_likeness(sdxl, store, tmp_path_factory):
@@ -70,7 +73,7 @@ def test_a_batch_of_shots_is_painted_together_and_each_clip_keeps_its_likeness(s
     judge = tmp_path_factory.mktemp("models") / "clip"
     tiny_models.clip_vision().save_pretrained(judge)
     cover = store.put(save_picture(store.root / "cover.png"))
-    request = asked("sdxl-animatic", "unused", sdxl, frame_count=4, likeness_model=judge)
+    request = asked("sdxl+camera", "unused", sdxl, frame_count=4, likeness_model=judge)
     shots = [replace(request, shot_id=f"s{i}", seed=i, cover_sha256=cover) for i in range(3)]
     stages = []
     jobs = run_batch(shots, store, workers=1, on_update=lambda job: stages.append(job.stage))
@@ -90,6 +93,6 @@ def test_a_batch_of_shots_is_painted_together_and_each_clip_keeps_its_likeness(s
     ],
 )
 def test_a_model_makes_the_shots_shape_with_as_many_pixels_as_it_knows(shot_px, made_px):
-    request = replace(request_for("sdxl-svd"), width_px=shot_px[0], height_px=shot_px[1])
+    request = replace(request_for("sdxl+svd"), width_px=shot_px[0], height_px=shot_px[1])
     assert common.size_like(request, (1024, 576), 1.0) == made_px
     assert common.size_like(request, (1024, 576), 0.01) == (64, 64)

@@ -32,7 +32,7 @@ def desk(tmp_path):
 def paint(sdxl, desk, *, character=None, **options):
     import dataclasses
 
-    request = request_for("sdxl-svd", painter_model=sdxl, **(SMALL | options))
+    request = request_for("sdxl+svd", painter_model=sdxl, **(SMALL | options))
     request = dataclasses.replace(request, character_sha256=character)
     return next(SdxlPainter().paint([request], desk)).rgb.astype(int)
 
@@ -103,7 +103,7 @@ def test_few_steps_take_their_own_schedule(sdxl, lora, desk, way, scheduler):
     from bridge.clips.diffusion import sdxl as painter
 
     options = {"fast": way} | ({} if way == "turbo" else {"fast_lora": lora})
-    request = request_for("sdxl-svd", painter_model=sdxl, painter_scale=0.1, **options)
+    request = request_for("sdxl+svd", painter_model=sdxl, painter_scale=0.1, **options)
     recipe = Recipe.of(request)
     assert recipe.steps == few_steps.WAYS[way].steps <= 8
     next(SdxlPainter().paint([request], desk))
@@ -181,7 +181,7 @@ def test_weights_in_eight_bits_paint_nearly_the_same(sdxl, desk):
 
     plain, coarse, other = paint(sdxl, desk), paint(sdxl, desk, memory=3), paint(sdxl, desk, seed=2)
     assert 0 < np.abs(plain - coarse).mean() < np.abs(plain - other).mean() / 2
-    recipe = Recipe.of(request_for("sdxl-svd", painter_model=sdxl, memory=3, **SMALL))
+    recipe = Recipe.of(request_for("sdxl+svd", painter_model=sdxl, memory=3, **SMALL))
     weights = painter.load(recipe, 0).pipeline.unet.state_dict()
     assert {weights[name].dtype for name in weights if "to_q.weight" in name} == {torch.float8_e4m3fn}
 

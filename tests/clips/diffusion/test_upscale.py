@@ -43,11 +43,11 @@ def test_frames_are_enlarged_in_tiles_without_seams(swin, monkeypatch):
 
 
 def test_only_frames_smaller_than_the_clip_are_enlarged(swin, tmp_path):
-    request = replace(request_for(upscale=swin), width_px=96, height_px=54)
+    request = replace(request_for(), width_px=96, height_px=54)
     work = FakeWork(tmp_path, {})
     for width, height, wanted in ((48, 27, (54, 96, 3)), (96, 54, (54, 96, 3)), (120, 70, (70, 120, 3))):
         frames = [picture(width, height, seed=seed) for seed in range(2)]
-        footage = upscale.upscaled(Footage(iter(frames), 2, Fraction(8)), request, work)
+        footage = upscale.upscaled(Footage(iter(frames), 2, Fraction(8)), str(swin), request, work)
         assert [frame.shape for frame in footage.frames] == [wanted] * 2
     assert "enlarging, frame 2 of 2" in work.stages
 
@@ -55,9 +55,9 @@ def test_only_frames_smaller_than_the_clip_are_enlarged(swin, tmp_path):
 def test_a_clip_is_made_with_it(swin, svd, store, tmp_path):
     (tmp_path / "work").mkdir()
     desk = FakeWork(tmp_path / "work", {"c" * 64: save_picture(tmp_path / "cover.png")})
-    request = request_for("cover-svd", model=svd, frame_count=6, scale=0.1, steps=1, handles=0, upscale=swin)
+    request = request_for("cover+svd", model=svd, frame_count=6, scale=0.1, steps=1, handles=0, upscale=swin)
     large = make_clip.make_clip(replace(request, width_px=128, height_px=72), store, desk)
-    plain = replace(request, settings=tuple(pair for pair in request.settings if pair[0] != "upscale"))
+    plain = replace(request, options=tuple(pair for pair in request.options if pair[0] != "upscale"))
     assert large.sha256 != make_clip.make_clip(replace(plain, width_px=128, height_px=72), store, desk).sha256
 
 

@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engines")
 
 from blender_addon.core.types import Framing, ShotKind
-from bridge.clips import make_clip
+from bridge.clips import make_clip, options, registry
 from bridge.clips.diffusion import i2v
-from bridge.clips.diffusion.i2v import ImageToVideoAnimator
+from bridge.clips.diffusion.families import FAMILIES
 from bridge.clips.gpu import devices
 from bridge.clips.gpu.models import Model
 from bridge.common.errors import BadInput, Cancelled
@@ -21,17 +21,18 @@ from tests.clips.diffusion.diffusion_world import FakeWork, picture, request_for
 pytestmark = pytest.mark.torch
 
 SMALL = {"scale": 0.15, "steps": 1}
-#        native fps, frame step, multiple of pixels
+#       animator, native fps, frame step, multiple of pixels, whether first-block caching works
 QUIRKS = {
-    "wan": (16, 4, 16),
-    "wan22": (16, 4, 16),
-    "wan22_5b": (24, 4, 32),
-    "ltx": (25, 8, 32),
-    "ltx2": (24, 8, 64),
-    "cogvideox": (8, 8, 16),
-    "hunyuan": (24, 4, 16),
-    "hunyuan15": (24, 4, 16),
+    "wan": ("wan", 16, 4, 16, True),
+    "wan22": ("wan", 16, 4, 16, True),
+    "wan22_5b": ("wan5b", 24, 4, 32, True),
+    "ltx": ("ltx", 25, 8, 32, True),
+    "ltx2": ("ltx2", 24, 8, 64, False),
+    "cogvideox": ("cogvideox", 8, 8, 16, True),
+    "hunyuan": ("hunyuan", 24, 4, 16, False),
+    "hunyuan15": ("hunyuan15", 24, 4, 16, False),
 }
+"""by the builder in `tiny_video_models`"""
 
 
 @pytest.fixture(scope="session", params=list(QUIRKS))
@@ -50,8 +51,13 @@ def desk(tmp_path):
     return FakeWork(tmp_path, {"c" * 64: save_picture(tmp_path / "cover.png")})
 
 
+def asked(name, **more):
+    """A request for the animator that runs what a builder saves."""
+    return request_for(f"cover+{QUIRKS[name][0] if name in QUIRKS else 'wan'}", **more)
+
+
 def film(request, still, work):
-    footage = ImageToVideoAnimator().animate(request, still, work)
+    footage = registry.animator(request.animator).make().animate(request, still, work)
     frames = np.stack(list(footage.frames))
     assert len(frames) == footage.frame_count
     return footage, frames
@@ -59,8 +65,8 @@ def film(request, still, work):
 
 def test_frame_counts_rates_and_sizes_are_the_families(family, still, desk):
     name, folder = family
-    native_fps, step, multiple_px = QUIRKS[name]
-    footage, frames = film(request_for(model=folder, frame_count=12, hold_frames=2, steps=1, scale=0.3), still, desk)
+    _, native_fps, step, multiple_px, _ = QUIRKS[name]
+    footage, frames = film(asked(name, model=folder, frame_count=12, hold_frames=2, steps=1, scale=0.3), still, desk)
     assert (len(frames) - 1) % step == 0
     lasts_s = Fraction(len(frames)) / footage.fps
     assert lasts_s == Fraction(10, 24), "the moving part, to the frame"
@@ -73,23 +79,27 @@ def test_frame_counts_rates_and_sizes_are_the_families(family, still, desk):
 
 def test_steps_that_hardly_differ_are_reused_where_the_model_can(family, still, desk):
     name, folder = family
-    request = request_for(model=folder, frame_count=5, scale=0.15, steps=4)
+    request = asked(name, model=folder, frame_count=5, scale=0.15, steps=4)
+    can_reuse = QUIRKS[name][-1]
+    assert can_reuse == any(option.name == "cache" for option in registry.animator(request.animator).options)
+    if not can_reuse:
+        return
     plain = film(request, still, desk)[1]
-    reused = film(request_for(model=folder, frame_count=5, scale=0.15, steps=4, cache=1.0), still, desk)[1]
-    assert np.array_equal(plain, reused) == (name not in ("wan", "wan22", "wan22_5b", "ltx", "cogvideox"))
+    reused = film(asked(name, model=folder, frame_count=5, scale=0.15, steps=4, cache=1.0), still, desk)[1]
+    assert not np.array_equal(plain, reused)
     assert np.array_equal(plain, film(request, still, desk)[1]), "afterwards all is as it was"
 
 
 def test_the_seed_decides_and_a_cancel_stops_within_a_step(family, still, tmp_path):
-    _, folder = family
-    request = request_for(model=folder, frame_count=5, **SMALL)
+    name, folder = family
+    request = asked(name, model=folder, frame_count=5, **SMALL)
     desk = FakeWork(tmp_path, {})
     first, again = (film(request, still, desk)[1] for _ in range(2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, film(replace(request, seed=2), still, desk)[1])
     stopped = FakeWork(tmp_path, {}, cancel_after=2)
     with pytest.raises(Cancelled):
-        film(request_for(model=folder, frame_count=5, scale=0.15, steps=9), still, stopped)
+        film(asked(name, model=folder, frame_count=5, scale=0.15, steps=9), still, stopped)
     assert len(stopped.reports) == 3
 
 
@@ -97,7 +107,7 @@ def test_the_seed_decides_and_a_cancel_stops_within_a_step(family, still, tmp_pa
 def test_the_last_shot_is_made_into_the_cover(name, still, desk, tmp_path_factory, monkeypatch):
     """The cover reaches the model as its last frame: another cover, another film."""
     folder = getattr(tiny_video_models, f"save_{name}")(tmp_path_factory.mktemp("models") / name)
-    request = request_for(model=folder, frame_count=10, kind=ShotKind.COVER_END, **SMALL)
+    request = asked(name, model=folder, frame_count=10, kind=ShotKind.COVER_END, **SMALL)
     one = film(request, still, desk)[1]
     desk.files["c" * 64] = save_picture(desk.folder / "other.png", seed=9)
     assert not np.array_equal(one, film(request, still, desk)[1])
@@ -110,15 +120,22 @@ def test_the_last_shot_is_made_into_the_cover(name, still, desk, tmp_path_factor
 
 
 def test_the_final_shot_may_have_a_model_of_its_own():
-    request = request_for(model="some/model", end_model="another/model@abc", kind=ShotKind.COVER_END)
-    assert i2v.model_for(request) == Model("another/model", "abc")
-    assert i2v.model_for(replace(request, kind=ShotKind.MOTION)) == Model("some/model")
+    wan = next(family for family in FAMILIES if family.name == "wan")
+
+    def chosen(kind, **more):
+        request = request_for(kind=kind, **more)
+        return i2v.model_for(request, options.of(request, wan.options), wan)
+
+    both = {"model": "some/model", "end_model": "another/model@abc"}
+    assert chosen(ShotKind.COVER_END, **both) == Model("another/model", "abc")
+    assert chosen(ShotKind.MOTION, **both) == Model("some/model")
+    assert chosen(ShotKind.COVER_END) == Model(wan.models[0][0])
 
 
 @pytest.mark.parametrize("name", ["wan", "wan22_5b"])
 def test_a_model_for_a_first_frame_only_leaves_the_ending_to_the_dissolve(name, still, desk, tmp_path):
     folder = getattr(tiny_video_models, f"save_{name}")(tmp_path / name)
-    request = request_for(model=folder, frame_count=10, kind=ShotKind.COVER_END, **SMALL)
+    request = asked(name, model=folder, frame_count=10, kind=ShotKind.COVER_END, **SMALL)
     ending, plain = (film(replace(request, kind=kind), still, desk)[1] for kind in (request.kind, ShotKind.MOTION))
     assert np.array_equal(ending, plain)
 
@@ -132,8 +149,9 @@ def test_parts_that_stay_are_not_offloaded(wan, still, desk):
     networks = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
     offloaded = [name for name, part in networks.items() if any(hasattr(m, "_diffusers_hook") for m in part.modules())]
     assert offloaded == ["text_encoder"]
-    request = request_for(model=wan, frame_count=5, **SMALL)
-    frames = i2v.run(pipeline, i2v.family_of(Model(str(wan))), request, still, desk)
+    request = asked("wan", model=wan, frame_count=5, **SMALL)
+    family = next(family for family in FAMILIES if family.name == "wan")
+    frames = i2v.run(pipeline, family, request, still, desk)
     assert np.array_equal(frames, film(request, still, desk)[1])
 
 
@@ -142,28 +160,30 @@ def test_ltx2_is_decoded_in_tiles_at_its_full_size(still, desk, tmp_path):
     folder = tiny_video_models.save_ltx2(tmp_path / "ltx2")
     for width_px, height_px in ((320, 180), (180, 320)):
         request = replace(
-            request_for(model=folder, frame_count=9, steps=1, memory=1), width_px=width_px, height_px=height_px
+            asked("ltx2", model=folder, frame_count=9, steps=1, memory=1), width_px=width_px, height_px=height_px
         )
         assert len(film(request, still, desk)[1]) == 9
 
 
 def test_long_shots_get_the_models_longest_clip(still):
-    wan = next(family for family in i2v.FAMILIES if family.prefix == "Wan" and not family.mark)
+    wan = next(family for family in FAMILIES if family.name == "wan")
     assert i2v.frame_count(wan, request_for(frame_count=240)) == 81
     assert i2v.frame_count(wan, request_for(frame_count=48)) == 33, "two seconds at 16 frames each"
 
 
 def test_a_model_of_one_shape_says_so(still, desk, tmp_path):
     folder = tiny_video_models.save_cogvideox(tmp_path / "cog", learned=True)
-    request = request_for(model=folder, frame_count=12, **SMALL)
+    request = asked("cogvideox", model=folder, frame_count=12, **SMALL)
     assert film(request, still, desk)[1].shape[1:3] == (64, 96)
     with pytest.raises(BadInput, match="landscape clips only"):
         film(replace(request, width_px=180, height_px=320), still, desk)
 
 
-def test_a_model_of_no_known_family_is_refused(sdxl, still, desk):
-    with pytest.raises(BadInput, match="StableDiffusionXLPipeline, which the engine i2v does not know"):
-        film(request_for(model=sdxl), still, desk)
+def test_a_model_of_another_family_or_none_is_refused(sdxl, wan, still, desk):
+    with pytest.raises(BadInput, match="StableDiffusionXLPipeline, which no animator knows"):
+        film(asked("wan", model=sdxl), still, desk)
+    with pytest.raises(BadInput, match="another family than the animator ltx runs: choose --animator wan"):
+        film(asked("ltx", model=wan), still, desk)
 
 
 def test_a_damaged_transformer_is_refused(wan, still, desk, tmp_path):
@@ -173,18 +193,18 @@ def test_a_damaged_transformer_is_refused(wan, still, desk, tmp_path):
     weights = folder / "transformer" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:900])
     with pytest.raises(BadInput, match="Check that the download is whole"):
-        film(request_for(model=folder), still, desk)
+        film(asked("wan", model=folder), still, desk)
 
 
 def test_a_shot_ends_on_the_picture_it_was_asked_to(still, desk, tmp_path, wan):
     folder = tiny_video_models.save_ltx(tmp_path / "ltx")
-    request = request_for(model=folder, frame_count=10, **SMALL)
+    request = asked("ltx", model=folder, frame_count=10, **SMALL)
     ends = [replace(still, end=picture(seed=seed)) for seed in (1, 2)]
     one, other = (film(request, end, desk)[1] for end in ends)
     assert not np.array_equal(one, other)
     assert not np.array_equal(one, film(request, still, desk)[1])
     with pytest.raises(BadInput, match="can't end on a given picture, as s01 is asked to"):
-        film(request_for(model=wan, frame_count=10, **SMALL), ends[0], desk)
+        film(asked("wan", model=wan, frame_count=10, **SMALL), ends[0], desk)
 
 
 def test_a_shot_ends_on_the_next_ones_keyframe(store, tmp_path):
@@ -192,16 +212,16 @@ def test_a_shot_ends_on_the_next_ones_keyframe(store, tmp_path):
     folder = tiny_video_models.save_ltx(tmp_path / "ltx")
     (tmp_path / "work").mkdir()
     desk = FakeWork(tmp_path / "work", {"c" * 64: save_picture(tmp_path / "cover.png")})
-    asked = replace(
-        request_for("cover-i2v", model=folder, frame_count=6, handles=0, **SMALL), width_px=128, height_px=72
+    wanted = replace(
+        request_for("cover+ltx", model=folder, frame_count=6, handles=0, **SMALL), width_px=128, height_px=72
     )
-    following = replace(asked, shot_id="s02", seed=5, framing=Framing.CLOSE)
+    following = replace(wanted, shot_id="s02", seed=5, framing=Framing.CLOSE)
     with pytest.raises(BadInput, match="ends on the first frame of s02, which isn't asked for"):
-        make_clip.make_clip(replace(asked, into="s02"), store, desk)
+        make_clip.make_clip(replace(wanted, into="s02"), store, desk)
     desk.siblings = (following,)
-    into, plain = (make_clip.make_clip(replace(asked, into=name), store, desk) for name in ("s02", ""))
+    into, plain = (make_clip.make_clip(replace(wanted, into=name), store, desk) for name in ("s02", ""))
     assert into.sha256 != plain.sha256
     desk.siblings = (replace(following, seed=6, framing=Framing.DETAIL),)
-    assert make_clip.make_clip(replace(asked, into="s02"), store, desk).sha256 not in (into.sha256, plain.sha256)
-    with pytest.raises(BadInput, match="cover-svd can't end a shot on a given picture"):
-        make_clip.make_clip(replace(asked, engine="cover-svd", into="s02"), store, desk)
+    assert make_clip.make_clip(replace(wanted, into="s02"), store, desk).sha256 not in (into.sha256, plain.sha256)
+    with pytest.raises(BadInput, match="The animator svd can't end a shot on a given picture"):
+        make_clip.make_clip(replace(wanted, animator="svd", options=(), into="s02"), store, desk)

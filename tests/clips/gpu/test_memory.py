@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bridge.clips import options
 from bridge.clips.gpu import devices, footprints, models, pipeline_cache
 from bridge.clips.gpu.devices import MemoryPolicy
 from bridge.common.errors import BadInput
@@ -42,9 +43,13 @@ def test_an_encoder_larger_than_the_network_counts():
 
 
 def test_the_option_is_checked():
-    assert devices.policy_setting(request_for(memory=2)) is OFFLOAD
-    with pytest.raises(BadInput, match="0 \\(fastest\\) to 4"):
-        devices.policy_setting(request_for(memory="much"))
+    def asked(**given):
+        return devices.asked_policy(options.of(request_for(**given), [options.MEMORY]))
+
+    assert asked(memory=2) is OFFLOAD
+    assert asked() is None
+    with pytest.raises(BadInput, match="memory takes a whole number from 0 to 4, not 'much'"):
+        asked(memory="much")
 
 
 class Card:

@@ -19,7 +19,7 @@ ENGINE = "tests.clips.gpu.gpu_engine:make_clip"
 
 @pytest.fixture(autouse=True)
 def every_engine_wants_a_gpu(monkeypatch):
-    monkeypatch.setattr(devices, "wants_gpu", lambda engine: True)
+    monkeypatch.setattr(devices, "wants_gpu", lambda request: True)
 
 
 def memory_used_mib():
