@@ -86,7 +86,7 @@ def test_a_damaged_download_is_refused(still, work, tmp_path):
 
 
 def test_an_option_out_of_range_is_named(svd, still, work):
-    with pytest.raises(BadInput, match="The option steps of test is between 1 and 100, not 0"):
+    with pytest.raises(BadInput, match="The option steps takes a whole number from 1 to 100, not '0'"):
         SvdAnimator().animate(request_for(model=svd, steps=0), still, work)
 
 

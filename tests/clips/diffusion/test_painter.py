@@ -112,7 +112,7 @@ def test_few_steps_take_their_own_schedule(sdxl, lora, desk, way, scheduler):
 
 
 def test_an_unknown_way_is_refused(sdxl, desk):
-    with pytest.raises(BadInput, match="The option fast is lightning, turbo, lcm or no"):
+    with pytest.raises(BadInput, match="The option fast takes one of no, lightning, turbo, lcm, not 'magic'"):
         paint(sdxl, desk, fast="magic")
 
 
