@@ -500,7 +500,7 @@ _MOST_SIBLINGS = 200
 _STATES = frozenset(JobState)
 _MOST_REMEMBERED = 50_000
 _STAND_IN = ClipRequest(
-    *("", "unreadable", ShotKind.MOTION, Framing.WIDE, "", "", 0, 1, 1, 0, Fraction(24), 16, 16, "0" * 64)
+    *("", "", "unreadable", ShotKind.MOTION, Framing.WIDE, "", "", 0, 1, 1, 0, Fraction(24), 16, 16, "0" * 64)
 )
 """in place of a request that can't be read"""
 

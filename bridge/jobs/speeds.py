@@ -84,7 +84,7 @@ class Speeds:
             parts: how much of each request is left to do, 0-1.
         """
         loads = [
-            Load(kind_for(one.engine), one.engine, one.width_px, one.height_px, one.frame_count, 1, part)
+            Load(kind_for(one), one.engine, one.width_px, one.height_px, one.frame_count, 1, part)
             for one, part in zip(requests, parts or [1.0] * len(requests), strict=True)
         ]
         return self.estimate_loads(loads, devices)

@@ -80,7 +80,7 @@ def test_one_bad_shot_does_not_stop_the_others(store):
 def test_one_shot_computes_while_another_is_finished_but_never_two(store, tmp_path, monkeypatch):
     gpu = Device(DeviceKind.GPU, 0, "test")
     monkeypatch.setattr(batch, "gpu_workers", lambda: (gpu, replace(gpu, worker=1)))
-    monkeypatch.setattr(batch, "kind_for", lambda engine: DeviceKind.GPU)
+    monkeypatch.setattr(batch, "kind_for", lambda request: DeviceKind.GPU)
     log = tmp_path / "log"
     requests = [request(f"s{i:02}", f"turns {log} 5") for i in range(5)]
     jobs = run_batch(requests, store, make_clip=FAKE)

@@ -360,7 +360,7 @@ def test_many_shots_are_estimated_as_one_by_one(tmp_path):
     speeds = Speeds(tmp_path / "speeds.db")
     three = [Device(CPU, i, "test") for i in range(3)]
     speeds.record(clip(request(), seconds=2.4), "test", 100)
-    load = Load(CPU, "fake", 64, 36, 24, 10_000)
+    load = Load(CPU, "fake+fake", 64, 36, 24, 10_000)
     found = speeds.estimate_loads([load], three)
     assert found is not None
     assert found.seconds == pytest.approx(estimate(speeds, [request()] * 10_000, three).seconds)

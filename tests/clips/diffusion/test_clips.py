@@ -48,7 +48,10 @@ def test_a_request_becomes_a_clip(engine, handle_frames, svd, sdxl, store, desk)
     assert len(frames) == 10 + 2 * handle_frames
     assert frames[0].shape == (72, 128, 3)
     assert np.abs(frames[0].astype(int) - frames[2 + handle_frames]).mean() < 2, "it rests first"
-    assert np.abs(frames[0].astype(int) - frames[-1]).mean() > np.abs(frames[0].astype(int) - frames[2 + handle_frames]).mean()
+    assert (
+        np.abs(frames[0].astype(int) - frames[-1]).mean()
+        > np.abs(frames[0].astype(int) - frames[2 + handle_frames]).mean()
+    )
     assert not list(desk.folder.glob("*.mp4"))
 
 
