@@ -216,11 +216,11 @@ def test_a_call_without_a_process_to_be_had_says_so(many_calls, monkeypatch):
 def test_options_name_no_files_outside_of_what_the_owner_allows(open_bridge, tmp_path, value):
     bridge = open_bridge(allowed_folders=(tmp_path / "loras",))
     job = new("a")
-    job = dataclasses.replace(job, request=dataclasses.replace(job.request, settings=(("lora", value),)))
+    job = dataclasses.replace(job, request=dataclasses.replace(job.request, options=(("lora", value),)))
     with pytest.raises(BadInput, match="lora names a file outside of the folders"):
         bridge.submit([job])
     for allowed in (f"{tmp_path}/loras/hero.safetensors:0.8", "org/model@main", "loras/hero.safetensors"):
-        fine = dataclasses.replace(job.request, settings=(("lora", allowed),))
+        fine = dataclasses.replace(job.request, options=(("lora", allowed),))
         bridge._check_places(fine, "")
 
 
