@@ -24,7 +24,7 @@ import bpy
 from blender_addon.core import codec, textures
 from blender_addon.core.formats import DRAFT_LONG_SIDE_PX
 from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis, Texture
-from blender_addon.scene import film_textures, grade, render_settings, segments, timeline, titles
+from blender_addon.scene import film_textures, grade, media, render_settings, segments, timeline, titles
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
@@ -97,8 +97,19 @@ def once(options: argparse.Namespace) -> None:
             clips=find_clips(options.clips),
         )
         timeline.save(scene, (options.save_blend or output.with_suffix(".blend")).absolute())
+    must_have_its_media(scene)
     make_ready(scene, is_draft=options.draft)
     render_settings.render(scene, output, on_frame=(lambda count: say({"frames": count})) if options.tell else None)
+
+
+def must_have_its_media(scene: Any) -> None:
+    """Refuses an edit whose files are gone, before anything is rendered.
+
+    Raises:
+        ValueError: which are gone, and what to do.
+    """
+    if gone := media.missing(scene):
+        raise ValueError(media.sentence(gone))
 
 
 def scene_named(name: str) -> Any:
@@ -223,6 +234,7 @@ def do_open(job: dict[str, Any]) -> dict[str, Any]:
     """Opens an edit for rendering; gives what it makes, and its segments."""
     open_blend(Path(job["blend"]))
     scene = served["scene"] = scene_named(job["scene"]) if job["scene"] else bpy.context.scene
+    must_have_its_media(scene)
     size = {"width_px": scene.render.resolution_x, "height_px": scene.render.resolution_y}
     grade.follow(scene)
     if job["draft"]:

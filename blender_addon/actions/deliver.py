@@ -22,7 +22,7 @@ import bpy
 
 from ..client.process import Installation
 from ..core import codec
-from ..scene import render_settings, timeline
+from ..scene import media, render_settings, timeline
 from ..session import connection, state, tasks
 from ..session.environment import clean
 from ..session.preferences import SOURCE
@@ -70,6 +70,8 @@ def render(scene: Any, *, then_check: bool = False) -> None:
     video = output_of(scene)
     if tasks.running("render"):
         raise Problem("A render is running already.")
+    if gone := media.missing(scene):
+        raise Problem(media.sentence(gone))
     render_settings.settings(scene)
     folder = Path(tempfile.mkdtemp(prefix="beatboard-"))
     copy = folder / "render.blend"
