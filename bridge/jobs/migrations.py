@@ -31,7 +31,24 @@ STEPS = (
     CREATE UNIQUE INDEX jobs_by_revision ON jobs (revision);
     CREATE INDEX jobs_in_line ON jobs (kind, position) WHERE state = 'queued';
     CREATE INDEX jobs_by_state ON jobs (state, revision);
-    CREATE INDEX jobs_by_cost ON jobs (kind, engine, width_px, height_px, frame_count) WHERE state = 'queued';
+    CREATE TABLE waiting (
+        kind TEXT, engine TEXT, width_px INTEGER, height_px INTEGER, frame_count INTEGER, count INTEGER NOT NULL,
+        PRIMARY KEY (kind, engine, width_px, height_px, frame_count)
+    ) WITHOUT ROWID;
+    CREATE TRIGGER one_waits AFTER INSERT ON jobs WHEN new.state = 'queued' BEGIN
+        INSERT INTO waiting VALUES (new.kind, new.engine, new.width_px, new.height_px, new.frame_count, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER one_waits_again AFTER UPDATE OF state ON jobs
+    WHEN new.state = 'queued' AND old.state != 'queued' BEGIN
+        INSERT INTO waiting VALUES (new.kind, new.engine, new.width_px, new.height_px, new.frame_count, 1)
+            ON CONFLICT DO UPDATE SET count = count + 1;
+    END;
+    CREATE TRIGGER one_waits_no_more AFTER UPDATE OF state ON jobs
+    WHEN old.state = 'queued' AND new.state != 'queued' BEGIN
+        UPDATE waiting SET count = count - 1 WHERE (kind, engine, width_px, height_px, frame_count)
+            = (old.kind, old.engine, old.width_px, old.height_px, old.frame_count);
+    END;
     CREATE TABLE unreadable (id TEXT PRIMARY KEY, request TEXT, clip TEXT, notes TEXT) WITHOUT ROWID;
     CREATE TABLE settings (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
     INSERT INTO settings VALUES ('paused', 0), ('revision_ceiling', 0);

@@ -110,7 +110,7 @@ class JobQueue:
             BadInput: an id is known with another request.
         """
         with self._writing() as db:
-            (position,) = db.execute("SELECT coalesce(max(position), 0) FROM jobs WHERE state = 'queued'").fetchone()
+            (position,) = db.execute(f"SELECT {_LAST}").fetchone()
             for submission in submissions:
                 request = codec.dumps(submission.request)
                 known = db.execute("SELECT request FROM jobs WHERE id = ?", (submission.id,)).fetchone()
@@ -179,17 +179,14 @@ class JobQueue:
                 "SELECT kind, engine, width_px, height_px, frame_count, 1, 1.0 - progress FROM jobs"
                 " WHERE state = 'running'"
             ).fetchall()
-            queued = self._reader.execute(
-                "SELECT kind, engine, width_px, height_px, frame_count, count(*), 1.0 FROM jobs INDEXED BY jobs_by_cost"
-                " WHERE state = 'queued' GROUP BY kind, engine, width_px, height_px, frame_count"
-            ).fetchall()
-        return [Load(*row) for row in (*running, *queued) if row["kind"] in set(DeviceKind)]
+            queued = self._reader.execute("SELECT *, 1.0 FROM waiting WHERE count > 0").fetchall()
+        return [Load(*row) for row in (*running, *queued) if row["kind"] in _KINDS]
 
     def counts(self) -> tuple[int, int]:
         """How many are queued, and how many are running."""
         with self._read_lock:
             counts = self._reader.execute(
-                "SELECT (SELECT count(*) FROM jobs INDEXED BY jobs_by_cost WHERE state = 'queued'),"
+                "SELECT (SELECT coalesce(sum(count), 0) FROM waiting),"
                 " (SELECT count(*) FROM jobs INDEXED BY jobs_by_state WHERE state = 'running')"
             ).fetchone()
         return counts[0], counts[1]
@@ -256,7 +253,7 @@ class JobQueue:
         changed = self._change(
             job_id,
             "state = 'queued', progress = 0, stage = '', error = '', notes = '[]', crashes = 0, memory_level = 0,"
-            " cancelling = 0, position = (SELECT coalesce(max(position), 0) + 1 FROM jobs WHERE state = 'queued')",
+            f" cancelling = 0, position = {_LAST} + 1",
             where="state IN ('failed', 'cancelled')",
         )
         if not changed:
@@ -266,7 +263,7 @@ class JobQueue:
     def put_first(self, job_ids: Sequence[str]) -> None:
         """Moves these queued jobs to the front, in this order. Ids of jobs that aren't queued are passed over."""
         with self._writing() as db:
-            (first,) = db.execute("SELECT coalesce(min(position), 0) FROM jobs WHERE state = 'queued'").fetchone()
+            (first,) = db.execute(f"SELECT {_FIRST}").fetchone()
             for offset, job_id in enumerate(job_ids):
                 db.execute(
                     "UPDATE jobs SET position = ?, revision = ? WHERE id = ? AND state = 'queued'",
@@ -495,6 +492,14 @@ class JobQueue:
 
 
 _RUNNING = "state = 'running'"
+_KINDS = frozenset(DeviceKind)
+_ENDS = " UNION ALL ".join(
+    f"SELECT {{end}}(position) AS position FROM jobs INDEXED BY jobs_in_line WHERE state = 'queued' AND kind = '{kind}'"
+    for kind in DeviceKind
+)
+_FIRST = f"(SELECT coalesce(min(position), 0) FROM ({_ENDS.format(end='min')}))"
+_LAST = f"(SELECT coalesce(max(position), 0) FROM ({_ENDS.format(end='max')}))"
+"""the positions of the first and the last queued job, each from the ends of an index"""
 _MOST_SIBLINGS = 200
 """of the newest jobs are looked at"""
 _STATES = frozenset(JobState)

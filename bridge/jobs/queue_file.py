@@ -79,7 +79,7 @@ def _fault_of(path: Path) -> str:
                 migrate(db)  # refuses it
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict == "ok" and version:
-                db.execute("SELECT id, engine FROM jobs LIMIT 1").fetchone()
+                db.execute("SELECT jobs.engine, count FROM jobs, waiting LIMIT 1").fetchone()  # no older layout's
             return "" if verdict == "ok" else verdict
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):

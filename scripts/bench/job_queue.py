@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The queue under load: eight clients, a history of 100,000 jobs, and the start of the bridge.
+"""The queue under load: eight clients, a history of 100,000 jobs, 10,000 queued ones, and the start of the bridge.
 
     python scripts/bench/job_queue.py [--quick]
 
 Figures: `queue_p99_growth` (p99 of a list, of what changed or of what is queued, at the full history over that at 100
 jobs; interleaved, so that a busy machine slows both), `queue_lost_updates`, `bridge_overhead_ms` per shot,
-`start_ratio` (start of the bridge to its first answer over an empty FastAPI application's, alternating).
+`queued_p99_ms` (of the slowest route with 10,000 jobs queued; a line for each route goes before), `unread_growth_mib`
+(of the bridge's memory, by 12 clients that ask for 60 jobs of 1.9 MB each and don't read), `start_ratio` (start of
+the bridge to its first answer over an empty FastAPI application's, alternating).
 """
 
+import dataclasses
+import json
 import socket
 import statistics
 import subprocess
@@ -16,9 +20,12 @@ import tempfile
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import psutil
 
 from blender_addon.client.client import Client
 from blender_addon.client.process import BridgeProcess, Installation
@@ -170,6 +177,69 @@ def under_load(folder: Path, count: int) -> tuple[int, float]:
     return lost, seconds / (count * 0.9)
 
 
+def routes_at(folder: Path, count: int, calls: int) -> dict[str, float]:
+    """The p99 of each route, in seconds, with so many jobs queued."""
+    bench = Bench(folder / "queued", 0)
+    client = bench.client
+    names = [f"q{i}" for i in range(count)]
+    for first in range(0, count, 1000):
+        part = names[first : first + 1000]
+        client.submit([request(name, bench.cover) for name in part], part)
+    since = client.jobs(2**53).revision - RECENT
+    one = [request("new", bench.cover)]
+    routes: dict[str, Callable[[int], object]] = {
+        "GET /health": lambda _: client.health(),
+        "GET /queue": lambda _: client.queue(),
+        "PUT /queue": lambda _: client.pause(True),
+        "POST /queue/first": lambda i: client.put_first(names[i : i + RECENT]),
+        "GET /jobs": lambda _: client.jobs(since, limit=RECENT),
+        "GET /jobs (queued)": lambda _: client.jobs(states=[JobState.QUEUED, JobState.RUNNING], limit=RECENT),
+        "GET /jobs/{id}": lambda i: client.job(names[-i - 1]),
+        "GET /jobs/{id}/preview": lambda i: client.preview(names[i]),
+        "POST /jobs": lambda i: client.submit(one, [f"n{i}"]),
+        "POST /jobs/{id}/cancel": lambda i: client.cancel(names[i]),
+        "POST /jobs/{id}/retry": lambda i: client.retry(names[i]),
+        "DELETE /jobs/{id}": lambda i: (client.cancel(f"n{i}"), client.delete(f"n{i}")),
+        "POST /estimates": lambda _: client.estimate(one),
+        "PUT /pins": lambda _: client.hold("blend", [bench.cover]),
+        "HEAD /files": lambda _: client.has_file(bench.cover),
+    }
+    taken = {name: [timed(route, i) for i in range(calls)] for name, route in routes.items()}
+    bench.process.stop()
+    return {name: p99(values) for name, values in taken.items()}
+
+
+def timed(call: Callable[[int], object], number: int) -> float:
+    """How long one call takes, in seconds."""
+    started = time.perf_counter()
+    call(number)
+    return time.perf_counter() - started
+
+
+def unread_growth_bytes(folder: Path, clients: int, jobs: int) -> int:
+    """How much the bridge grows by clients that ask for large jobs and don't read the answers."""
+    bench = Bench(folder / "unread", 0)
+    large = dataclasses.replace(
+        request("large", bench.cover), settings=tuple((f"s{i}", "x" * 19_000) for i in range(99))
+    )
+    for i in range(jobs):
+        bench.client.submit([large], [f"l{i}"])
+    bridge = psutil.Process(json.loads((folder / "unread" / "bridge.json").read_text())["pid"])
+    before = bridge.memory_info().rss
+    head = f"GET /jobs HTTP/1.1\r\nHost: 127.0.0.1:{bench.client._port}\r\nAuthorization: Bearer {bench.client._token}"
+    asking = [socket.create_connection(("127.0.0.1", bench.client._port)) for _ in range(clients)]
+    for connection in asking:
+        connection.sendall(f"{head}\r\n\r\n".encode())
+    largest = before
+    for _ in range(30):
+        time.sleep(0.1)
+        largest = max(largest, bridge.memory_info().rss)
+    for connection in asking:
+        connection.close()
+    bench.process.stop()
+    return largest - before
+
+
 def start_s(program: str, folder: Path) -> float:
     """From starting the process to its first answer on /health."""
     with socket.socket() as free:
@@ -198,10 +268,16 @@ def main() -> None:
         ratio, small, large = growth(folder, 5_000 if quick else 100_000, 5, 50 if quick else 400)
         print(f"list: p99 {small * 1e3:.2f} ms at 100 jobs, {large * 1e3:.2f} ms at the full history")
         lost, per_shot = under_load(folder, 50 if quick else 1000)
+        routes = routes_at(folder, 1000 if quick else 10_000, 30 if quick else 200)
+        for route, seconds in routes.items():
+            print(f"{route}: p99 {seconds * 1e3:.1f} ms")
+        grown = unread_growth_bytes(folder, *((4, 10) if quick else (12, 60)))
         starts = [(start_s(EMPTY_APP, folder), start_s(BRIDGE, folder / "start")) for _ in range(2 if quick else 9)]
     figure("queue_p99_growth", ratio, "ratio")
     figure("queue_lost_updates", lost, "jobs")
     figure("bridge_overhead_ms", per_shot * 1e3, "ms")
+    figure("queued_p99_ms", max(routes.values()) * 1e3, "ms")
+    figure("unread_growth_mib", grown / 2**20, "MiB")
     figure("start_ratio", statistics.median(own / empty for empty, own in starts), "ratio")
 
 
