@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from bridge.cli import options
+from bridge.common.errors import BadInput
 
 
 def add(commands: options.Subparsers) -> None:
@@ -13,6 +15,9 @@ def add(commands: options.Subparsers) -> None:
     one = commands.add_parser("engines", help="lists painters and animators and what each still needs")
     one.add_argument(
         "name", nargs="?", metavar="NAME", help="an engine, a painter or an animator: its options, needs and memory"
+    )
+    one.add_argument(
+        "--markdown", type=Path, metavar="PAGE", help="write the tables into the marked parts of docs/engines.md"
     )
     options.add_json(one)
     one.set_defaults(command=run)
@@ -23,6 +28,9 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge.cli import show
     from bridge.clips import registry
 
+    if arguments.markdown:
+        _write_tables(arguments.markdown)
+        return 0
     every = registry.state()
     if arguments.name:
         parts, declared = registry.described(arguments.name)
@@ -36,3 +44,14 @@ def run(arguments: argparse.Namespace) -> int:
     if str(arguments.json) != "-":
         show.show_engines(every)
     return 0
+
+
+def _write_tables(page: Path) -> None:
+    from bridge.cli import engine_tables
+    from bridge.common import files
+
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"The page {page} can't be read: {error}.") from None
+    files.write_text(page, engine_tables.filled(text))
