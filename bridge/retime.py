@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
 
 import av
 import numpy as np
 from av.video.stream import VideoStream
 
 from blender_addon.core import rules
+from blender_addon.core.encoding import PIXEL_FORMAT, RETIMED
 from blender_addon.core.timing import FRAME_RATES, frame_at
 from blender_addon.core.types import Excerpt, SongAnalysis
 from bridge import song as songs
@@ -27,6 +27,7 @@ from bridge.check.cuts import CutFinder
 from bridge.check.sound_measures import KNOWN_LIKENESS
 from bridge.check.watching import decoded, small, upright
 from bridge.common import interpolation
+from bridge.common.encoding import add_video
 from bridge.common.errors import BadInput
 from bridge.common.files import for_ffmpeg
 from bridge.common.frames import Frame
@@ -38,7 +39,6 @@ DROP_COST = 2.0
 DRIFT_COST = 0.2
 """of moving a cut by a bar"""
 MOST_STRETCH = 4.0
-_CRF = "17"
 
 
 @dataclass(frozen=True)
@@ -243,25 +243,14 @@ def _encode(frames: Iterator[Frame], fps: Fraction, path: Path, tell: Callable[[
         for i, rgb in enumerate(frames):
             even = rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2]
             if stream is None:
-                stream = _stream(container.add_stream("libx264", rate=fps), even, fps)
+                stream = add_video(container, (even.shape[1], even.shape[0]), fps, RETIMED)
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-            yuv = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            yuv = picture.reformat(format=PIXEL_FORMAT, dst_colorspace="ITU709", dst_color_range="MPEG")
             yuv.pts, yuv.time_base = i, 1 / fps
             container.mux(stream.encode(yuv))
             tell(i + 1)
         if stream is not None:
             container.mux(stream.encode(None))
-
-
-def _stream(stream: object, picture: Frame, fps: Fraction) -> VideoStream:
-    made = cast(VideoStream, stream)
-    made.height, made.width = picture.shape[:2]
-    made.pix_fmt = "yuv420p"
-    made.options = {"crf": _CRF, "preset": "medium", "profile": "high"}
-    coder = made.codec_context
-    coder.time_base = 1 / fps
-    coder.color_primaries = coder.color_trc = coder.colorspace = coder.color_range = 1
-    return made
 
 
 def _say_nothing(progress: float, stage: str) -> None:

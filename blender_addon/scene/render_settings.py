@@ -10,7 +10,7 @@ from typing import Any
 
 import bpy
 
-from ..core import formats, mp4
+from ..core import encoding, formats, mp4
 from . import passthrough, timeline
 
 MIX_LIMIT_S = 30.0
@@ -36,10 +36,12 @@ def settings(scene: Any) -> None:
     image.file_format, image.color_mode = "FFMPEG", "RGB"
     video = render.ffmpeg
     video.format, video.codec = "MPEG4", "H264"
-    video.constant_rate_factor, video.ffmpeg_preset = "HIGH", "GOOD"
+    x264 = encoding.DELIVERABLE
+    video.constant_rate_factor = encoding.BLENDER_CRF[x264.crf]
+    video.ffmpeg_preset = encoding.BLENDER_PRESET[x264.preset]
     video.gopsize = round(timeline.scene_fps(scene))
-    video.audio_codec, video.audio_bitrate, video.audio_channels = "AAC", 192, "STEREO"
-    video.audio_mixrate = 48000
+    video.audio_codec, video.audio_bitrate, video.audio_channels = "AAC", encoding.AUDIO_KBIT_PER_S, "STEREO"
+    video.audio_mixrate = encoding.SAMPLE_RATE_HZ
     scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
     scene.sequencer_colorspace_settings.name = "sRGB"
 

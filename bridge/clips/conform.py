@@ -14,27 +14,23 @@ import cv2
 import numpy as np
 from av.filter import Graph
 from av.filter.context import FilterContext
-from av.video.stream import VideoStream
 
 from blender_addon.core import mp4
+from blender_addon.core.encoding import CLIP, PIXEL_FORMAT
 from blender_addon.core.types import ClipRequest
 from bridge.clips import holds
 from bridge.clips.base import Footage, Work
 from bridge.common import cores, interpolation
+from bridge.common.encoding import add_video
 from bridge.common.errors import GenerationFailed
 from bridge.common.files import written_beside
 from bridge.common.frames import Frame
 from bridge.common.optical_flow import FlowMeter
 
-VERSION = "2"
+VERSION = "3"
 """changes whenever equal footage would give another file"""
 
-_CRF = "14"
-_GOP_FRAMES = 12
-"""the sequencer scrubs well only with keyframes close by"""
 _PREVIEW_WIDTH_PX = 320
-_BT709 = 1
-"""of ITU-T H.273: the code of BT.709 for primaries, transfer and matrix alike"""
 
 
 def conform(footage: Footage, request: ClipRequest, path: Path, work: Work, handle_frames: int = 0) -> float:
@@ -158,7 +154,7 @@ def _encode(frames: Iterator[Frame], request: ClipRequest, path: Path, handle_fr
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         if handle_frames:
             container.metadata["comment"] = f"{mp4.HANDLES_COMMENT}{handle_frames}"
-        stream = _stream(container, request)
+        stream = add_video(container, (request.width_px, request.height_px), request.fps, CLIP)
         to_yuv = _converter(request)
         for i, frame in enumerate(frames):
             yuv = to_yuv(frame)
@@ -166,17 +162,6 @@ def _encode(frames: Iterator[Frame], request: ClipRequest, path: Path, handle_fr
             yuv.time_base = 1 / request.fps
             container.mux(stream.encode(yuv))
         container.mux(stream.encode())
-
-
-def _stream(container: av.container.OutputContainer, request: ClipRequest) -> VideoStream:
-    options = {"crf": _CRF, "preset": "superfast", "g": str(_GOP_FRAMES), "bf": "0"}
-    stream = cast(VideoStream, container.add_stream("libx264", rate=request.fps, options=options))
-    stream.width, stream.height, stream.pix_fmt = request.width_px, request.height_px, "yuv420p"
-    codec = stream.codec_context
-    codec.time_base = 1 / request.fps
-    codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
-    codec.color_range = 1  # limited
-    return stream
 
 
 class _Converter:
@@ -187,7 +172,7 @@ class _Converter:
         source = graph.add_buffer(width=width_px, height=height_px, format=av.VideoFormat("rgb24"), time_base=1 / fps)
         flags = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
         scale = graph.add("scale", f"out_color_matrix=bt709:out_range=tv:flags={flags}")
-        form = graph.add("format", "yuv420p")
+        form = graph.add("format", PIXEL_FORMAT)
         sink = graph.add("buffersink")
         graph.link_nodes(source, scale, form, sink).configure()
         self._graph, self._source, self._sink = graph, source, cast(FilterContext, sink)

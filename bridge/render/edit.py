@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from blender_addon.core import codec
+from blender_addon.core.encoding import SAMPLE_RATE_HZ
 from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis
 from bridge.common import files
 from bridge.common.errors import BadInput
 from bridge.render.blender import Farm
-from bridge.render.join import SAMPLE_RATE_HZ, Samples
+from bridge.render.join import Samples
 from bridge.song import audio
 
 

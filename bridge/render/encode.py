@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Encodes pictures exactly as Blender does with `deliver.settings`, so that segments of both kinds join into one."""
+"""Encodes pictures exactly as Blender does with its render settings, so that segments of both kinds join into one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.codec.context import ThreadType
 from av.packet import Packet
 from av.video.frame import PictureType, VideoFrame
 
+from blender_addon.core.encoding import DELIVERABLE, X264
 from bridge.common import files
+from bridge.common.encoding import add_video
 
-X264 = {"preset": "medium", "crf": "20", "bf": "0"}
-_BT709, _LIMITED = 1, 1
 STILL_FRAMES = 12
 """a keyframe at least so often: twice as many would be a third less to store, and as long to encode as ten that move"""
 
 
-def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction, settings: Mapping[str, str] = X264) -> None:
+def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction, x264: X264 = DELIVERABLE) -> None:
     """Writes yuv420p frames as H.264; the file appears whole or not at all."""
     with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
         stream = None
         for index, frame in enumerate(frames):
             if stream is None:
-                stream = _stream(out, frame, fps, settings)
+                stream = add_video(out, (frame.width, frame.height), fps, x264)
             frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE
             out.mux(stream.encode(frame))
         if stream:
@@ -39,7 +38,7 @@ def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction) -> No
     That is exact: without B-frames each group of pictures begins with a keyframe and needs no other.
     """
     with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
-        stream = _stream(out, frame, fps, X264)
+        stream = add_video(out, (frame.width, frame.height), fps, DELIVERABLE)
         encoded: list[Packet] = []
         for index in range(min(count, STILL_FRAMES)):
             frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE
@@ -52,17 +51,3 @@ def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction) -> No
             packet.pts = packet.dts = index
             packet.duration = 1
             out.mux(packet)
-
-
-def _stream(
-    out: av.container.OutputContainer, frame: VideoFrame, fps: Fraction, settings: Mapping[str, str]
-) -> av.VideoStream:
-    stream = out.add_stream("libx264", rate=fps, options={"g": str(round(fps)), **settings})
-    context = stream.codec_context
-    context.width, context.height, context.pix_fmt = frame.width, frame.height, "yuv420p"
-    context.color_primaries = context.color_trc = context.colorspace = _BT709
-    context.color_range = _LIMITED
-    context.sample_aspect_ratio = Fraction(1)
-    context.time_base = 1 / fps
-    context.thread_type = ThreadType.FRAME  # slices would be smaller pictures to the encoder, and other bytes
-    return stream

@@ -15,13 +15,13 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.packet import Packet
 
+from blender_addon.core.encoding import SAMPLE_RATE_HZ
 from blender_addon.core.types import Excerpt
 from bridge import song
 from bridge.common import files
+from bridge.common.encoding import add_audio
 from bridge.common.errors import RenderFailed
 
-SAMPLE_RATE_HZ = 48_000
-AUDIO_BITS_PER_S = 192_000
 FADE_S = 2.0
 """as `timeline.FADE_S`: the .blend and the video sound the same"""
 TICKS_PER_FRAME = 512
@@ -81,8 +81,7 @@ def _write(parts: Sequence[Part], fps: Fraction, sound: Samples, path: Path) -> 
         with av.open(str(parts[0].path)) as first:
             video = out.add_stream_from_template(first.streams.video[0])
             header = first.streams.video[0].codec_context.extradata
-        audio = out.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
-        audio.bit_rate = AUDIO_BITS_PER_S
+        audio = add_audio(out)
         pictures = _video_packets(parts, fps, header, video)
         for packet in heapq.merge(pictures, _audio_packets(audio, sound), key=_time):
             out.mux(packet)

@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blender_addon.core import encoding
 from blender_addon.core.code_version import code_version
 from blender_addon.core.types import Graded
+from bridge.common import encoding as streams
 from bridge.common import files
 from bridge.common.cores import cores
 from bridge.common.progress import OnProgress
@@ -27,7 +29,7 @@ from bridge.render.footage import Baked, encode_rest, is_at_rest
 if TYPE_CHECKING:
     from bridge.render.cluster import ClusterFarm
 
-SOURCES = tuple(Path(str(module.__file__)) for module in (encode, footage))
+SOURCES = tuple(Path(str(module.__file__)) for module in (encode, footage, encoding, streams))
 """the code that shapes what is encoded here; Blender's own part is in the segment's name"""
 ATTEMPTS = 3
 """how often a segment is begun before its failure is the render's"""

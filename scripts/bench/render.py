@@ -32,6 +32,7 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from blender_addon.core.encoding import AUDIO_KBIT_PER_S, CLIP, DELIVERABLE, SAMPLE_RATE_HZ
 from blender_addon.core.mp4 import frame_count
 from blender_addon.core.types import (
     CoverLook,
@@ -48,8 +49,8 @@ from bridge.cover.cube import write_cube
 from bridge.render import render
 from bridge.render.blender import Farm
 from bridge.render.edit import build_edit
-from bridge.render.encode import X264, encode
-from bridge.render.join import AUDIO_BITS_PER_S, SAMPLE_RATE_HZ, excerpt_samples, join
+from bridge.render.encode import encode
+from bridge.render.join import excerpt_samples, join
 from bridge.render.segments import Output, Segment, render_segments
 from bridge.song.audio import Audio, write_wav
 from scripts.measuring import figure, parser
@@ -57,8 +58,6 @@ from scripts.measuring import figure, parser
 FPS = Fraction(24)
 SHOTS = 8
 HOLD_ROUNDS = 3
-CLIP_X264 = {"preset": "superfast", "crf": "14", "bf": "0", "g": "12"}
-"""as `bridge.clips.conform` writes clips"""
 CURVE = np.linspace(0, 1, 33)
 GRADE = Grade(
     matrix=(0.90, 0.08, 0.02, 0.03, 0.92, 0.05, 0.02, 0.06, 0.92),
@@ -253,11 +252,9 @@ def reference(material: Material, output: Path) -> None:
     video = [
         "-c:v",
         "libx264",
-        "-g",
-        str(round(FPS)),
-        *(part for item in X264.items() for part in (f"-{item[0]}", item[1])),
+        *(part for item in DELIVERABLE.options(FPS).items() for part in (f"-{item[0]}", item[1])),
     ]
-    audio = ["-c:a", "aac", "-b:a", str(AUDIO_BITS_PER_S), "-ar", str(SAMPLE_RATE_HZ), "-shortest"]
+    audio = ["-c:a", "aac", "-b:a", f"{AUDIO_KBIT_PER_S}k", "-ar", str(SAMPLE_RATE_HZ), "-shortest"]
     command = [
         "ffmpeg",
         "-v",
@@ -348,7 +345,7 @@ def make_clip(path: Path, options: argparse.Namespace, seed: int, resting: int, 
             frame = av.VideoFrame.from_ndarray(view, format="rgb24")
             yield frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
 
-    encode(frames(), path, fps, CLIP_X264)
+    encode(frames(), path, fps, CLIP)
     return path
 
 

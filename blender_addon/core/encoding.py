@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How pictures and sound are encoded, wherever that is done. Pure: standard library only.
+
+All video is H.264 High, 8-bit 4:2:0, BT.709 with limited range, without B-frames, so that segments join and stills
+repeat exactly. The sound is AAC-LC. Blender is told by its own names, PyAV by ffmpeg's; the figures are the same.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+PIXEL_FORMAT = "yuv420p"
+BT709 = 1
+"""of ITU-T H.273: the code of BT.709 for primaries, transfer and matrix alike"""
+LIMITED_RANGE = 1
+SAMPLE_RATE_HZ = 48_000
+AUDIO_KBIT_PER_S = 192
+
+
+@dataclass(frozen=True, slots=True)
+class X264:
+    """What x264 is asked for."""
+
+    crf: int
+    """its constant rate factor: 0 is lossless, and 6 more are half the size"""
+    preset: str
+    keyframe_every: int | None = None
+    """frames; a second if it is None"""
+
+    def options(self, fps: Fraction) -> dict[str, str]:
+        """By ffmpeg's names."""
+        every = self.keyframe_every or round(fps)
+        return {"crf": str(self.crf), "preset": self.preset, "bf": "0", "g": str(every)}
+
+
+DELIVERABLE = X264(crf=20, preset="medium")
+CLIP = X264(crf=14, preset="superfast", keyframe_every=12)
+"""visually lossless, as it is encoded once more; the sequencer scrubs well only with keyframes close by"""
+RETIMED = X264(crf=17, preset="medium")
+"""pictures that were encoded before lose more"""
+BLENDER_CRF = {20: "HIGH"}
+BLENDER_PRESET = {"medium": "GOOD"}
+"""Blender's names for what the deliverable is encoded with"""
