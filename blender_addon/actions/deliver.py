@@ -14,14 +14,15 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 from ..client.process import Installation
-from ..core import codec
+from ..core import codec, strip_layout
+from ..core.types import EditPlan
 from ..scene import media, render_settings, timeline
 from ..session import connection, state, tasks
 from ..session.environment import clean
@@ -153,14 +154,14 @@ def check(scene: Any) -> None:
     if plan is None or song is None or cover is None:
         raise Problem("Choose the song and the cover, and plan the shots first.")
     installation = connection.local_installation()
-    page, uid = video.with_suffix(".html"), scene.session_uid
+    page, uid, rendered = video.with_suffix(".html"), scene.session_uid, _as_rendered(scene, plan)
 
     def work(task: Task) -> Measured:
         if not video.is_file():
             raise Problem(f"There is no video at {video} yet: render it first.")
         with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
             plan_path, result = Path(folder, "plan.json"), Path(folder, "check.json")
-            plan_path.write_text(codec.dumps(plan), encoding="utf-8")
+            plan_path.write_text(codec.dumps(rendered), encoding="utf-8")
             sources = [str(video), "--song", str(song), "--cover", str(cover), "--plan", str(plan_path)]
             way = _ours(installation, "check", *sources, "--json", str(result), "--page", str(page))
             _, words = _follow(way, task)
@@ -172,6 +173,21 @@ def check(scene: Any) -> None:
         state.session().measured[uid] = result
 
     tasks.start("check", "Measuring the video", work, done)
+
+
+def _as_rendered(scene: Any, plan: EditPlan) -> EditPlan:
+    """The edit as the video has it: counted from the scene's first frame, cut where the shots are."""
+    late = scene.frame_start - timeline.start_frame(scene)
+    muted = {seen.shot.id for seen in shots.seen_shots(scene) if seen.strip.muted}
+    seen = strip_layout.at_cuts([shot for shot in plan.shots if shot.id not in muted])
+    found = [replace(shot, start_frame=shot.start_frame - late) for shot in seen]
+    cut = [
+        replace(shot, start_frame=max(0, shot.start_frame), frame_count=shot.end_frame - max(0, shot.start_frame))
+        for shot in found
+        if shot.end_frame > 0
+    ]
+    start_s = plan.excerpt.start_s + float(late / plan.fps)
+    return replace(plan, shots=tuple(cut), excerpt=replace(plan.excerpt, start_s=start_s) if late else plan.excerpt)
 
 
 def read(report: dict[str, Any], video: Path, page: Path) -> Measured:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..client.client import Client, LinkError
 from ..core.clip_requests import clip_requests
-from ..core.types import ClipRequest, EditPlan, Job, JobState
+from ..core.types import ClipRequest, EditPlan, Job, JobState, SongAnalysis
 from ..scene import grade
 from ..session import connection, engine_options, files, state, tasks
 from ..session.state import Landing
@@ -95,7 +95,8 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
         raise Problem("All of these shots are locked or under way already.")
     settings = state.settings_of(scene)
     character = state.path_of(settings.character)
-    made = clip_requests(
+    made = _as_heard(
+        scene,
         plan,
         analysis,
         painter=settings.painter,
@@ -104,6 +105,13 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
         character_sha256=_sha256(character) if character else None,
     )
     return plan, [request for request in made if request.shot_id in wanted]
+
+
+def _as_heard(scene: Any, plan: EditPlan, analysis: SongAnalysis, **given: Any) -> list[ClipRequest]:
+    """A request per shot, in order, each on the beats and the energy of the song as it lies under the shot."""
+    clocks = [clock or plan for clock in shots.heard(scene, plan).values()]
+    made = {clock.excerpt: clip_requests(clock, analysis, **given) for clock in clocks}
+    return [made[clock.excerpt][index] for index, clock in enumerate(clocks)]
 
 
 def _sha256(path: Path) -> str:

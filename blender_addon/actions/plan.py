@@ -118,7 +118,8 @@ def _kept(scene: Any, shot: strip_layout.Shot) -> strip_layout.Shot:
     if scene.sequence_editor is None:
         return shot
     for seen in shots.seen_shots(scene):
-        if seen.shot.id == shot.id and scene.sequence_editor.strips[seen.strip.name].lock:
+        strip = timeline.named(scene, seen.strip.name)
+        if seen.shot.id == shot.id and strip is not None and strip.lock:
             old = seen.shot
             return replace(
                 shot,

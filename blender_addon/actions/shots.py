@@ -6,8 +6,10 @@ Functions take a scene and can be called from scripts; operators only check, cal
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -16,7 +18,7 @@ import bpy
 
 from ..core import codec, rules, strip_layout
 from ..core.strip_layout import SeenShot
-from ..core.types import ClipRequest, EditPlan, JobState, Shot, SongAnalysis
+from ..core.types import ClipRequest, EditPlan, Excerpt, JobState, Shot, SongAnalysis
 from ..scene import compat, grade, timeline
 from ..session import state
 from ..session.state import Row
@@ -97,16 +99,17 @@ def _cut_covered(scene: Any) -> None:
     seen = seen_shots(scene)
     for name in {one.strip.name for one in seen}:
         pieces = [one for one in seen if one.strip.name == name]
-        strip = scene.sequence_editor.strips[name]
+        strip = timeline.named(scene, name)
+        assert strip is not None
         for piece in reversed(pieces[1:]):
-            strip.split(frame=strip_layout.to_scene(piece.shot.start_frame), split_method="SOFT")
+            strip.split(frame=_scene_frame(scene, piece.shot.start_frame), split_method="SOFT")
 
 
 def strip_of(scene: Any, shot_id: str) -> Any | None:
     """The strip that shows this shot."""
     for seen in seen_shots(scene):
         if seen.shot.id == shot_id:
-            return scene.sequence_editor.strips.get(seen.strip.name)
+            return timeline.named(scene, seen.strip.name)
     return None
 
 
@@ -119,13 +122,27 @@ def active_row(scene: Any) -> Any | None:
 def active_strip(scene: Any) -> Any | None:
     """The strip of the row that is chosen."""
     row = active_row(scene)
-    return scene.sequence_editor.strips.get(row.strip) if row and scene.sequence_editor else None
+    return timeline.named(scene, row.strip) if row else None
 
 
 def selected_ids(scene: Any) -> list[str]:
     """The shots whose strips are selected, in order of time."""
-    strips = scene.sequence_editor.strips
+    strips = {strip.name: strip for strip in timeline.shot_strips(scene)}
     return [seen.shot.id for seen in seen_shots(scene) if strips[seen.strip.name].select]
+
+
+def _scene_frame(scene: Any, frame: int) -> int:
+    return strip_layout.to_scene(frame, timeline.start_frame(scene))
+
+
+def heard(scene: Any, plan: EditPlan) -> dict[str, EditPlan | None]:
+    """The plan as the song under each shot has it, by the shot's id; None where another song is heard."""
+    clock = timeline.clock_of(scene)
+    if clock is None:
+        return {}
+    excerpts = {shot.id: clock.heard_at(strip_layout.to_scene(shot.start_frame, clock.start)) for shot in plan.shots}
+    plans = {excerpt: replace(plan, excerpt=excerpt) for excerpt in excerpts.values() if excerpt}
+    return {shot_id: plans[excerpt] if excerpt else None for shot_id, excerpt in excerpts.items()}
 
 
 # The list
@@ -136,6 +153,9 @@ class _State:
     name: str
     progress: float = 0.0
     detail: str = ""
+
+
+_MUTED = _State("muted", detail="muted: it is not in the video")
 
 
 def refresh(scene: Any, *, force: bool = False) -> bool:
@@ -149,6 +169,7 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     known.signature = now
     if scene is not None:
         grade.follow(scene)
+        timeline.follow_song(scene)
     listed = state.shot_list()
     plan, analysis = edit_of(scene), analysis_of(scene)
     seen = seen_shots(scene) if plan else ()
@@ -157,16 +178,48 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     while len(listed.shots) < len(seen):
         listed.shots.add()
     known.rows.clear()
+    clocks = heard(scene, plan) if plan else {}
     for row, one in zip(listed.shots, seen, strict=True):
         assert plan
         if row.name != one.shot.id:
             row.name = one.shot.id
-        known.rows[one.shot.id] = _row(scene, one, plan, analysis)
-    if known.judged != (plan, analysis):
-        known.judged = (plan, analysis)
-        known.violations = list(rules.broken(plan, analysis)) if plan and plan.shots and analysis else []
+        known.rows[one.shot.id] = _row(scene, one, plan, analysis, clocks[one.shot.id])
+    judged = (clocks, analysis, _filled(scene), [one.shot.id for one in seen if one.strip.muted])
+    if known.judged != judged:
+        known.judged = judged
+        known.violations = _violations(seen, *judged[:3]) if plan and plan.shots and analysis else []
     _follow_selection(scene, listed)
     return True
+
+
+def _violations(
+    seen: Sequence[SeenShot],
+    clocks: Mapping[str, EditPlan | None],
+    analysis: SongAnalysis,
+    filled: Sequence[range],
+) -> list[rules.Violation]:
+    """Which rules the edit breaks, as it is seen and heard.
+
+    Where the song is heard in several places, its cuts alone are held against it: the rest is about one run of a song.
+    """
+    parts: dict[Excerpt, list[Shot]] = {}
+    plans = {}
+    for one in seen:
+        clock = clocks[one.shot.id]
+        if clock and not one.strip.muted:
+            parts.setdefault(clock.excerpt, []).append(one.shot)
+            plans[clock.excerpt] = clock
+    edits = [replace(plans[excerpt], shots=strip_layout.at_cuts(part)) for excerpt, part in parts.items()]
+    found = [violation for edit in edits for violation in rules.broken(edit, analysis, filled)]
+    is_one = len(parts) == 1 and all(clocks.values())
+    return found if is_one else [violation for violation in found if violation.rule is rules.Rule.DOWNBEATS]
+
+
+def _filled(scene: Any) -> list[range]:
+    """The frames of the edit on which something of the editor's own is seen."""
+    start = timeline.start_frame(scene)
+    spans = [(compat.left(strip) - start, compat.right(strip) - start) for strip in timeline.foreign_pictures(scene)]
+    return [range(*span) for span in spans]
 
 
 def _signature(scene: Any) -> Any:
@@ -177,12 +230,17 @@ def _signature(scene: Any) -> Any:
         (strip.name, compat.left(strip), compat.right(strip), strip.channel, strip.lock, strip.type, *strip.items())
         for strip in timeline.shot_strips(scene)
     ]
+    around = [
+        (strip.name, compat.left(strip), compat.right(strip), compat.content_start(strip), strip.channel, strip.mute)
+        for strip in timeline.all_strips(scene)
+    ]
     active = scene.sequence_editor and scene.sequence_editor.active_strip
     waiting = [(record.name, state.session().shots.jobs.get(record.name)) for record in settings.jobs]
     render = scene.render
     return (
         scene.session_uid,
         [tuple(map(str, strip)) for strip in strips],
+        around,
         waiting,
         [(take.sha256, take.shot_id) for take in settings.takes],
         hash(settings.analysis),
@@ -192,41 +250,55 @@ def _signature(scene: Any) -> Any:
     )
 
 
-def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | None) -> Row:
+def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | None, clock: EditPlan | None) -> Row:
     shot, settings = seen.shot, state.settings_of(scene)
-    strip = scene.sequence_editor.strips[seen.strip.name]
-    row_state = _state(settings, strip, shot, plan)
-    takes, shown = takes_of(scene, shot.id), strip.get(TAKE_KEY, "")
+    strip = timeline.named(scene, seen.strip.name)
+    assert strip is not None
+    row_state = _MUTED if seen.strip.muted else _state(settings, strip, shot, plan)
+    takes, shown = takes_of(scene, shot.id, strip), strip.get(TAKE_KEY, "")
     return Row(
         strip=strip.name,
         start=shot.start_frame,
         frame_count=shot.frame_count,
-        bars=_bars(shot, plan, analysis),
+        bars=_bars(shot, clock or plan, settings.analysis if clock else ""),
         act=shot.act,
         state=row_state.name,
         progress=row_state.progress,
         detail=row_state.detail,
-        frames_off=rules.frames_off(shot.start_frame, plan, analysis) if analysis else 0,
+        frames_off=rules.frames_off(shot.start_frame, clock, analysis) if analysis and clock else 0,
         is_locked=strip.lock,
         take_count=len(takes),
         take_index=next((index for index, take in enumerate(takes, 1) if take.sha256 == shown), 0),
     )
 
 
-def _bars(shot: Shot, plan: EditPlan, analysis: SongAnalysis | None) -> str:
-    """How long a shot is, in the song's bars: "2", or "1.5" off the grid, or seconds where no bars were heard."""
+def _bars(shot: Shot, plan: EditPlan, analysis_text: str) -> str:
+    """How long a shot is, in the song's bars: "2", or "1.5" off the grid, or seconds where no bars are heard."""
+    analysis = _analysis(analysis_text) if analysis_text else None
     if analysis is None or not rules.has_bars(analysis):
         return f"{float(shot.frame_count / plan.fps):.1f} s"
     start_s = plan.excerpt.start_s
     around = (start_s + float(shot.start_frame / plan.fps) - 1, start_s + float(shot.end_frame / plan.fps) + 1)
-    beats = [beat.time_s for beat in analysis.beats if around[0] < beat.time_s < around[1]]  # exact frames cost time
-    inside = sum(shot.start_frame <= rules.frame_at(time_s - start_s, plan.fps) < shot.end_frame for time_s in beats)
-    return f"{inside / max(1, analysis.meter):.3g}"
+    beats = [beat for beat in analysis.beats if around[0] < beat.time_s < around[1]]  # exact frames cost time
+    frames = [rules.frame_at(beat.time_s - start_s, plan.fps) for beat in beats]
+    inside = [beat.bar for beat, frame in zip(beats, frames, strict=True) if shot.start_frame <= frame < shot.end_frame]
+    beats_of = _bar_lengths(analysis_text)
+    return f"{float(sum(Fraction(1, beats_of[bar]) for bar in inside)):.3g}"
 
 
-def takes_of(scene: Any, shot_id: str) -> list[Any]:
-    """A shot's takes, oldest first."""
-    return [take for take in state.settings_of(scene).takes if take.shot_id == shot_id]
+@lru_cache(maxsize=8)
+def _bar_lengths(analysis_text: str) -> Counter[int]:
+    """How many beats each bar has."""
+    return Counter(beat.bar for beat in _analysis(analysis_text).beats)
+
+
+def takes_of(scene: Any, shot_id: str, strip: Any | None = None) -> list[Any]:
+    """A shot's takes, oldest first; another shot's that it shows, as a duplicate does, comes before them."""
+    settings = state.settings_of(scene)
+    own = [take for take in settings.takes if take.shot_id == shot_id]
+    strip = strip or strip_of(scene, shot_id)
+    shown = shown_take(settings, strip, shot_id) if strip is not None and strip.type == "MOVIE" else None
+    return own if shown is None or shown.shot_id == shot_id else [shown, *own]
 
 
 def shown_take(settings: Any, strip: Any, shot_id: str) -> Any | None:
@@ -299,12 +371,12 @@ def select_active(context: Any) -> None:
     strip = active_strip(scene)
     if strip is None or scene.sequence_editor.active_strip == strip:
         return
-    for other in scene.sequence_editor.strips:
+    for other in timeline.all_strips(scene):
         other.select = other == strip
     scene.sequence_editor.active_strip = strip
     row = active_row(scene)
     if row is not None and not context.screen.is_animation_playing:
-        scene.frame_set(strip_layout.to_scene(row.start))
+        scene.frame_set(_scene_frame(scene, row.start))
 
 
 # Edits
@@ -317,17 +389,20 @@ def split(scene: Any, scene_frame: int) -> str:
         Problem: there is no shot there, or it holds no downbeat to split on.
     """
     plan, analysis = _planned(scene)
-    frame = strip_layout.from_scene(scene_frame)
+    frame = strip_layout.from_scene(scene_frame, timeline.start_frame(scene))
     seen = next((s for s in seen_shots(scene) if s.shot.start_frame <= frame < s.shot.end_frame), None)
     if seen is None:
         raise Problem("There is no shot under the playhead.")
     _must_be_free([seen], scene)
-    inside = [f for f in rules.downbeat_frames(plan, analysis) if seen.shot.start_frame < f < seen.shot.end_frame]
+    clock = heard(scene, plan)[seen.shot.id]
+    downbeats = rules.downbeat_frames(clock, analysis) if clock else ()
+    inside = [f for f in downbeats if seen.shot.start_frame < f < seen.shot.end_frame]
     if not inside:
         raise Problem(f"Shot {seen.shot.id} is one bar long: there is no downbeat inside to split it on.")
     nearest = min(inside, key=lambda downbeat: abs(downbeat - frame))
-    strip = scene.sequence_editor.strips[seen.strip.name]
-    right = strip.split(frame=strip_layout.to_scene(nearest), split_method="SOFT")
+    strip = timeline.named(scene, seen.strip.name)
+    assert strip is not None
+    right = strip.split(frame=_scene_frame(scene, nearest), split_method="SOFT")
     adopt(scene)
     refresh(scene)
     return str(right["id"])
@@ -348,11 +423,12 @@ def merge(scene: Any, shot_ids: Sequence[str]) -> str:
         raise Problem("The selected shots don't follow each other: select the ones in between too.")
     parts = [seen[index] for index in chosen]
     _must_be_free(parts, scene)
-    strips = scene.sequence_editor.strips
-    first = strips[parts[0].strip.name]
-    for part in parts[1:]:
-        strips.remove(strips[part.strip.name])
-    compat.set_right(first, strip_layout.to_scene(parts[-1].shot.end_frame))
+    end = _scene_frame(scene, parts[-1].shot.end_frame)
+    first, *rest = (timeline.named(scene, part.strip.name) for part in parts)
+    assert first is not None
+    for strip in rest:
+        timeline.beside(scene, strip).remove(strip)
+    compat.set_right(first, end)
     if parts[-1].shot.kind is strip_layout.ShotKind.COVER_END:  # the video still ends on the cover
         first["kind"], first["hold_frames"] = parts[-1].shot.kind.value, parts[-1].shot.hold_frames
     adopt(scene)
@@ -370,34 +446,46 @@ def snap(scene: Any, shot_ids: Sequence[str]) -> int:
     if not rules.has_bars(analysis):
         raise Problem("No bars were heard in this song, so there are no downbeats to snap to.")
     adopt(scene)
-    grid = sorted({strip_layout.to_scene(frame) for frame in rules.downbeat_frames(plan, analysis)})
-    seen = list(seen_shots(scene))
-    ids = set(shot_ids)
+    start, seen, ids = timeline.start_frame(scene), list(seen_shots(scene)), set(shot_ids)
+    grids = {
+        shot_id: sorted({strip_layout.to_scene(frame, start) for frame in rules.downbeat_frames(clock, analysis)})
+        for shot_id, clock in heard(scene, plan).items()
+        if clock and shot_id in ids
+    }
     _must_be_free([one for one in seen if one.shot.id in ids], scene)
-    wanted = _snapped(seen, ids, grid)
+    wanted = _snapped(seen, grids)
     moved = _move_edges(scene, seen, wanted)
     adopt(scene)
     refresh(scene)
     return moved
 
 
-def _snapped(seen: Sequence[SeenShot], ids: set[str], grid: Sequence[int]) -> list[tuple[int, int]]:
-    """Where each shot's strip is to lie, in scene frames. Shots that touched, or nearly, touch afterwards."""
+def _snapped(seen: Sequence[SeenShot], grids: Mapping[str, Sequence[int]]) -> list[tuple[int, int]]:
+    """Where each shot's strip is to lie, in scene frames; the shots with grids move to them.
+
+    Shots that touched, or nearly, touch afterwards; those that a transition blends overlap by as much as before.
+    """
     spans = [[one.strip.left, one.strip.right] for one in seen]
-    near = max(1, min((b - a for a, b in pairwise(grid)), default=2) // 2)
     for index, one in enumerate(seen):
-        if one.shot.id not in ids:
+        grid = grids.get(one.shot.id)
+        if not grid:
             continue
+        near = max(1, min((b - a for a, b in pairwise(grid)), default=2) // 2)
         old_left, old_right = spans[index]
         left = _nearest(grid, old_left)
-        right = _nearest([frame for frame in grid if frame > left], old_right)
         before = spans[index - 1] if index else None
         after = spans[index + 1] if index + 1 < len(spans) else None
-        if before and abs(before[1] - old_left) <= near and before[0] < left:
+        blends = bool(after and after[0] < old_right)
+        right = old_right if blends else _nearest([frame for frame in grid if frame > left], old_right)
+        if before and before[1] > old_left:
+            before[1] += left - old_left
+        elif before and abs(before[1] - old_left) <= near and before[0] < left:
             before[1] = left
         elif before and before[1] > left:
             left = before[1]
-        if after and abs(after[0] - old_right) <= near and right < after[1]:
+        if blends:
+            pass  # it moves with the next one
+        elif after and abs(after[0] - old_right) <= near and right < after[1]:
             after[0] = right
         elif after and right > after[0]:
             right = after[0]
@@ -413,7 +501,8 @@ def _nearest(frames: Sequence[int], frame: int) -> int:
 def _move_edges(scene: Any, seen: Sequence[SeenShot], wanted: Sequence[tuple[int, int]]) -> int:
     """Moves handles: those that make a strip shorter first, so that none ever lands on another."""
     moved = 0
-    strips = [scene.sequence_editor.strips[one.strip.name] for one in seen]
+    by_name = {strip.name: strip for strip in timeline.shot_strips(scene)}
+    strips = [by_name[one.strip.name] for one in seen]
     for strip, (left, right) in zip(strips, wanted, strict=True):
         if left > compat.left(strip):
             compat.set_left(strip, left)
@@ -449,7 +538,8 @@ def _planned(scene: Any) -> tuple[EditPlan, SongAnalysis]:
 
 def _must_be_free(seen: Sequence[SeenShot], scene: Any) -> None:
     for one in seen:
-        if scene.sequence_editor.strips[one.strip.name].lock:
+        strip = timeline.named(scene, one.strip.name)
+        if strip is not None and strip.lock:
             raise Problem(f"Shot {one.shot.id} is locked: unlock it first.")
 
 

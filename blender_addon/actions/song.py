@@ -155,7 +155,11 @@ def downbeat_here(scene: Any) -> None:
     plan = shots.edit_of(scene)
     if plan is None:
         raise Problem("Plan the shots first: then the playhead has a place in the song.")
-    time_s = plan.excerpt.start_s + time_of(strip_layout.from_scene(scene.frame_current), plan.fps)
+    clock = timeline.clock_of(scene)
+    heard = clock.heard_at(scene.frame_current) if clock else None
+    if clock is None or heard is None:
+        raise Problem("Another song is heard at the playhead.")
+    time_s = heard.start_s + time_of(strip_layout.from_scene(scene.frame_current, clock.start), plan.fps)
     read_differently(scene, lambda analysis: regrid.with_downbeat_at(analysis, time_s))
 
 

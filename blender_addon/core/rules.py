@@ -7,6 +7,7 @@ which, and where. `docs/rules.md` says what each means, and which gives way wher
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -77,11 +78,14 @@ class Violation:
     """for people: what is wrong"""
 
 
-def broken(plan: EditPlan, analysis: SongAnalysis) -> tuple[Violation, ...]:
-    """Every rule that the plan breaks, in order of time. Rules about bars are not judged where no bars were heard."""
+def broken(plan: EditPlan, analysis: SongAnalysis, filled: Sequence[range] = ()) -> tuple[Violation, ...]:
+    """Every rule that the plan breaks, in order of time. Rules about bars are not judged where no bars were heard.
+
+    On the `filled` frames something else than the shots is shown.
+    """
     if not plan.shots:
         return (Violation(Rule.EXCERPT, 0, "The edit has no shots."),)
-    edit = _Edit(plan, analysis)
+    edit = _Edit(plan, analysis, filled)
     found = [violation for rule in _RULES for violation in rule(edit)]
     return tuple(sorted(found, key=lambda violation: violation.frame))
 
@@ -149,8 +153,8 @@ class _Start:
 class _Edit:
     """A plan on its song, with what most rules ask for. Without bars, nothing of the song asks for a cut."""
 
-    def __init__(self, plan: EditPlan, analysis: SongAnalysis) -> None:
-        self.plan, self.analysis, self.shots = plan, analysis, plan.shots
+    def __init__(self, plan: EditPlan, analysis: SongAnalysis, filled: Sequence[range] = ()) -> None:
+        self.plan, self.analysis, self.shots, self.filled = plan, analysis, plan.shots, filled
         self.has_bars = has_bars(analysis)
         self.downbeats = downbeat_frames(plan, analysis) if self.has_bars else ()
         edges = {edge for shot in plan.shots for edge in (shot.start_frame, shot.end_frame)}
@@ -163,6 +167,11 @@ class _Edit:
 
     def is_inside(self, frame: int) -> bool:
         return 0 < frame < self.plan.frame_count
+
+    def is_filled(self, start: int, end: int) -> bool:
+        """Whether something else than the shots is shown on all of these frames."""
+        left = set(range(start, end))
+        return bool(left) and not left.difference(*self.filled)
 
     def is_served(self, frame: int) -> bool:
         """Whether a moment that asks for a cut has one, or the video's edge, closer than the shortest shot."""
@@ -221,13 +230,12 @@ def _cuts_on_downbeats(edit: _Edit) -> list[Violation]:
 
 def _holes(edit: _Edit) -> list[Violation]:
     found = []
-    if edit.shots[0].start_frame:
-        found.append(
-            Violation(Rule.DOWNBEATS, 0, f"Nothing is shown for the first {edit.shots[0].start_frame} frames.")
-        )
+    first = edit.shots[0].start_frame
+    if first and not edit.is_filled(0, first):
+        found.append(Violation(Rule.DOWNBEATS, 0, f"Nothing is shown for the first {first} frames."))
     for before, after in pairwise(edit.shots):
         missing = after.start_frame - before.end_frame
-        if missing:
+        if missing and not edit.is_filled(before.end_frame, after.start_frame):
             what = "Nothing is shown" if missing > 0 else "Two shots overlap"
             sentence = f"{what} for {abs(missing)} frames between {before.id} and {after.id}."
             found.append(Violation(Rule.DOWNBEATS, before.end_frame, sentence))

@@ -8,6 +8,8 @@ How an edited timeline is read:
 - Strips without our properties belong to someone else and are ignored.
 - Where strips overlap, the one on the upper channel is seen (on one channel: the later start). A strip that is covered
   at one end is shorter by that; covered in its middle it is seen as two shots; covered wholly, as none.
+- Where a transition blends two strips, both are seen: the overlap belongs to both. A muted strip covers none.
+- Frames count from where the song's excerpt starts on the timeline (`song_clock`), wherever an editor moved it all.
 - Strips that share an id are pieces or copies of one shot. The piece nearest to where the shot last was keeps the id;
   the others get new ones, as in "s03b". The first keeps the hold at a shot's start, the last the turn into the cover.
 - What lies before the scene's first frame is cut off. Settings out of range are brought into it.
@@ -48,11 +50,17 @@ class Strip:
     right: int
     """one past the last scene frame"""
     channel: int = SHOT_CHANNEL
+    """of a strip in metas, the outermost one's"""
     color_tag: str = "NONE"
     properties: Mapping[str, Setting] = field(default_factory=dict)
     """custom properties: everything else about the shot, and where it was last"""
     name: str = ""
     """the strip's name in Blender, for whoever has to find it again"""
+    inner_channels: tuple[int, ...] = ()
+    """of a strip in metas: its channel and those of the metas within others, from the outside"""
+    blends_with: frozenset[str] = frozenset()
+    """names of strips that a transition blends it with"""
+    muted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +89,24 @@ def lay_out(shots: Sequence[Shot]) -> tuple[Strip, ...]:
     )
 
 
-def to_scene(frame: int) -> int:
-    """The scene's frame number for a frame counted from 0."""
-    return frame + SCENE_START
+def to_scene(frame: int, start: int = SCENE_START) -> int:
+    """The scene's frame number for a frame counted from 0, which is the scene's `start`."""
+    return frame + start
 
 
-def from_scene(scene_frame: int) -> int:
+def from_scene(scene_frame: int, start: int = SCENE_START) -> int:
     """A frame counted from 0, for a scene's frame number."""
-    return scene_frame - SCENE_START
+    return scene_frame - start
+
+
+def at_cuts(shots: Sequence[Shot]) -> tuple[Shot, ...]:
+    """The shots without overlaps: one that a transition leads out of ends where the next begins."""
+    ends = [after.start_frame for after in shots[1:]]
+    cut = [
+        replace(shot, frame_count=max(1, min(shot.end_frame, end) - shot.start_frame))
+        for shot, end in zip(shots[:-1], ends, strict=True)
+    ]
+    return (*cut, *shots[-1:])
 
 
 def cover_turn(frame_count: int, hold_frames: int, fps: Fraction | float) -> range:
@@ -118,16 +136,19 @@ def properties_of(shot: Shot) -> dict[str, Setting]:
     }
 
 
-def read_back(strips: Sequence[Strip], reserved: Collection[str] = ()) -> tuple[SeenShot, ...]:
+def read_back(
+    strips: Sequence[Strip], reserved: Collection[str] = (), start: int = SCENE_START
+) -> tuple[SeenShot, ...]:
     """The shots that the timeline shows, in order of time.
 
-    `reserved` are ids that new shots must not get: those of deleted shots whose takes are kept.
+    `reserved` are ids that new shots must not get: those of deleted shots whose takes are kept. `start` is the scene
+    frame from which frames count: see `song_clock`.
     """
     ours = [strip for strip in strips if strip.id and "kind" in strip.properties]
-    pieces = sorted((piece for strip in ours for piece in _visible(strip, ours)), key=lambda piece: piece.left)
-    ids = _ids(pieces, {strip.id for strip in ours} | set(reserved))
+    pieces = sorted((piece for strip in ours for piece in _visible(strip, ours, start)), key=lambda piece: piece.left)
+    ids = _ids(pieces, {strip.id for strip in ours} | set(reserved), start)
     return tuple(
-        SeenShot(_shot(piece, id_, pieces), piece.strip, id_ != piece.strip.id)
+        SeenShot(_shot(piece, id_, pieces, start), piece.strip, id_ != piece.strip.id)
         for piece, id_ in zip(pieces, ids, strict=True)
     )
 
@@ -146,9 +167,9 @@ class _Piece:
     right: int
 
 
-def _visible(strip: Strip, others: Sequence[Strip]) -> list[_Piece]:
+def _visible(strip: Strip, others: Sequence[Strip], start: int) -> list[_Piece]:
     """What is left of a strip under those that cover it."""
-    spans = [(max(strip.left, SCENE_START), strip.right)]
+    spans = [(max(strip.left, start), strip.right)]
     for other in others:
         if _covers(other, strip):
             spans = [
@@ -161,14 +182,21 @@ def _visible(strip: Strip, others: Sequence[Strip]) -> list[_Piece]:
 
 
 def _covers(upper: Strip, lower: Strip) -> bool:
-    return (upper.channel, upper.left, upper.id, upper.name) > (lower.channel, lower.left, lower.id, lower.name)
+    if upper.muted or upper.name in lower.blends_with:
+        return False
+    return _layer(upper) > _layer(lower)
 
 
-def _ids(pieces: Sequence[_Piece], taken: set[str]) -> list[str]:
+def _layer(strip: Strip) -> tuple[tuple[int, ...], int, str, str]:
+    return (strip.channel, *strip.inner_channels), strip.left, strip.id, strip.name
+
+
+def _ids(pieces: Sequence[_Piece], taken: set[str], start: int) -> list[str]:
     """An id for each piece; of those that share one, the nearest to the shot's last place keeps it."""
     keepers = {}
     for index, piece in enumerate(pieces):
-        moved = abs(from_scene(piece.left) - _number(piece.strip, "start_frame", from_scene(piece.left), 0, 2**31 - 1))
+        frame = from_scene(piece.left, start)
+        moved = abs(frame - _number(piece.strip, "start_frame", frame, 0, 2**31 - 1))
         keepers[piece.strip.id] = min(keepers.get(piece.strip.id, (moved, index)), (moved, index))
     ids = []
     for index, piece in enumerate(pieces):
@@ -193,12 +221,12 @@ def _letters(number: int) -> str:
     return text
 
 
-def _shot(piece: _Piece, id_: str, pieces: Sequence[_Piece]) -> Shot:
+def _shot(piece: _Piece, id_: str, pieces: Sequence[_Piece], start: int) -> Shot:
     strip = piece.strip
     length = piece.right - piece.left
     shot = Shot(
         id=id_,
-        start_frame=from_scene(piece.left),
+        start_frame=from_scene(piece.left, start),
         frame_count=length,
         act=_number(strip, "act", 2, 1, 3),
         kind=_choice(strip, "kind", ShotKind.MOTION),

@@ -8,6 +8,7 @@ _NEW_NAMES = {
     "frame_final_start": "left_handle",
     "frame_final_end": "right_handle",
     "frame_duration": "content_duration",
+    "animation_offset_start": "content_trim_start",
 }
 
 
@@ -34,6 +35,11 @@ def right(strip: Any) -> int:
 def content_start(strip: Any) -> int:
     """The scene frame on which the source's first frame lies."""
     return round(_get(strip, "frame_start"))
+
+
+def source_start(strip: Any) -> int:
+    """The scene frame on which the source's first frame would lie, were nothing of it cut off."""
+    return round(_get(strip, "frame_start") - _get(strip, "animation_offset_start"))
 
 
 def content_length(strip: Any) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import bpy
 
 from ..core import codec, mp4, strip_layout
+from ..core.song_clock import Clock, SongStrip
 from ..core.strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
 from ..core.timing import frame_at
 from ..core.types import EditPlan, Excerpt, ShotKind, SongAnalysis
@@ -34,6 +35,8 @@ FILL_KEY = "fill"
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
 PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12, 0.32)}
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
+PICTURES = ("MOVIE", "IMAGE", "SCENE", "MOVIECLIP", "META", "COLOR")
+"""kinds of strips that fill the picture by themselves"""
 FAR_FRAME = 500_000
 """no edit reaches it; half way to Blender's last frame"""
 MAX_CHANNEL = 128
@@ -84,14 +87,18 @@ def read(scene: Any, reserved: Collection[str] = ()) -> EditPlan:
     header = _header(scene)
     if header is None:
         raise ValueError(f"The scene {scene.name!r} has no Beatboard edit: build the timeline first.")
+    clock = clock_of(scene)
+    assert clock
+    seen = strip_layout.read_back(_layouts(scene), reserved, clock.start)
+    first = strip_layout.to_scene(seen[0].shot.start_frame, clock.start) if seen else clock.start
     return EditPlan(
         song_sha256=header["song_sha256"],
         cover_sha256=header["cover_sha256"],
-        excerpt=codec.decode(Excerpt, header["excerpt"]),
+        excerpt=clock.heard_at(first) or clock.excerpt,
         fps=scene_fps(scene),
         width_px=scene.render.resolution_x,
         height_px=scene.render.resolution_y,
-        shots=tuple(seen.shot for seen in seen_shots(scene, reserved)),
+        shots=tuple(one.shot for one in seen),
     )
 
 
@@ -100,7 +107,32 @@ def seen_shots(scene: Any, reserved: Collection[str] = ()) -> tuple[SeenShot, ..
 
     `reserved` are ids that pieces and copies must not get: those of deleted shots whose takes are kept.
     """
-    return strip_layout.read_back([_as_layout(strip) for strip in shot_strips(scene)], reserved)
+    return strip_layout.read_back(_layouts(scene), reserved, start_frame(scene))
+
+
+def start_frame(scene: Any) -> int:
+    """The scene frame that counts as the edit's first: wherever the editor moved the song and its shots."""
+    clock = clock_of(scene)
+    return clock.start if clock else SCENE_START
+
+
+def clock_of(scene: Any) -> Clock | None:
+    """What is heard when, by the song's strips; None if nothing was planned here."""
+    header = _header(scene)
+    if header is None:
+        return None
+    excerpt, fps = codec.decode(Excerpt, header["excerpt"]), scene_fps(scene)
+    strips = [strip for strip in song_strips(scene) if not is_muted(scene, strip)] or song_strips(scene)
+    songs = [
+        SongStrip(
+            *_span(strip),
+            compat.source_start(strip) + round((excerpt.start_s + strip.sound_offset) * fps)
+            if strip[SONG_KEY] == header["song_sha256"]
+            else None,
+        )
+        for strip in strips
+    ]
+    return Clock.of(excerpt, fps, songs, _first_left(scene))
 
 
 def place_clip(scene: Any, shot_id: str, clip: Path, shown: str = "") -> Any:
@@ -137,7 +169,35 @@ def remove_clip(scene: Any, shot_id: str) -> Any:
 
 def show_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool = False) -> None:
     """Sets our markers anew, where the analysis says; without one there are none."""
-    _write_header(scene, plan, _set_markers(scene, plan, analysis, beats=beats))
+    markers = _set_markers(scene, plan, analysis, beats=beats, start=start_frame(scene))
+    scene[SCENE_KEY] = json.dumps((_header(scene) or {}) | {"markers": markers, "origin": _origin(scene)})
+
+
+def follow_song(scene: Any) -> None:
+    """Moves our markers along where the editor moved the song; markers that were moved by hand stay."""
+    header, origin = _header(scene), _origin(scene)
+    by = origin - header.get("origin", SCENE_START) if header else 0
+    if not header or not by:
+        return
+    at = {(marker.name, marker.frame): marker for marker in scene.timeline_markers}
+    for name, frame in header["markers"]:
+        if (name, frame) in at:
+            at[name, frame].frame = frame + by
+    moved = [(name, frame + by) for name, frame in header["markers"]]
+    scene[SCENE_KEY] = json.dumps(header | {"markers": moved, "origin": origin})
+
+
+def _origin(scene: Any) -> int:
+    """The scene frame on which the planned excerpt starts, as the song under the first shot lies now."""
+    clock = clock_of(scene)
+    heard = clock and clock.heard_at(_first_left(scene))
+    if not clock or not heard:
+        return SCENE_START
+    return clock.start - round((heard.start_s - clock.excerpt.start_s) * clock.fps)
+
+
+def _first_left(scene: Any) -> int:
+    return min(map(compat.left, shot_strips(scene)), default=SCENE_START)
 
 
 def prepare(scene: Any) -> None:
@@ -153,8 +213,19 @@ def shot_strips(scene: Any) -> list[Any]:
     """Our shots' strips, placeholders and movies, in order of time."""
     if scene.sequence_editor is None:
         return []
-    ours = [strip for strip in scene.sequence_editor.strips if "id" in strip and "kind" in strip]
+    ours = [strip for strip in all_strips(scene) if "id" in strip and "kind" in strip]
     return sorted(ours, key=lambda strip: (compat.left(strip), strip.channel))
+
+
+def named(scene: Any, name: str) -> Any | None:
+    """A strip by its name, those inside meta strips too."""
+    return scene.sequence_editor.strips_all.get(name) if scene.sequence_editor else None
+
+
+def beside(scene: Any, strip: Any) -> Any:
+    """The strips among which a strip lies: a meta's, or the sequencer's own."""
+    meta = strip.parent_meta()
+    return meta.strips if meta else scene.sequence_editor.strips
 
 
 def all_strips(scene: Any) -> list[Any]:
@@ -220,11 +291,26 @@ def cover_turn(scene: Any) -> range | None:
     return range(left + turn.start, left + turn.stop)
 
 
+def foreign_pictures(scene: Any) -> list[Any]:
+    """The editor's own strips that fill the picture, those without shots of ours."""
+    if scene.sequence_editor is None:
+        return []
+    with_shots = {meta.name for strip in shot_strips(scene) for meta in (strip, *_metas(strip))}
+    return [
+        strip
+        for strip in scene.sequence_editor.strips
+        if strip.type in PICTURES and strip.name not in with_shots and not is_muted(scene, strip)
+    ]
+
+
 def song_strip(scene: Any) -> Any | None:
     """Our song's strip, if there is one."""
-    if scene.sequence_editor is None:
-        return None
-    return next((strip for strip in scene.sequence_editor.strips if SONG_KEY in strip), None)
+    return next(iter(song_strips(scene)), None)
+
+
+def song_strips(scene: Any) -> list[Any]:
+    """Our songs' strips, in order of time: one, unless the editor copied or split it."""
+    return sorted((strip for strip in all_strips(scene) if SONG_KEY in strip), key=compat.left)
 
 
 def scene_fps(scene: Any) -> Fraction:
@@ -279,36 +365,42 @@ def _set_scene(scene: Any, plan: EditPlan) -> None:
     scene.tool_settings.sequencer_tool_settings.snap_to_markers = True
 
 
-def _set_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool) -> list[tuple[str, int]]:
+def _set_markers(
+    scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, beats: bool, start: int = SCENE_START
+) -> list[tuple[str, int]]:
     for name, frame in (_header(scene) or {}).get("markers", []):
         mine = [marker for marker in scene.timeline_markers if marker.name == name]
         if mine:  # the editor may have moved it
             scene.timeline_markers.remove(min(mine, key=lambda marker: abs(marker.frame - frame)))
-    markers = marker_names(plan, analysis, beats=beats) if analysis else {}
+    markers = marker_names(plan, analysis, beats=beats, start=start) if analysis else {}
     for frame, name in markers.items():
         scene.timeline_markers.new(name, frame=frame)
     return [(name, frame) for frame, name in markers.items()]
 
 
-def marker_names(plan: EditPlan, analysis: SongAnalysis, *, beats: bool = False) -> dict[int, str]:
-    """What stands at which scene frame: "12" on a bar, "12 chorus B" where a section starts too, "12.3" on a beat."""
+def marker_names(
+    plan: EditPlan, analysis: SongAnalysis, *, beats: bool = False, start: int = SCENE_START
+) -> dict[int, str]:
+    """What stands at which scene frame: "12" on a bar, "12 chorus B" where a section starts too, "12.3" on a beat.
+
+    `start` is the scene frame that counts as the plan's first.
+    """
+
+    def at(time_s: float) -> int:
+        return strip_layout.to_scene(frame_at(time_s - plan.excerpt.start_s, plan.fps), start)
+
     names: dict[int, list[str]] = {}
     for beat in analysis.beats:
         if beat.position == 1 or beats:
             label = str(beat.bar) if beat.position == 1 else f"{beat.bar}.{beat.position}"
-            names.setdefault(_scene_frame(beat.time_s, plan), []).append(label)
+            names.setdefault(at(beat.time_s), []).append(label)
     for section in analysis.sections:
         if section.end_s > plan.excerpt.start_s:
-            frame = max(SCENE_START, _scene_frame(section.start_s, plan))
-            names.setdefault(frame, []).append(f"{section.role} {section.label}")
+            names.setdefault(max(start, at(section.start_s)), []).append(f"{section.role} {section.label}")
     if analysis.drop_s is not None:
-        names.setdefault(_scene_frame(analysis.drop_s, plan), []).append("drop")
-    inside = range(SCENE_START, strip_layout.to_scene(plan.frame_count))
+        names.setdefault(at(analysis.drop_s), []).append("drop")
+    inside = range(start, strip_layout.to_scene(plan.frame_count, start))
     return {frame: " ".join(labels) for frame, labels in sorted(names.items()) if frame in inside}
-
-
-def _scene_frame(time_s: float, plan: EditPlan) -> int:
-    return strip_layout.to_scene(frame_at(time_s - plan.excerpt.start_s, plan.fps))
 
 
 def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
@@ -342,14 +434,13 @@ def _fade_out(scene: Any, strip: Any, end: int) -> None:
 
 
 def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
-    strips = scene.sequence_editor.strips
     wanted = {layout.id: layout for layout in strip_layout.lay_out(plan.shots)}
     kept: dict[str, Any] = {}
     for strip in shot_strips(scene):
         if strip["id"] in wanted and strip["id"] not in kept:
             kept[strip["id"]] = strip
         else:
-            strips.remove(strip)
+            beside(scene, strip).remove(strip)
     end = strip_layout.to_scene(plan.frame_count)
     channel = free_channel(scene, SHOT_CHANNEL, SCENE_START, end, movable=kept.values())
     if any(
@@ -405,7 +496,7 @@ def _with_clip(scene: Any, strip: Any, clip: Path, shown: str = "") -> Any:
             _laid(strip, left, right)
             strip.channel = channel
         return strip
-    strips = scene.sequence_editor.strips
+    strips = beside(scene, strip)
     name, left, right, channel = strip.name, compat.left(strip), compat.right(strip), strip.channel
     movie = strips.new_movie(
         name, shown or str(clip), MAX_CHANNEL, left, fit_method="FILL"
@@ -451,7 +542,7 @@ def _handle_frames(clip: Path) -> int:
 
 def _take_over(scene: Any, new: Any, old: Any) -> None:
     """Gives a new strip all that the editor knows the old one by, and removes that one."""
-    strips, name = scene.sequence_editor.strips, old.name
+    strips, name = beside(scene, old), old.name
     for key, value in old.items():
         new[key] = value
     new.color_tag, new.select, new.mute, new.lock = old.color_tag, old.select, old.mute, old.lock
@@ -468,7 +559,7 @@ def _take_over(scene: Any, new: Any, old: Any) -> None:
 def _without_clip(scene: Any, movie: Any) -> Any:
     name, left, right, channel = movie.name, compat.left(movie), compat.right(movie), movie.channel
     movie.channel = MAX_CHANNEL
-    strip = scene.sequence_editor.strips.new_effect(name, "COLOR", channel, left, length=right - left)
+    strip = beside(scene, movie).new_effect(name, "COLOR", channel, left, length=right - left)
     strip.color = PLACEHOLDER_RGB.get(movie.get("act"), PLACEHOLDER_RGB[2])
     _take_over(scene, strip, movie)
     strip[HANDLE_KEY] = 0
@@ -513,16 +604,50 @@ def _name_channels(scene: Any) -> None:
                 channel.name = name
 
 
-def _as_layout(strip: Any) -> Strip:
+def _layouts(scene: Any) -> list[Strip]:
+    """Our shots' strips as `strip_layout` reads them."""
+    blends: dict[str, set[str]] = {}
+    for effect in all_strips(scene):
+        inputs = [getattr(effect, slot, None) for slot in ("input_1", "input_2")]
+        if all(inputs) and not effect.mute:
+            first, second = (strip.name for strip in inputs)
+            blends.setdefault(first, set()).add(second)
+            blends.setdefault(second, set()).add(first)
+    return [_as_layout(scene, strip, frozenset(blends.get(strip.name, ()))) for strip in shot_strips(scene)]
+
+
+def _as_layout(scene: Any, strip: Any, blends_with: frozenset[str]) -> Strip:
+    metas = _metas(strip)
+    around = [strip, *metas]
+    channel, *inner = (each.channel for each in reversed(around))
     return Strip(
         id=str(strip["id"]),
-        left=compat.left(strip),
-        right=compat.right(strip),
-        channel=strip.channel,
+        left=max(map(compat.left, around)),
+        right=min(map(compat.right, around)),
+        channel=channel,
         color_tag=strip.color_tag,
         properties={key: value for key, value in strip.items() if isinstance(value, str | int)},
         name=strip.name,
+        inner_channels=tuple(inner),
+        blends_with=blends_with,
+        muted=is_muted(scene, strip),
     )
+
+
+def _metas(strip: Any) -> list[Any]:
+    """The meta strips that a strip lies in, from the inside."""
+    metas = []
+    while (strip := strip.parent_meta()) is not None:
+        metas.append(strip)
+    return metas
+
+
+def is_muted(scene: Any, strip: Any) -> bool:
+    """Whether a strip, a meta that it lies in, or one of their channels is switched off."""
+    metas = _metas(strip)
+    channels = [*(meta.channels for meta in metas), scene.sequence_editor.channels]
+    around = [strip, *metas]
+    return any(each.mute or own[each.channel].mute for each, own in zip(around, channels, strict=True))
 
 
 def absolute(path: str) -> Path:

@@ -54,7 +54,7 @@ def fonts(scene: Any) -> list[Any]:
 
 
 def _set_line(scene: Any, number: int, line: TitleLine, face: Any, plan_width_px: int) -> None:
-    start = strip_layout.to_scene(line.start_frame)
+    start = strip_layout.to_scene(line.start_frame, timeline.start_frame(scene))
     end = start + line.frame_count
     channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL) + number, start, end)
     name = f"Title {line.text}"[:60]

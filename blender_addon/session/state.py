@@ -20,7 +20,7 @@ from ..client.feed import Feed
 from ..client.process import BridgeProcess, Installation
 from ..core import rules
 from ..core.messages import Engines, Estimate
-from ..core.types import Clip, EditPlan, Grade, Job, SongAnalysis
+from ..core.types import Clip, Grade, Job
 
 
 class Cancelled(Exception):
@@ -131,7 +131,7 @@ class Shots:
     """what the rows were made from"""
     violations: list[rules.Violation] = field(default_factory=list)
     """which of the plan's rules the timeline breaks"""
-    judged: tuple[EditPlan | None, SongAnalysis | None] = (None, None)
+    judged: Any = None
     """what the violations are of"""
     jobs: dict[str, Job] = field(default_factory=dict)
     """the newest known state of each job"""

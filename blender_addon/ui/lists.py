@@ -13,6 +13,7 @@ STATE_ICONS = {
     "stale": "FILE_REFRESH",
     "failed": "ERROR",
     "missing": "LIBRARY_DATA_BROKEN",
+    "muted": "HIDE_ON",
 }
 STATE_NAMES = {
     "empty": "No clip yet",
@@ -22,6 +23,7 @@ STATE_NAMES = {
     "stale": "Changed since its clip was made",
     "failed": "Failed",
     "missing": "Its file is missing",
+    "muted": "Muted: not in the video",
 }
 ACT_ICONS = {1: "STRIP_COLOR_05", 2: "STRIP_COLOR_02", 3: "STRIP_COLOR_06"}
 """Blender's icons of the colour tags that the strips wear"""

@@ -118,7 +118,7 @@ def _active(scene: Any) -> str:
     """
     row = shots.active_row(scene)
     if row is None:
-        raise Problem("Choose a shot in the list.")
+        raise Problem("Choose a shot in the list." if state.shot_list().shots else "Plan the shots first.")
     return row.name
 
 

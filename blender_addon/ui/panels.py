@@ -369,7 +369,8 @@ class BEATBOARD_PT_takes(Tab, bpy.types.Panel):
         layout, scene, _ = self.start(context)
         row = shots.active_row(scene)
         if row is None:
-            layout.label(text="Choose a shot in the list", icon="INFO")
+            there = bool(state.shot_list().shots)
+            layout.label(text="Choose a shot in the list" if there else "Plan the shots first", icon="INFO")
             return
         _draw_takes(layout, scene, row)
         draw_trouble(layout, "takes")
