@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import os
+import re
 import secrets
 import socket
 import ssl
@@ -87,6 +88,8 @@ class Client:
         self._token = token
         self._fingerprint = fingerprint.replace(":", "").lower()
         self._timeout_s = timeout_s
+        self._names: dict[str, str] = {}
+        """of files that were uploaded, by their hashes"""
 
     # The bridge
 
@@ -188,6 +191,7 @@ class Client:
                     self._call("PUT", f"/files/{sha256}", file, {"Content-Length": str(size)})  # paced by `_answer`
         except OSError as error:
             raise LinkError(f"Cannot read {path}: {error.strerror}.") from None
+        self._names[sha256] = str(path)
         return sha256
 
     def upload_storyboard(self, path: Path) -> str:
@@ -304,13 +308,19 @@ class Client:
                 self._call("DELETE", f"/calls/{_quoted(call.id)}")
             raise
         if call.error:
-            raise LinkError(call.error)
+            raise LinkError(self._with_our_names(call.error))
         try:
             return codec.decode(CALLS[name][1], call.result)
         except codec.DecodeError as error:
             raise _foreign(error) from None
 
     # Inside
+
+    def _with_our_names(self, sentence: str) -> str:
+        """A sentence of the bridge's with our files' own paths in place of theirs in its store."""
+        for sha256, name in self._names.copy().items():
+            sentence = re.sub(rf"\S*{sha256}", lambda _, name=name: name, sentence)
+        return sentence
 
     def _get(self, kind: type[T], path: str, *, wait_s: float = 0.0) -> T:
         return _read(kind, self._call("GET", path, wait_s=wait_s))

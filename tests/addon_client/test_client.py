@@ -323,3 +323,12 @@ def test_answers_in_another_language_are_said(client, monkeypatch):
     monkeypatch.setattr(codec, "loads", lambda kind, text: (_ for _ in ()).throw(codec.DecodeError("field missing")))
     with pytest.raises(LinkError, match="update both"):
         client.health()
+
+
+def test_what_is_wrong_with_a_file_names_it_as_we_do(client, tmp_path):
+    cover = tmp_path / "not a picture.png"
+    cover.write_text("hello")
+    with pytest.raises(LinkError) as caught:
+        client.look(cover)
+    assert str(cover) in str(caught.value)
+    assert hashlib.sha256(b"hello").hexdigest() not in str(caught.value)
