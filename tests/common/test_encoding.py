@@ -18,7 +18,7 @@ def written(path, x264):
     with av.open(str(path), "w") as out:
         stream = add_video(out, (64, 36), FPS, x264)
         for index in range(40):
-            picture = np.full((36, 64, 3), 100 + index, np.uint8)  # no cut, which would get a keyframe
+            picture = np.full((36, 64, 3), 100, np.uint8)  # no change, which could get a keyframe of its own
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=encoding.PIXEL_FORMAT)
             frame.pts, frame.time_base = index, 1 / FPS
             out.mux(stream.encode(frame))
