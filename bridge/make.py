@@ -16,6 +16,7 @@ from blender_addon.core.types import (
     ClipRequest,
     CoverLook,
     EditPlan,
+    Ending,
     Grade,
     Job,
     JobState,
@@ -60,6 +61,8 @@ class MakeOptions:
     """None is the storyboard's, in these three; an empty title is no title, and the artist can stand alone"""
     artist: str | None = None
     font: Path | None = None
+    ending: Ending | None = None
+    """how the whole cover stands in the last frame; without it the storyboard's"""
     draft: bool = False
     bake_grade: bool = False
     blender: Path | None = None
@@ -277,7 +280,7 @@ def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, stor
     return plan.plan_edit(
         analysis,
         look,
-        storyboard,
+        dataclasses.replace(storyboard, ending=options.ending or storyboard.ending),
         length_s=options.length_s,
         width_px=first.width_px,
         height_px=first.height_px,

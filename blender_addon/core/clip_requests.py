@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from .timing import frame_at
-from .types import ClipRequest, EditPlan, EnergyCurve, Shot, ShotKind, SongAnalysis
+from .types import ClipRequest, EditPlan, Ending, EnergyCurve, Shot, ShotKind, SongAnalysis
 
 ENERGY_SAMPLES_PER_S = 8
 
@@ -55,6 +55,7 @@ def clip_requests(
             into=into.get(shot.id, ""),
             direction=direction,
             matched=matched,
+            ending=plan.ending if shot.kind is ShotKind.COVER_END else Ending.AUTO,
         )
         for shot, (direction, matched) in zip(plan.shots, _matched_cuts(plan.shots), strict=True)
     )

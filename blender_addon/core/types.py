@@ -200,6 +200,17 @@ class ShotKind(StrEnum):
     """turns into the cover and rests on it"""
 
 
+class Ending(StrEnum):
+    """How the whole cover stands in the last frame."""
+
+    AUTO = "auto"
+    """as large as fits, if that leaves nothing beside it that isn't certain; else as a card"""
+    CARD = "card"
+    """with room around it, on a ground of its own colours"""
+    FULL = "full"
+    """as large as fits"""
+
+
 class Framing(StrEnum):
     """How close the camera is."""
 
@@ -281,6 +292,7 @@ class EditPlan:
     height_px: int
     shots: tuple[Shot, ...]
     titles: tuple[TitleLine, ...] = ()
+    ending: Ending = Ending.AUTO
 
     @property
     def frame_count(self) -> int:
@@ -323,6 +335,8 @@ class ClipRequest:
     matched: str = ""
     """with a direction: "out" if the matched cut ends this shot, "in" if it starts it; what matters is in the middle
     there"""
+    ending: Ending = Ending.AUTO
+    """of the shot that ends the video"""
 
     @property
     def engine(self) -> str:

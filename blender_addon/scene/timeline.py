@@ -20,7 +20,7 @@ from ..core import codec, mp4, strip_layout
 from ..core.song_clock import Clock, SongStrip
 from ..core.strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
 from ..core.timing import frame_at
-from ..core.types import EditPlan, Excerpt, ShotKind, SongAnalysis
+from ..core.types import EditPlan, Ending, Excerpt, ShotKind, SongAnalysis
 from . import compat
 
 SCENE_KEY = "beatboard_edit"
@@ -99,6 +99,7 @@ def read(scene: Any, reserved: Collection[str] = ()) -> EditPlan:
         width_px=scene.render.resolution_x,
         height_px=scene.render.resolution_y,
         shots=tuple(one.shot for one in seen),
+        ending=Ending(header.get("ending", Ending.AUTO)),
     )
 
 
@@ -660,6 +661,7 @@ def _write_header(scene: Any, plan: EditPlan, markers: list[tuple[str, int]]) ->
         "song_sha256": plan.song_sha256,
         "cover_sha256": plan.cover_sha256,
         "excerpt": codec.encode(plan.excerpt),
+        "ending": str(plan.ending),
         "markers": markers,
     }
     scene[SCENE_KEY] = json.dumps(header)

@@ -15,7 +15,7 @@ from bridge import cover as covers
 from bridge import song as songs
 from bridge.check import sound, sound_file
 from bridge.check.container import Container, VideoTrack, probe
-from bridge.check.file_measures import file_measures, full_size
+from bridge.check.file_measures import file_measures
 from bridge.check.picture_measures import cover_measures, cut_measures, hold_measures, motion_measures, plan_measures
 from bridge.check.report import CheckReport, GridBeat, GridSection, Measure, Series, ShotMotion, VisibleCut
 from bridge.check.sound_measures import KNOWN_LIKENESS, SongPlace, song_place
@@ -55,7 +55,7 @@ def check(
         *place.measures,
         *cut_measures(cuts, analysis, plan),
         *hold_measures(seen, analysis, float(container.video.fps), plan),
-        *cover_measures(seen, art, full_size(container.video, plan)),
+        *cover_measures(seen, art),
         *motion_measures(shots),
         *(plan_measures(plan, analysis) if plan else []),
     ]

@@ -3,11 +3,11 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from blender_addon.core import rules
 from blender_addon.core.types import EditPlan, ShotKind, SongAnalysis
+from bridge.check.find_cover import find_cover
 from bridge.check.measures import info_only, limited
 from bridge.check.report import Group, Measure, ShotMotion, VisibleCut
 from bridge.check.watching import Watched
@@ -15,7 +15,7 @@ from bridge.common.frames import Frame
 
 MOST_FRAMES_OFF = 1.05
 """one frame, and a twentieth for what the sound's place is uncertain by"""
-LEAST_SSIM = 0.9
+LEAST_SSIM = 0.97
 MOST_DIFFERENCE = 4.0
 MOST_PALETTE_DISTANCE = 0.1
 LEAST_RANK_CORRELATION = 0.9
@@ -81,26 +81,23 @@ def _wanted_hold(analysis: SongAnalysis, fps: float, plan: EditPlan | None) -> i
     return round(60 / analysis.tempo_bpm * fps) if analysis.tempo_bpm > 0 else 0
 
 
-def cover_measures(seen: Watched, cover: Frame, full_size_px: tuple[int, int] | None = None) -> list[Measure]:
-    """The last frame and the palette against the cover.
-
-    Args:
-        full_size_px: width and height of which the video is a draft, if it is one.
-    """
-    from bridge.cover import palette_distance, recompose
+def cover_measures(seen: Watched, cover: Frame) -> list[Measure]:
+    """The last frame and the palette against the cover."""
+    from bridge.cover import palette_distance
 
     assert seen.last is not None
-    height_px, width_px = seen.last.shape[:2]
-    wanted = recompose(cover, *(full_size_px or (width_px, height_px)))
-    if full_size_px:  # what lies beyond the cover is drawn for a size: a smaller picture has another pattern there
-        wanted = np.asarray(cv2.resize(wanted, (width_px, height_px), interpolation=cv2.INTER_AREA), np.uint8)
-    likeness = _ssim(seen.last, wanted)
-    difference_levels = float(cv2.absdiff(seen.last, wanted).mean())
-    advice = "End on the cover itself, recomposed to the frame's shape (beatboard makes it), and let it rest."
-    ssim = limited(
-        Group.COVER, "last frame's likeness", likeness, f"SSIM {likeness:.3f}", "", f"at least {LEAST_SSIM}",
-        likeness >= LEAST_SSIM, advice,
-    )  # fmt: skip
+    found = find_cover(seen.last, cover)
+    advice = "End on the whole cover, upright and ungraded (beatboard's ending does), and let it rest."
+    limit = f"SSIM at least {LEAST_SSIM}"
+    if found is None:
+        ending = limited(Group.COVER, "cover in the last frame", None, "not found", "", limit, False, advice)
+    else:
+        ending = limited(
+            Group.COVER, "cover in the last frame", found.likeness,
+            f"SSIM {found.likeness:.3f}, {found.width_share:.0%} of the width", "", limit,
+            found.likeness >= LEAST_SSIM, advice,
+        )  # fmt: skip
+    difference_levels = found.difference_levels if found else 255.0
     difference = limited(
         Group.COVER, "last frame's difference", difference_levels, f"{difference_levels:.2f} of 255", "/255",
         f"at most {MOST_DIFFERENCE:.0f} of 255", difference_levels <= MOST_DIFFERENCE, advice,
@@ -110,19 +107,7 @@ def cover_measures(seen: Watched, cover: Frame, full_size_px: tuple[int, int] | 
         Group.COVER, "palette's distance", distance, f"{distance:.3f}", "Oklab", f"at most {MOST_PALETTE_DISTANCE}",
         distance <= MOST_PALETTE_DISTANCE, "Grade the video toward the cover's colours, or raise the grade's strength.",
     )  # fmt: skip
-    return [ssim, difference, palette]
-
-
-def _ssim(frame: Frame, wanted: Frame) -> float:
-    """Structural similarity of the brightness (Wang et al., 2004)."""
-    from skimage.metrics import structural_similarity
-
-    likeness = structural_similarity(_gray(frame), _gray(wanted), data_range=255)
-    return float(likeness)  # pyright: ignore[reportArgumentType] (it may return more, when asked to)
-
-
-def _gray(rgb: Frame) -> Frame:
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+    return [ending, difference, palette]
 
 
 def motion_measures(shots: Sequence[ShotMotion]) -> list[Measure]:

@@ -74,6 +74,21 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
+class Room:
+    """Where the camera may go in a still, in widths of the frame from the middle of the frame at rest."""
+
+    left: float
+    """of the still; negative"""
+    top: float
+    right: float
+    bottom: float
+    kept: tuple[tuple[float, float, float, float], ...] = ()
+    """left, top, right, bottom of what is shown whole or not at all, as the frame at rest does"""
+    closest: float = 0.0
+    """the smallest part of the frame's width that may fill the frame: closer the picture is too coarse"""
+
+
+@dataclass(frozen=True)
 class Still:
     """A painter's picture."""
 
@@ -83,6 +98,8 @@ class Still:
     """shape of `rgb` without the channels; 0 far, 1 near"""
     end: Frame | None = None
     """what the shot ends on, if it was asked to, for animators that can"""
+    room: Room | None = None
+    """None: the frame at rest is in the middle, with equal room on all sides"""
 
 
 @dataclass(frozen=True)

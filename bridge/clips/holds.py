@@ -12,8 +12,8 @@ from bridge import cover
 from bridge.clips.base import Work
 from bridge.common.frames import Frame
 
-COVER_VERSION = "7"
-"""changes whenever `cover.recompose` gives another picture: a clip that ends on the one before no longer ends right"""
+COVER_VERSION = "8"
+"""changes whenever `cover.mounted` gives another picture: a clip that ends on the one before no longer ends right"""
 
 
 def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[Frame]:
@@ -24,7 +24,7 @@ def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[
 
     Returns:
         `frame_count` frames. A shot opens on its first frame, frozen for `hold_frames`; the one that ends the video
-        dissolves into the recomposed cover, over its last second of motion (`cover_turn`), and rests on it.
+        dissolves into the whole cover, over its last second of motion (`cover_turn`), and rests on it.
     """
     if request.kind is ShotKind.COVER_END:
         yield from _into_cover(frames, request, work)
@@ -38,7 +38,7 @@ def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[
 
 def _into_cover(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[Frame]:
     picture = cover.load(work.file(request.cover_sha256))
-    end = cover.recompose(picture, request.width_px, request.height_px)
+    end = cover.mounted(picture, request.width_px, request.height_px, request.ending).picture
     turn = cover_turn(request.frame_count, request.hold_frames, request.fps)
     for i, frame in enumerate(frames):
         share = _eased((i - turn.start + 1) / (len(turn) + 1))

@@ -312,10 +312,11 @@ def image(runway: Any, picture: Frame) -> str:
 
 
 def whole_cover(request: ClipRequest, work: Work, width_px: int, height_px: int) -> Frame:
-    """The recomposed cover, on which the last shot ends."""
+    """The whole cover, on which the last shot ends."""
     from bridge import cover
 
-    return cover.recompose(cover.load(work.file(request.cover_sha256)), width_px, height_px)
+    picture = cover.load(work.file(request.cover_sha256))
+    return cover.mounted(picture, width_px, height_px, request.ending).picture
 
 
 def download(url: str, path: Path, work: Work) -> None:

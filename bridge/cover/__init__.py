@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cover: read, understood (palette, subject), turned into a grade, extended to the frame's shape.
+"""The cover: read, understood (palette, subject), turned into a grade, mounted in a frame of any shape.
 
 The names below are loaded when first used, so that importing this package stays cheap.
 """
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from bridge.cover.box import Box as Box
     from bridge.cover.cube import write_cube as write_cube
     from bridge.cover.drawing import plot as plot
-    from bridge.cover.extend import recompose as recompose
-    from bridge.cover.extend import recomposed_box as recomposed_box
+    from bridge.cover.extend import extended as extended
     from bridge.cover.fitting import fit_grade as fit_grade
     from bridge.cover.fitting import grade_from_cover as grade_from_cover
     from bridge.cover.grading import apply_grade as apply_grade
     from bridge.cover.image import load as load
+    from bridge.cover.mount import mounted as mounted
     from bridge.cover.subject import calm_area as calm_area
     from bridge.cover.subject import saliency as saliency
     from bridge.cover.subject import subject_box as subject_box
@@ -30,16 +30,16 @@ _HOMES = {
     "Box": "box",
     "apply_grade": "grading",
     "calm_area": "subject",
+    "extended": "extend",
     "fit_grade": "fitting",
     "grade_from_cover": "fitting",
     "lacking_texture": "texture",
     "load": "image",
     "look": "analyze",
     "measure_texture": "texture",
+    "mounted": "mount",
     "palette_distance": "transport",
     "plot": "drawing",
-    "recompose": "extend",
-    "recomposed_box": "extend",
     "saliency": "subject",
     "subject_box": "subject",
     "subject_mask": "subject",
@@ -50,16 +50,16 @@ __all__ = [
     "Box",
     "apply_grade",
     "calm_area",
+    "extended",
     "fit_grade",
     "grade_from_cover",
     "lacking_texture",
     "load",
     "look",
     "measure_texture",
+    "mounted",
     "palette_distance",
     "plot",
-    "recompose",
-    "recomposed_box",
     "saliency",
     "subject_box",
     "subject_mask",

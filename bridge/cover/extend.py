@@ -1,155 +1,120 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole cover in a frame of another shape: extended beyond its edges, without bars."""
+"""What certainly lies beyond a cover's edges: a flat colour, a gradient, an even texture. Nothing else is drawn."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from bridge.common.frames import Frame, smoothstep
+from bridge.common.frames import Frame
 from bridge.cover.box import Box
-from bridge.cover.defocus import defocused
-from bridge.cover.extension_modes import ABOVE_OR_BELOW, BESIDE, LENGTH, Mirrored, Side, flattened, harmonic, straight
-from bridge.cover.lettering import lettering
+from bridge.cover.grain import continued_grain
 from bridge.cover.oklab import Floats
-from bridge.cover.rarity import rarity
-from bridge.cover.shiftmap import continued
-from bridge.cover.subject import faces
 
-_FIGURE_COST, _FACE_COST = 0.6, 3.0
-"""of showing something rare, or a face, again beside the cover, as `shiftmap` counts"""
-_AROUND = 5
-"""so many pixels of the small version belong to what is rare"""
-_FLAT = 2
-"""sRGB levels"""
-_NARROW = 0.4
-"""sides in this proportion leave no room for pieces to be taken from"""
-_GOOD, _POOR = 1.2, 3.6
-"""energies of what was grown, from which on it goes out of focus, and as much as it may"""
-_SOFTEST, _SEEN = 0.035, 0.15
-"""deviation of the blur farthest out; how much of the cover it sees; in lengths of the edge"""
-_TONE, _TONE_REACH = 30, 0.04
-"""sRGB levels of a step at the edge that may be one of tone; how far out it is evened, in lengths of the edge"""
-
-
-def recomposed_box(cover_size_px: tuple[int, int], width_px: int, height_px: int) -> Box:
-    """Where the cover lies in its recomposition: as large as fits, centred.
-
-    Args:
-        cover_size_px: width, height.
-    """
-    scale = min(width_px / cover_size_px[0], height_px / cover_size_px[1])
-    width = min(width_px, max(1, round(cover_size_px[0] * scale)))
-    height = min(height_px, max(1, round(cover_size_px[1] * scale)))
-    return Box((width_px - width) // 2, (height_px - height) // 2, width, height)
-
-
-def recompose(cover: Frame, width_px: int, height_px: int) -> Frame:
-    """The whole cover, undistorted and uncropped, extended on two sides to fill a frame of any shape.
-
-    Inside of `recomposed_box` the result is the cover resized, and nothing else. Beyond, flat colours go on straight,
-    with their borders, at whatever slope these meet the edge, smooth ones as they rise or fall; the rest goes on with
-    copies of its own parts and its mirror image (`shiftmap`), which show no face, no letters and, where that can be
-    helped, nothing again that the cover has only once. The less good all that fits, the more it goes out of focus with
-    the distance from the cover, and most beside a cover too narrow for copies. Deterministic.
-
-    Returns:
-        uint8, shape (height_px, width_px, 3).
-    """
-    box = recomposed_box((cover.shape[1], cover.shape[0]), width_px, height_px)
-    kernel = cv2.INTER_AREA if box.width_px < cover.shape[1] else cv2.INTER_CUBIC
-    fitted = np.asarray(cv2.resize(cover, (box.width_px, box.height_px), interpolation=kernel), np.uint8)
-    frame = np.zeros((height_px, width_px, 3), np.uint8)
-    frame[box.slices] = fitted
-    depths_px = (box.left_px, box.top_px, width_px - box.right_px, height_px - box.bottom_px)
-    if not any(depths_px):
-        return frame
-    rows, columns = box.slices
-    places = (
-        (rows, slice(0, box.left_px)),
-        (slice(0, box.top_px), columns),
-        (rows, slice(box.right_px, width_px)),
-        (slice(box.bottom_px, height_px), columns),
-    )
-    bare = lettering(cover).bare
-    source = np.asarray(cv2.resize(bare, (box.width_px, box.height_px), interpolation=kernel), np.float32)
-    known = _Known.of(bare)
-    for turns, (depth_px, place) in enumerate(zip(depths_px, places, strict=True)):
-        if depth_px:  # a quarter turn brings the next edge to the left
-            turned = np.ascontiguousarray(np.rot90(source, turns))
-            side = ABOVE_OR_BELOW if turns % 2 else BESIDE
-            strip = _left_extension(turned, known.turned(turns), depth_px, side)
-            frame[place] = np.rot90(np.clip(np.round(strip), 0, 255).astype(np.uint8), -turns)
-    return frame
+_WORK_SIDE_PX = 400
+"""an edge is judged on a picture of this longer side"""
+_BAND = 0.1
+"""how deep an edge is looked at, in its lengths"""
+_TILES = 16
+"""places along an edge that must all look alike"""
+_OFF = 2.5
+"""sRGB levels by which a place's mean may differ from the gradient"""
+_FORM = 5.0
+"""sRGB levels of what is left after noise is blurred away: more is a form"""
+_ROUGHEST, _UNEVEN = 9.0, 1.6
+"""sRGB levels of the texture; how much rougher than is typical one place may be"""
+_SMOOTH = 0.5
+"""sRGB levels of texture that nobody sees"""
+_LEVEL_OFF, _SEAM = 0.2, 0.04
+"""how far out a slope goes on, and a step at the edge, in lengths of the edge"""
+_GRAIN_SIDE_PX = 1024
 
 
 @dataclass(frozen=True)
-class _Known:
-    """The cover as it is, whatever the frame's size, so that frames of all sizes are extended alike."""
+class Edge:
+    """The colours along a left edge, as a gradient: smooth along it, even across."""
 
-    cover: Floats
-    rare: Floats
-    """where it has something only once, 0-1, shape (height, width)"""
-    people: Floats
-    """1 where there are faces, with some room around"""
-
-    @classmethod
-    def of(cls, cover: Frame) -> "_Known":
-        people = np.zeros(cover.shape[:2], np.float32)
-        for face in faces(cover):
-            room = face.height_px // 2
-            top, left = max(0, face.top_px - room), max(0, face.left_px - room)
-            people[top : face.bottom_px + 2 * room, left : face.right_px + room] = 1
-        floats = cover.astype(np.float32)
-        return cls(floats, rarity(floats), people)
-
-    def turned(self, turns: int) -> "_Known":
-        parts = (np.ascontiguousarray(np.rot90(part, turns)) for part in (self.cover, self.rare, self.people))
-        return _Known(*parts)
-
-    def small(self, picture: Floats) -> Floats:
-        """One of its pictures, as high as `shiftmap` wants it."""
-        size = (max(1, round(LENGTH * self.cover.shape[1] / self.cover.shape[0])), LENGTH)
-        return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
-
-    def avoid(self) -> Floats:
-        """What it costs to show each place again beyond the left edge.
-
-        What the edge cuts is ground there, as mountains are, and may go on.
-        """
-        rare, people = self.small(self.rare), self.small(self.people)
-        at_edge = cv2.GaussianBlur(rare[:, : LENGTH // 40].mean(axis=1, keepdims=True), (1, 0), 0.1, sigmaY=4)
-        apart = 1 - np.clip(1.5 * at_edge, 0, 1).reshape(-1, 1)
-        around = cv2.dilate(rare, np.ones((_AROUND, _AROUND), np.uint8))
-        return np.maximum(_FIGURE_COST * around * apart, _FACE_COST * people)
+    weights: Floats
+    """of the terms in `_terms`, shape (6, 3)"""
+    roughness: float
+    """standard deviation of the texture, in sRGB levels"""
 
 
-def _left_extension(cover: Floats, known: _Known, depth_px: int, side: Side) -> Floats:
+@dataclass(frozen=True)
+class Extended:
+    """A cover with what certainly lies around it."""
+
+    picture: Frame
+    cover: Box
+    """where the cover is in it"""
+
+
+def extended(cover: Frame, beside_px: int, above_px: int) -> Extended:
+    """The cover, gone on beyond those of its edges where that is certain; the others stay its edges. Deterministic.
+
+    Args:
+        beside_px: how far to the left, and to the right.
+        above_px: how far upward, and downward.
+    """
+    picture = cover
+    grown = [0, 0, 0, 0]  # left, top, right, bottom
+    for turns, depth_px in ((0, beside_px), (2, beside_px), (1, above_px), (3, above_px)):
+        # A quarter turn brings the next edge to the left: first left, then top, right and bottom.
+        turned = np.ascontiguousarray(np.rot90(picture, turns))
+        edge = certain(turned) if depth_px else None
+        if edge:
+            beyond = _beyond(turned, edge, depth_px)
+            picture = np.ascontiguousarray(np.rot90(np.concatenate([beyond, turned], axis=1), -turns))
+            grown[turns] = depth_px
+    return Extended(picture, Box(grown[0], grown[1], cover.shape[1], cover.shape[0]))
+
+
+def certain(picture: Frame) -> Edge | None:
+    """What lies beyond the picture's left edge, if a band along it is a flat colour, a gradient or an even texture."""
+    scale = min(1.0, _WORK_SIDE_PX / max(picture.shape[:2]))
+    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+    height = len(small)
+    band = small[:, : min(max(6, round(_BAND * height)), small.shape[1])]
+    terms = _terms(height, (np.arange(band.shape[1]) + 0.5) / height)
+    weights = np.linalg.lstsq(terms.reshape(-1, 6), band.reshape(-1, 3), rcond=None)[0].astype(np.float32)
+    left = (band - terms @ weights).astype(np.float32)
+    tiles = np.array_split(left, _TILES)
+    roughness = np.array([tile.std(axis=(0, 1)).max() for tile in tiles])
+    typical = float(np.median(roughness))
+    off = max(float(np.abs(tile.mean(axis=(0, 1))).max()) for tile in tiles)
+    form = float(np.abs(cv2.GaussianBlur(left, (0, 0), 2)).max())
+    even = roughness.max() <= _UNEVEN * typical + 1
+    return Edge(weights, typical) if off < _OFF and form < _FORM and typical < _ROUGHEST and even else None
+
+
+def _terms(height: int, across: npt.NDArray[np.floating]) -> Floats:
+    """A cubic along the edge and a slope across it, at each place; shape (height, columns, 6)."""
+    s, t = np.meshgrid(np.linspace(-1, 1, height), across, indexing="ij")
+    return np.stack([np.ones_like(s), s, s**2, s**3, t, s * t], axis=-1).astype(np.float32)
+
+
+def _beyond(picture: Frame, edge: Edge, depth_px: int) -> Frame:
     """What lies beyond the left edge; shape (height, depth_px, 3)."""
-    if _is_flat(cover):
-        return straight(flattened(cover), np.arange(-depth_px, 0))
-    if min(cover.shape[:2]) < _NARROW * max(cover.shape[:2]):
-        return _out_of_focus(cover, Mirrored().full(cover, depth_px), 1.0)
-    grown, energy = continued(cover, known.small(known.cover), known.avoid(), depth_px, side)
-    step = cover[:, 0] - grown[:, -1]
-    step *= np.exp(-((np.linalg.norm(step, axis=-1, keepdims=True) / _TONE) ** 2))
-    distances = np.arange(1, depth_px + 1, dtype=np.float32)
-    fading = np.exp(-distances / (_TONE_REACH * len(cover)))
-    grown += (harmonic(step, distances) * fading[None, :, None])[:, ::-1]
-    return _out_of_focus(cover, grown, float(smoothstep((energy - _GOOD) / (_POOR - _GOOD))))
+    height = len(picture)
+    out = (np.arange(depth_px, 0, -1) - 0.5) / height
+    colors = _terms(height, -_LEVEL_OFF * (1 - np.exp(-out / _LEVEL_OFF))) @ edge.weights
+    rim = picture[:, : max(1, height // 200)].mean(axis=1, keepdims=True, dtype=np.float32)
+    step = rim - _terms(height, np.zeros(1)) @ edge.weights
+    step = cv2.GaussianBlur(step, (1, 0), 0.1, sigmaY=0.02 * height).reshape(height, 1, 3)
+    colors = colors + step * np.exp(-out / _SEAM)[None, :, None]
+    if edge.roughness > _SMOOTH:
+        colors = colors + _grain(picture, depth_px)
+    elif edge.roughness > 0:  # a gradient in whole levels has bands
+        colors = colors + np.random.default_rng(0).uniform(-0.5, 0.5, (height, depth_px, 1))
+    return np.clip(np.round(colors), 0, 255).astype(np.uint8)
 
 
-def _out_of_focus(cover: Floats, beyond: Floats, strength: float) -> Floats:
-    """What lies beyond the left edge, ever softer from there, at one distance everywhere alike; shape as it has."""
-    if strength == 0:
-        return beyond
-    depth_px = beyond.shape[1]
-    whole = np.concatenate([beyond, cover[:, : round(_SEEN * len(cover))]], axis=1)
-    way = 1 - (np.arange(whole.shape[1]) + 0.5) / depth_px
-    return defocused(whole, strength * _SOFTEST * smoothstep(way))[:, :depth_px]
-
-
-def _is_flat(cover: Floats) -> bool:
-    """Whether nothing changes toward the left edge, as where print has flat colours; never in anything filmed."""
-    width_px = max(3, round(0.01 * len(cover)))
-    return bool(cover[:, :width_px].std(axis=1).max() < _FLAT)
+def _grain(picture: Frame, depth_px: int) -> Floats:
+    """The texture along the left edge, gone on; made at a moderate size, since it takes long at a large one."""
+    scale = min(1.0, _GRAIN_SIDE_PX / len(picture))
+    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
+    grain = continued_grain(small, max(1, round(depth_px * scale)))
+    return np.asarray(cv2.resize(grain, (depth_px, len(picture)), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -17,6 +17,10 @@ Map = npt.NDArray[np.float32]
 
 WORK_SIDE_PX = 256
 """the measures below are made on a picture of this longer side"""
+_FACE_SIDES_PX = (640, 240)
+"""faces are looked for at these longer sides, the second for those that fill the picture"""
+_SURE_FACE, _LEAST_FACE = 0.75, 0.035
+"""how sure the detector has to be; the height of a face, in the picture's longer side"""
 
 
 def saliency(cover: Frame) -> Map:
@@ -94,16 +98,35 @@ def busyness(picture: Frame) -> Map:
 
 
 def faces(cover: Frame) -> list[Box]:
-    """Frontal faces, by OpenCV's cascades (Viola and Jones, CVPR 2001); small uncertain ones are left out."""
-    grey = cv2.equalizeHist(cv2.cvtColor(cover, cv2.COLOR_RGB2GRAY))
-    side = max(24, min(grey.shape) // 10)
-    found = _face_cascade().detectMultiScale(grey, scaleFactor=1.1, minNeighbors=6, minSize=(side, side))
-    return [Box(int(x), int(y), int(width), int(height)) for x, y, width, height in found]
+    """Faces, of people before a camera or well painted, the largest first; tiny and uncertain ones are left out.
+
+    By YuNet (Wu, Peng and Yu, Machine Intelligence Research 2023), from the brow to the chin.
+    """
+    height, width = cover.shape[:2]
+    for side_px in _FACE_SIDES_PX:
+        scale = side_px / max(height, width)
+        size = (max(32, round(width * scale)), max(32, round(height * scale)))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(cover[..., ::-1], size, interpolation=method)
+        _, found = _face_detector(size).detect(small)
+        boxes = [] if found is None else [_inside(face[:4] / scale, width, height) for face in found]
+        boxes = [box for box in boxes if box.height_px > _LEAST_FACE * max(height, width)]
+        if boxes:
+            return sorted(boxes, key=lambda box: -box.width_px * box.height_px)
+    return []
 
 
-@lru_cache(maxsize=1)
-def _face_cascade() -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_alt2.xml"))
+def _inside(face: npt.NDArray[np.floating], width: int, height: int) -> Box:
+    left, top = max(0, round(float(face[0]))), max(0, round(float(face[1])))
+    right, bottom = min(width, round(float(face[0] + face[2]))), min(height, round(float(face[1] + face[3])))
+    return Box(left, top, max(1, right - left), max(1, bottom - top))
+
+
+@lru_cache(maxsize=4)
+def _face_detector(size: tuple[int, int]) -> cv2.FaceDetectorYN:
+    """bridge/cover/yunet.md says where the model is from."""
+    model = str(Path(__file__).with_name("yunet.onnx"))
+    return cv2.FaceDetectorYN.create(model, "", size, _SURE_FACE, 0.3, 100)
 
 
 def _small(cover: Frame) -> Frame:

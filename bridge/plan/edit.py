@@ -51,6 +51,7 @@ def plan_edit(
         width_px=width_px,
         height_px=height_px,
         shots=(),
+        ending=board.ending,
     )
     draft = Draft(analysis, look, board, bars, cues, cuts, plan)
     return replace(plan, shots=make_shots(draft))

@@ -12,7 +12,7 @@ from typing import Any
 
 from blender_addon.core import textures
 from blender_addon.core.rules import MOTIONS, SEEDS
-from blender_addon.core.types import Framing, Texture
+from blender_addon.core.types import Ending, Framing, Texture
 from bridge.common.errors import BadInput
 from bridge.plan.toml_lines import TomlLines
 
@@ -54,6 +54,8 @@ class Storyboard:
     """which of the cover's textures the edit gets, as in "grain, vignette=0.3"; "auto" and "none" too"""
     font: Path | None = None
     """of title and artist: a TrueType or OpenType file"""
+    ending: Ending = Ending.AUTO
+    """how the whole cover stands in the last frame"""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ _BOARD_KEYS = {
     "font": _TEXT,
     "character": _TEXT,
     "seed": _SEED,
+    "ending": _Key(str, words=tuple(str(ending) for ending in Ending)),
     "shots": _Key(list),
 }
 _SHOT_KEYS = {
@@ -118,6 +121,8 @@ def load(path: str | Path, find: Callable[[str], Path | None] | None = None) -> 
         values["character"] = reader.picture(values["character"])
     if "font" in values:
         values["font"] = reader.font(values["font"])
+    if "ending" in values:
+        values["ending"] = Ending(values["ending"])
     if "texture" in values:
         reader.check_texture(values["texture"])
     return Storyboard(**values)

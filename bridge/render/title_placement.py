@@ -146,7 +146,7 @@ def opening(plan: EditPlan, look: CoverLook, clip: Path | None, cover: Path) -> 
         frames = frame_sampling.sample([clip], per_video=5)[:-1]
     else:
         height_px = round(frame_sampling.SAMPLE_WIDTH_PX * plan.height_px / plan.width_px)
-        frames = [covers.recompose(covers.load(cover), frame_sampling.SAMPLE_WIDTH_PX, height_px)]
+        frames = [covers.mounted(covers.load(cover), frame_sampling.SAMPLE_WIDTH_PX, height_px).picture]
     return [covers.apply_grade(frame, look.grade) for frame in frames]
 
 

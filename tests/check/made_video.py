@@ -140,9 +140,9 @@ class Made:
 
 def frames(made: Made, cover: np.ndarray) -> Iterator[np.ndarray]:
     """The pictures: a world for each shot, moving by the song's energy; the last shot turns into the cover."""
-    from bridge.cover import recompose
+    from bridge.cover import mounted
 
-    ending = made.ending if made.ending is not None else recompose(cover, *made.size)
+    ending = made.ending if made.ending is not None else mounted(cover, *made.size).picture
     edges = [0, *made.cuts, made.frame_count]
     motion = made.motion or tuple(1 + 6 * energy for energy in ENERGIES[made.first_bar :])
     for shot, (first, end) in enumerate(pairwise(edges)):

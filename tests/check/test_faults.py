@@ -70,7 +70,7 @@ def test_every_failure_says_what_to_do(folder: Path):
         ({"cut_late": {3: 3}}, {"on downbeats"}),
         ({"sound_late_s": 0.04}, {"offset to the song"}),
         ({"hold_frames": 0}, {"first frame's hold"}),
-        ({"ending": made_video.world(50, 240)}, {"last frame's likeness", "last frame's difference"}),
+        ({"ending": made_video.world(50, 240)}, {"cover in the last frame", "last frame's difference"}),
         ({"motion": (3.4, 4.0, 0.5, 5.2, 5.8, 1.9)}, {"motion follows energy"}),
         ({"sound_codec": None}, {"the song"}),
     ],

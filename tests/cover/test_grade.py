@@ -91,7 +91,7 @@ def test_curves_are_monotone_smooth_and_of_33_points(grades, name):
 def test_footage_made_of_the_cover_is_left_nearly_alone():
     for name in ("amber", "rose"):
         picture = COVERS[name]
-        frames = [picture[:120, :120], picture[60:, 40:], cover.recompose(picture, 160, 90), picture]
+        frames = [picture[:120, :120], picture[60:, 40:], cover.mounted(picture, 160, 90).picture, picture]
         grade = cover.fit_grade(frames, picture)
         graded = cover.apply_grade(picture, grade)
         assert np.abs(graded.astype(int) - picture).mean() < 5

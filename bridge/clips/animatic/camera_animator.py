@@ -14,7 +14,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from blender_addon.core.types import ClipRequest, ShotKind
+from blender_addon.core.types import ClipRequest, Framing, ShotKind
 from bridge.clips.animatic.atmosphere import Atmosphere
 from bridge.clips.animatic.camera import ROOM, TRUCK, Arrival, Frustum, Pose, Swing, fitting_moves
 from bridge.clips.animatic.cover_painter import whole_cover
@@ -38,6 +38,9 @@ _ATMOSPHERE_SHARE = 0.8
 """the atmosphere and the accents alone may make this part of the flow"""
 _ACCENT_PUSH = 0.010
 _ACCENT_LIGHT = 0.35
+_CLOSEST, _SLIDE, _LEAST_ROOM = 1.5, 0.3, 0.04
+"""the last shot starts at most so many times as close; or from so far beside its place, in widths of the frame, if
+there is this much room beside the cover, or above"""
 _LAYER_DETAIL = 1.45
 """layers are kept at most this much finer than the frame: the camera never comes closer"""
 
@@ -104,11 +107,12 @@ class _Shot:
             still = replace(still, depth=depth_by(depth_name(request), still.rgb))
         pacing, layers = pace(request), split(still)
         if request.kind is ShotKind.COVER_END:
-            frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, 1.0)
-            ending = whole_cover(work.file(request.cover_sha256), request.width_px, request.height_px)
+            frustum = Frustum.of(still, request.width_px, request.height_px, 1.0)
+            file = work.file(request.cover_sha256)
+            ending = whole_cover(file, request.width_px, request.height_px, request.ending).picture
             moves = (_arrival(pacing, layers, frustum, rng),)
             return cls(request, pacing, layers, frustum, moves, ending, _ending_from(still, ending))
-        frustum = Frustum.of(still.rgb.shape, request.width_px, request.height_px, ROOM)
+        frustum = Frustum.of(still, request.width_px, request.height_px, ROOM)
         return cls(request, pacing, layers, frustum, _swings(request, pacing, layers, frustum, rng), None, 1.0)
 
     def frames(self) -> Iterator[Frame]:
@@ -131,7 +135,7 @@ class _Shot:
         return (pacing.way_s[i], pacing.clock_s[i], pacing.accent[i])
 
     def _stage(self, width_px: int, height_px: int) -> _Stage:
-        unit = self.frustum.half_width * 2 * width_px
+        unit = (self.frustum.room.right - self.frustum.room.left) * width_px
         finest = round(unit * _LAYER_DETAIL)
         own = self.layers.background.rgba.shape[1]
         layers = self.layers.scaled(finest) if finest < own else self.layers
@@ -220,23 +224,50 @@ def _swings(
     request: ClipRequest, pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator
 ) -> tuple[Way, ...]:
     # A held picture is the composition itself; else the camera passes it in the middle of the shot.
-    origin = 0.0 if request.hold_frames else pacing.way_s[-1] / 2
+    rests = request.hold_frames > 0
+    origin = 0.0 if rests else pacing.way_s[-1] / 2
 
     def way(swing: Swing, fastest: float = Swing.MAX_SPEED) -> Way:
         return Way(lambda speed, i: swing.pose(speed * float(pacing.way_s[i] - origin)), fastest)
 
-    depths = _depth_range(layers)
-    free = tuple(way(Swing(move, frustum, rng, depths)) for move in fitting_moves(request, rng))
+    depths, tilt = _depth_range(layers), _tilt(request, rng)
+    free = [Swing(move, frustum, rng, depths, tilt=tilt, from_rest=rests) for move in fitting_moves(request, rng)]
+    needed = target_flow_px_s(request.motion) / 1000 * request.frame_count / float(request.fps)
+    free.sort(key=lambda swing: -min(1.0, round(swing.length / max(needed, 1e-6), 1)))
+    ways = tuple(way(swing) for swing in free)
     if not request.direction:
-        return free
+        return ways
     fastest = min(Swing.MAX_SPEED, Swing.MATCHED_SWING / max(float(pacing.way_s[-1] - origin), 1e-9))
-    return (way(Swing(TRUCK, frustum, rng, depths, request.direction), fastest), *free)
+    matched = Swing(TRUCK, frustum, rng, depths, direction=request.direction, tilt=tilt)
+    return (way(matched, fastest), *ways)
+
+
+def _tilt(request: ClipRequest, rng: np.random.Generator) -> float:
+    """A slanted horizon, in radians: only lively shots that are close enough have one."""
+    most = np.radians(3.0) * np.clip((request.motion - 130) / 80, 0, 1)
+    slants = request.framing is not Framing.WIDE and request.kind is ShotKind.MOTION
+    return float(rng.uniform(-most, most)) if slants else 0.0
 
 
 def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator) -> Way:
-    focus, side = _focus(layers, frustum), float(rng.choice([-1.0, 1.0]))
+    """A cover with room around it slides into its place, whole all the way; else the camera draws back from near."""
     share = pacing.way_s / max(float(pacing.way_s[-1]), 1e-9)
-    return Way(lambda start, i: Arrival(focus, start, side, frustum.aspect).pose(float(share[i])), Arrival.MAX_START)
+    zoom, slide, focus = _CLOSEST, [0.0, 0.0], _focus(layers, frustum)
+    if frustum.room.kept:
+        left, top, right, bottom = frustum.room.kept[0]
+        beside, above = min(left + 0.5, 0.5 - right), min(top, -bottom) + frustum.aspect / 2
+        if max(beside, above) > _LEAST_ROOM:
+            axis = 0 if beside > above else 1
+            slide[axis] = float(rng.choice([-1.0, 1.0])) * min(_SLIDE, 0.9 * max(beside, above))
+            focus, zoom = (0.0, 0.0), max(1.0, 0.97 / max(right - left, (bottom - top) / frustum.aspect))
+    widest = 0.48 * (1 - 1 / zoom)
+    focus = (
+        max(-widest, min(widest, focus[0])),
+        max(-widest * frustum.aspect, min(widest * frustum.aspect, focus[1])),
+    )
+    return Way(
+        lambda start, i: Arrival(start, focus, zoom, (slide[0], slide[1])).pose(float(share[i])), Arrival.MAX_START
+    )
 
 
 def _focus(layers: Layers, frustum: Frustum) -> tuple[float, float]:
@@ -247,7 +278,8 @@ def _focus(layers: Layers, frustum: Frustum) -> tuple[float, float]:
         return (0.0, 0.0)
     middle = (np.arange(64) + 0.5) / 64 - 0.5
     x, y = (small.sum(axis=0) * middle).sum() / small.sum(), (small.sum(axis=1) * middle).sum() / small.sum()
-    return (float(x) * 2 * frustum.half_width, float(y) * 2 * frustum.half_height)
+    room = frustum.room
+    return (float(x) * (room.right - room.left), float(y) * (room.bottom - room.top))
 
 
 def _depth_range(layers: Layers) -> tuple[float, float]:

@@ -4,25 +4,32 @@
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips.animatic.camera import ROOM
+from blender_addon.core.types import ClipRequest, Ending, ShotKind
 from bridge.clips.animatic.depth import depth_name
 from bridge.clips.animatic.depth_classical import Map
-from bridge.clips.animatic.framing import Study, View, framed, studied
+from bridge.clips.animatic.framing import Rectangle, Study, View, closest_width, framed, kept, studied
 from bridge.clips.animatic.version import version
-from bridge.clips.base import Still, Work
+from bridge.clips.base import Room, Still, Work
 from bridge.common.frames import Frame
+from bridge.cover import Box
 
-_FINEST = 1.3
-"""stills are painted at most this much finer than the frame: the camera never comes closer"""
-_CANVAS_FINEST = 2.2
+if TYPE_CHECKING:
+    from bridge.cover.mount import Mounted
+
+_REACH = 0.34
+"""how far a still goes on beyond the frame at rest, in widths of the frame: the camera's way"""
+_FINEST = 1.15
+"""stills are painted at most this much finer than the frame: the camera comes little closer"""
+_CARD_ROOM = 1.4
+"""the ground around a card is this much larger than the frame"""
 _DEPTH_WIDTH_PX = 512
+_FLAT_DEPTH = 0.5
 
 
 class CoverPainter:
@@ -32,7 +39,7 @@ class CoverPainter:
     version = version()
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
-        """One still per request, `ROOM` times as large as the frame at rest (the whole cover for the last shot)."""
+        """One still per request, larger than the frame at rest (the whole cover in the frame for the last shot)."""
         for request in requests:
             work.report(0.0, "framing the cover")
             path = work.file(request.cover_sha256)
@@ -42,115 +49,106 @@ class CoverPainter:
 def _still(request: ClipRequest, path: Path) -> Still:
     study, rng = studied(path, depth_name(request)), np.random.default_rng([request.seed, 2])
     view = framed(request, study, rng)
-    if view.is_within(study, (1.0, study.height)):
-        return _cut(request, study, study.cover, (0.0, 0.0), 1.0, view, rng)
-    room = 1.0 if view.is_within(study, study.canvas(view.aspect)) else ROOM
-    canvas, left_top, unit = _canvas(path, request.width_px, request.height_px, room)
-    return _cut(request, study, canvas, left_top, unit, view, rng)
+    return _card(request, study, view) if view.is_card else _crop(request, path, study, view, rng)
 
 
 def _last_still(request: ClipRequest, path: Path) -> Still:
-    """The whole canvas."""
-    study, rng = studied(path, depth_name(request)), np.random.default_rng([request.seed, 2])
-    canvas, (left, top), unit = _canvas(path, request.width_px, request.height_px, 1.0)
-    aspect = canvas.shape[0] / canvas.shape[1]
-    view = View((left + unit / 2, top + unit * aspect / 2), unit, aspect)
-    return Still(_finished(canvas, canvas.shape[1] / (unit * study.cover.shape[1]), rng), _depth(study, view))
-
-
-@lru_cache(maxsize=4)
-def _canvas(path: Path, width_px: int, height_px: int, room: float) -> tuple[Frame, tuple[float, float], float]:
-    """The recomposed cover as finely as the cover itself is, its top left corner and its width in cover widths.
-
-    Args:
-        room: how much larger it is than the frame, on all sides alike.
-    """
-    from bridge.cover import recomposed_box
-
-    cover = studied(path).cover
-    size = (cover.shape[1], cover.shape[0])
-    box = recomposed_box(size, width_px, height_px)
-    finer = float(np.clip(size[0] / box.width_px, 1.0, _CANVAS_FINEST))
-    whole = _with_room(path, width_px, height_px, room) if room > 1 else whole_cover(path, width_px, height_px)
-    height, width = whole.shape[:2]
-    large = (round(width * finer), round(height * finer))
-    canvas = cv2.resize(whole, large, interpolation=cv2.INTER_CUBIC)
-    fitted = (round(box.width_px * finer), round(box.height_px * finer))
-    left, top = (large[0] - fitted[0]) // 2, (large[1] - fitted[1]) // 2
-    method = cv2.INTER_AREA if fitted[0] < size[0] else cv2.INTER_CUBIC
-    canvas[top : top + fitted[1], left : left + fitted[0]] = cv2.resize(cover, fitted, interpolation=method)
-    return cast(Frame, canvas), (-left / fitted[0], -top / fitted[0]), large[0] / fitted[0]
-
-
-def _with_room(path: Path, width_px: int, height_px: int, room: float) -> Frame:
-    """The recomposed cover, recomposed again on the sides where the cover's own edges are, then on the others."""
-    from bridge.cover import recompose
-
-    whole, cover = whole_cover(path, width_px, height_px), studied(path).cover
-    wider, higher = round(width_px * room), round(height_px * room)
-    beside = cover.shape[1] * height_px < cover.shape[0] * width_px
-    first = (width_px, higher) if beside else (wider, height_px)
-    return recompose(recompose(whole, *first), wider, higher)
+    """The whole cover in the frame, flat as a print."""
+    whole = whole_cover(path, request.width_px, request.height_px, request.ending)
+    half, box = request.height_px / request.width_px / 2, whole.cover
+    left, right = (side / request.width_px - 0.5 for side in (box.left_px, box.right_px))
+    top, bottom = (side / request.width_px - half for side in (box.top_px, box.bottom_px))
+    room = Room(-0.5, -half, 0.5, half, kept=((left, top, right, bottom),))
+    return Still(whole.picture, _flat(whole.picture), room=room)
 
 
 @lru_cache(maxsize=2)
-def whole_cover(path: Path, width_px: int, height_px: int) -> Frame:
-    """The cover recomposed to the frame: what a video ends on. Kept, since it takes seconds to make."""
-    from bridge.cover import recompose
+def whole_cover(path: Path, width_px: int, height_px: int, ending: Ending) -> "Mounted":
+    """What a video ends on."""
+    from bridge.cover import mounted
 
-    return recompose(studied(path).cover, width_px, height_px)
-
-
-def _cut(
-    request: ClipRequest,
-    study: Study,
-    source: Frame,
-    left_top: tuple[float, float],
-    unit: float,
-    view: View,
-    rng: np.random.Generator,
-) -> Still:
-    """The view's part of a source picture that starts at `left_top` and is `unit` cover widths wide."""
-    pixels = source.shape[1] / unit  # per cover width
-    base_px = request.width_px * ROOM
-    still_w = round(float(np.clip(view.width * pixels, base_px, base_px * _FINEST)))
-    center = ((view.center[0] - left_top[0]) * pixels, (view.center[1] - left_top[1]) * pixels)
-    size = (still_w, round(still_w * view.aspect))
-    rgb = cast(Frame, _resampled(source, center, view.width * pixels, view.tilt, size))
-    return Still(_finished(rgb, still_w / (view.width * study.cover.shape[1]), rng), _depth(study, view))
+    return mounted(studied(path).cover, width_px, height_px, ending)
 
 
-def _depth(study: Study, view: View) -> Map:
-    """The depth of what a view shows; beyond the cover, its edge goes on."""
-    pixels = study.depth.shape[1]
-    center = (view.center[0] * pixels, view.center[1] * pixels)
-    size = (_DEPTH_WIDTH_PX, max(8, round(_DEPTH_WIDTH_PX * view.aspect)))
-    depth = _resampled(study.depth, center, view.width * pixels, view.tilt, size, beyond=cv2.BORDER_REPLICATE)
+@lru_cache(maxsize=2)
+def _world(path: Path, aspect: float) -> tuple[Frame, tuple[float, float]]:
+    """The cover with what certainly lies around it, and the cover's top left corner in it, in pixels."""
+    from bridge.cover import extended
+
+    study = studied(path)
+    left, top, _, _ = study.world(aspect)
+    side_px = study.cover.shape[1]
+    whole = extended(study.cover, round(-left * side_px), round(-top * side_px))
+    return whole.picture, (whole.cover.left_px, whole.cover.top_px)
+
+
+def _crop(request: ClipRequest, path: Path, study: Study, view: View, rng: np.random.Generator) -> Still:
+    """The frame's part of the cover, and what is around it, as far as the camera may go."""
+    picture, origin = _world(path, view.aspect)
+    side_px = study.cover.shape[1]
+    whole_px = (picture.shape[1], picture.shape[0])
+    first, last = [], []
+    for axis in (0, 1):
+        reach = (view.size[axis] / 2 + _REACH * view.width) * side_px
+        middle = view.center[axis] * side_px + origin[axis]
+        first.append(max(0, round(middle - reach)))
+        last.append(min(whole_px[axis], round(middle + reach)))
+    part = picture[first[1] : last[1], first[0] : last[0]]
+    scale = min(1.0, _FINEST * request.width_px / (view.width * side_px))
+    enlarged = request.width_px / (view.width * side_px)
+    scale = enlarged if enlarged > 1 else scale
+    rgb = _scaled(part, scale)
+    place = tuple((first[axis] - origin[axis]) / side_px for axis in (0, 1))
+    rectangle = (place[0], place[1], part.shape[1] / side_px, part.shape[0] / side_px)
+    room = _room(view, rectangle, kept(view, study, request.framing), closest_width(request, study))
+    return Still(_finished(rgb, enlarged, rng), _depth(study, rectangle), room=room)
+
+
+def _card(request: ClipRequest, study: Study, view: View) -> Still:
+    """The whole cover on its ground, which goes on around the frame; flat as a print."""
+    from bridge.cover.mount import on_ground
+
+    width_px, height_px = round(request.width_px * _CARD_ROOM), round(request.height_px * _CARD_ROOM)
+    unit = request.width_px / view.width
+    size = (round(unit), round(unit * study.height))
+    box = Box((width_px - size[0]) // 2, (height_px - size[1]) // 2, *size)
+    rgb = on_ground(study.cover, box, width_px, height_px)
+    width, height = view.width * _CARD_ROOM, view.width * _CARD_ROOM * view.aspect
+    rectangle = (view.center[0] - width / 2, view.center[1] - height / 2, width, height)
+    return Still(
+        rgb, _flat(rgb), room=_room(view, rectangle, kept(view, study, request.framing), closest_width(request, study))
+    )
+
+
+def _room(view: View, still: Rectangle, whole: Sequence[Rectangle], closest: float) -> Room:
+    """Places of the cover's plane as the camera counts them: in widths of the frame from its middle."""
+
+    def seen(part: Rectangle) -> tuple[float, float, float, float]:
+        left, top = ((part[axis] - view.center[axis]) / view.width for axis in (0, 1))
+        return (left, top, left + part[2] / view.width, top + part[3] / view.width)
+
+    return Room(*seen(still), kept=tuple(map(seen, whole)), closest=min(0.99, closest / view.width))
+
+
+def _scaled(picture: Frame, scale: float) -> Frame:
+    size = (max(8, round(picture.shape[1] * scale)), max(8, round(picture.shape[0] * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LANCZOS4
+    return np.array(cv2.resize(picture, size, interpolation=method), np.uint8)
+
+
+def _depth(study: Study, part: Rectangle) -> Map:
+    """The depth of a part of the cover's plane; beyond the cover, its edge goes on."""
+    unit = study.depth.shape[1]
+    size = (_DEPTH_WIDTH_PX, max(8, round(_DEPTH_WIDTH_PX * part[3] / part[2])))
+    x = (part[0] + part[2] * (np.arange(size[0]) + 0.5) / size[0]) * unit - 0.5
+    y = (part[1] + part[3] * (np.arange(size[1]) + 0.5) / size[1]) * unit - 0.5
+    column, row = (axis.astype(np.float32) for axis in np.meshgrid(x, y))
+    depth = cv2.remap(study.depth, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(depth, np.float32)
 
 
-def _resampled(
-    source: npt.NDArray,
-    center_px: tuple[float, float],
-    width_px: float,
-    tilt: float,
-    size: tuple[int, int],
-    beyond: int = cv2.BORDER_REFLECT_101,
-) -> npt.NDArray:
-    """A rectangle of the source around a place, turned by `tilt`, at the given size; `beyond` as in OpenCV."""
-    scale = width_px / size[0]
-    if scale > 1.5:  # Lanczos reads few pixels: what is reduced much is reduced by area first
-        small = (round(source.shape[1] / scale), round(source.shape[0] / scale))
-        center_px = (center_px[0] * small[0] / source.shape[1], center_px[1] * small[1] / source.shape[0])
-        scale *= small[0] / source.shape[1]
-        source = cv2.resize(source, small, interpolation=cv2.INTER_AREA)
-    cos, sin = scale * np.cos(tilt), scale * np.sin(tilt)
-    turn = np.array([[cos, -sin], [sin, cos]])
-    middle = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
-    offset = np.array(center_px) - 0.5 - turn @ middle
-    flags = cv2.WARP_INVERSE_MAP | (cv2.INTER_LANCZOS4 if source.dtype == np.uint8 else cv2.INTER_LINEAR)
-    matrix = np.hstack([turn, offset[:, None]])
-    return cv2.warpAffine(source, matrix, size, flags=flags, borderMode=beyond)
+def _flat(rgb: Frame) -> npt.NDArray[np.float32]:
+    return np.full((max(8, rgb.shape[0] // 8), max(8, rgb.shape[1] // 8)), _FLAT_DEPTH, np.float32)
 
 
 def _finished(rgb: Frame, enlarged: float, rng: np.random.Generator) -> Frame:

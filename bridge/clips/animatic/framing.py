@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What of the cover each shot shows.
+"""What of the cover each shot shows: a crop of it, in which no face, no body and no line of letters is cut.
 
 Places are x, y in widths of the cover, from its top left corner, unless said otherwise.
 """
@@ -14,39 +14,55 @@ import numpy as np
 import numpy.typing as npt
 
 from blender_addon.core.types import ClipRequest, Framing, ShotKind
-from bridge.clips.animatic.camera import ROOM
 from bridge.clips.animatic.depth import depth_by
 from bridge.clips.animatic.depth_classical import CLASSICAL, Map
 from bridge.clips.animatic.matte import reduced
 from bridge.common.frames import Frame
 from bridge.cover import Box
 
-_WIDTHS = {Framing.WIDE: 1.08, Framing.MEDIUM: 0.76, Framing.CLOSE: 0.52, Framing.DETAIL: 0.36}
+_SHARES = {Framing.WIDE: 0.98, Framing.MEDIUM: 0.76, Framing.CLOSE: 0.52, Framing.DETAIL: 0.36}
 """what a shot sees at rest, in widths of the largest frame that fits into the cover"""
-_WHOLE_SUBJECT = 1.12
-"""a medium shot is at least this much larger than the subject, so that the camera's way doesn't crop it"""
-_WIDER = 1.17
-"""than the medium shot is a wide one"""
+_NO_TRAVEL, _WIDE_INSIDE = 0.12, 0.9
+"""a wide shot that has less room than this on both axes, in its sizes, is only so large, to have some"""
+_AROUND = 1.06
+"""a wide shot of a cover that certainly goes on beyond its edges is this much larger than the cover"""
+_WHOLE_SUBJECT, _WIDER = 1.12, 1.17
+"""a medium shot is at least this much larger than the subject; than the medium shot is a wide one"""
+_FACE_HEIGHTS = {Framing.WIDE: 0.0, Framing.MEDIUM: 0.3, Framing.CLOSE: 0.56, Framing.DETAIL: 0.0}
+"""of the face, in the frame's; 0 where the framing is not the face's"""
+_CROWN, _CHIN, _NECK, _EARS = 0.42, 0.08, 0.4, 0.25
+"""how far a head reaches above, below and, with its neck, farther below its face, in the face's height; beside it, in
+its width"""
+_SHOULDERS, _STATURE = 1.5, 6.5
+"""how far a body reaches to either side of its face's middle, and below it, in the face's width and height"""
+_EYES, _EYES_AT = 0.4, 0.36
+"""where the eyes are in a face; where a frame has them: a little above its upper third, since heads need room"""
+_ENLARGED = 3.0
+"""a pixel of the cover is shown at most this large"""
 _MATCHED_SIDE = 0.06
 """how far from the middle, in widths of the frame, what matters is halfway through a shot with a matched cut: about as
 far as the camera travels until the cut"""
-_HEAD = 0.6
-"""of the subject, from its top: where a close-up finds its face"""
 _SIDE, _CUT = 0.16, 0.6
 """how wide a strip along a frame's side is, in its sizes; what it costs to have something there that draws the eye"""
-_COARSEST = 3.6
-"""a pixel of the cover is shown at most this large, if the framing can be that wide"""
 _AIR, _SLIVER, _LEGIBLE = 0.03, 10.0, 0.05
 """between letters and the frame's sides, in its sizes; 1 over the part of a line that is cut for sure; the height of
 letters that are easily read, in heights of the frame"""
-_ASTRAY, _LOOSER = 0.5, 1.5
-"""how far a frame may move so as not to cut letters, in its sizes, and how much wider a close one may get"""
-_AWAY_COST, _WIDER_COST, _OFF_COST, _LOST_COST = 0.8, 0.6, 0.7, 2.0
-"""of a move of one size, of e times the width, of showing nothing of the cover, of losing the subject; a line that is
-cut costs 1"""
+_LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 4.0, 8.0, 6.0, 1.0
+"""of a line cut; a head cut; a frame full of a body without its head; some of a group, but not all"""
+_LOST_COST, _AWAY_COST, _WIDTH_COST, _WORTH, _LITTLE_WORTH, _CHANCE = 2.5, 0.8, 0.5, 1.5, 0.4, 0.25
+"""of losing the subject; of being one size away from where it belongs; of e times the width; what the best place is
+worth in a close shot, and in the others; how much is left to chance"""
+_CARD_COST = {Framing.WIDE: 1.6, Framing.MEDIUM: 1.9, Framing.CLOSE: 2.6, Framing.DETAIL: 3.2}
+"""of showing the whole cover as a card instead"""
+_CARD_SIZES = {Framing.WIDE: 0.72, Framing.MEDIUM: 0.86, Framing.CLOSE: 0.94, Framing.DETAIL: 0.8}
+"""of the card, in the frame's height or width"""
+_CUT_AT_ALL = 0.1
+_PLACES, _EDGE = 33, 0.008
+"""in a row that a frame may look at; how far it stays from the cover's edge at least, in its sizes"""
 
 Rectangle = tuple[float, float, float, float]
 """left, top, width, height"""
+Places = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,34 +75,44 @@ class Study:
     subject: Rectangle
     lines: tuple[Rectangle, ...]
     """of letters"""
+    faces: tuple[Rectangle, ...]
+    """the largest first"""
+    goes_on: tuple[bool, bool]
+    """whether it's certain what lies beside it, and above and below it"""
 
     @property
     def height(self) -> float:
         return self.cover.shape[0] / self.cover.shape[1]
 
-    def canvas(self, aspect: float) -> tuple[float, float]:
-        """Width and height of the whole cover recomposed to a frame of this shape; their middles are one."""
-        return max(1.0, self.height / aspect), max(self.height, aspect)
+    def heads(self, framing: Framing) -> tuple[Rectangle, ...]:
+        """The faces with crown and ears, and with the neck but in close shots, which go from crown to chin."""
+        below = _CHIN if framing is Framing.CLOSE else _NECK
+        grown = (
+            (x - _EARS * w, y - _CROWN * h, w * (1 + 2 * _EARS), h * (1 + _CROWN + below)) for x, y, w, h in self.faces
+        )
+        return tuple(_within_cover(head, self, np.zeros(2)) for head in grown)
+
+    def world(self, aspect: float) -> Rectangle:
+        """What frames of this shape may show: the cover, and what certainly lies around it."""
+        beside = max(0.0, _AROUND * self.height / aspect - 1) / 2 if self.goes_on[0] else 0.0
+        above = max(0.0, _AROUND * aspect - self.height) / 2 if self.goes_on[1] else 0.0
+        return (-beside, -above, 1 + 2 * beside, self.height + 2 * above)
 
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of the cover's plane, with the camera's room: what a still shows."""
+    """A rectangle of the cover's plane: what a shot sees at rest."""
 
     center: tuple[float, float]
     width: float
     aspect: float
     """height by width"""
-    tilt: float = 0.0
-    """radians"""
+    is_card: bool = False
+    """whether it shows the cover as a card on its ground"""
 
-    def is_within(self, study: Study, size: tuple[float, float]) -> bool:
-        """Whether it lies in a rectangle of this size around the cover's middle."""
-        cos, sin = abs(np.cos(self.tilt)), abs(np.sin(self.tilt))
-        reach_x = self.width / 2 * (cos + self.aspect * sin) - 1e-3
-        reach_y = self.width / 2 * (sin + self.aspect * cos) - 1e-3
-        off_x, off_y = abs(self.center[0] - 0.5), abs(self.center[1] - study.height / 2)
-        return bool(off_x + reach_x <= size[0] / 2 and off_y + reach_y <= size[1] / 2)
+    @property
+    def size(self) -> Places:
+        return self.width * np.array([1.0, self.aspect])
 
 
 @lru_cache(maxsize=2)
@@ -97,8 +123,9 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         depth: the name of what estimates the depth.
     """
     from bridge.cover import load, saliency, subject_box
+    from bridge.cover.extend import certain
     from bridge.cover.lettering import lettering
-    from bridge.cover.subject import detail
+    from bridge.cover.subject import detail, faces
 
     cover = load(path)
     small, written = reduced(cover, 640), lettering(cover)
@@ -107,12 +134,15 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         left, top, width, height = astuple(box)
         return (left / cover.shape[1], top / cover.shape[1], width / cover.shape[1], height / cover.shape[1])
 
+    sure = [certain(np.ascontiguousarray(np.rot90(cover, turns))) is not None for turns in range(4)]
     return Study(
         cover,
         depth_by(depth, cover),  # with its letters: an outline through them would tear them
         _telling(saliency(small), detail(small)),
         place(subject_box(written.bare)),  # the picture's, not the title's
         tuple(map(place, written.lines)),
+        tuple(map(place, faces(cover))),
+        (sure[0] and sure[2], sure[1] and sure[3]),
     )
 
 
@@ -125,104 +155,163 @@ def _telling(salient: Map, detail: Map) -> Map:
 def framed(request: ClipRequest, study: Study, rng: np.random.Generator) -> View:
     """What a shot's still shows."""
     aspect = request.height_px / request.width_px
-    width = _width(request, study)
-    center, width = _uncut(_center(request, study, width, rng), width, request, study)
-    return View(center, width * ROOM, aspect, _tilt(request, rng))
+    card, card_cost = _card(request, study), _CARD_COST[request.framing]
+    world = study.world(aspect)
+    largest = min(world[2], world[3] / aspect)
+    finest = closest_width(request, study)
+    if finest > largest:  # so few pixels that no part of it fills a frame
+        return card
+    wanted, target = float(np.clip(_width(request, study, largest), finest, largest)), _Target.of(request, study, rng)
+    best, least = card, card_cost
+    loosest = largest if request.framing in (Framing.WIDE, Framing.MEDIUM) else min(largest, 1.5 * wanted)
+    for width in np.unique(np.clip(wanted * np.array([0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5]), finest, loosest)):
+        size = width * np.array([1.0, aspect])
+        x, y = (
+            _between(start + side * (0.5 + _EDGE), start + length - side * (0.5 + _EDGE))
+            for start, length, side in ((world[0], world[2], size[0]), (world[1], world[3], size[1]))
+        )
+        cost = target.cost(size, x, y) + _WIDTH_COST * abs(np.log(width / wanted))
+        cost += _CHANCE * rng.random(cost.shape) * (request.kind is ShotKind.MOTION)
+        row, column = np.unravel_index(int(cost.argmin()), cost.shape)
+        if cost[row, column] < least:
+            least, best = float(cost[row, column]), View((float(x[column]), float(y[row])), float(width), aspect)
+    return best
 
 
-def _width(request: ClipRequest, study: Study) -> float:
-    """What the frame at rest sees, in widths of the cover."""
+def _between(first: float, last: float) -> Places:
+    """Places along an axis; its middle if there is no room for more."""
+    middle = (first + last) / 2
+    return np.linspace(min(first, middle), max(last, middle), _PLACES)
+
+
+def closest_width(request: ClipRequest, study: Study) -> float:
+    """The smallest part of the cover that may fill the frame, or its larger part would be mush; in its widths."""
+    return request.width_px / (_ENLARGED * study.cover.shape[1])
+
+
+def kept(view: View, study: Study, framing: Framing) -> tuple[Rectangle, ...]:
+    """What the shot shows whole, or not at all, and has to while the camera moves: left, top, width, height."""
+    if view.is_card:
+        return ((0.0, 0.0, 1.0, study.height),)
+    x, y = (np.array([value]) for value in view.center)
+    parts = (*study.heads(framing), *study.lines)
+    whole = (part for part in parts if _cuts(study, (part,), view.size, x, y).item() < _CUT_AT_ALL)
+    return tuple(_within_view(part, view) if _shown(part, view.size, x, y).item() > 0.5 else part for part in whole)
+
+
+def _within_view(part: Rectangle, view: View) -> Rectangle:
+    left, top = (max(part[axis], view.center[axis] - view.size[axis] / 2) for axis in (0, 1))
+    right, bottom = (min(part[axis] + part[axis + 2], view.center[axis] + view.size[axis] / 2) for axis in (0, 1))
+    return (left, top, right - left, bottom - top)
+
+
+def _card(request: ClipRequest, study: Study) -> View:
+    """The whole cover, as a card."""
     aspect = request.height_px / request.width_px
-    inscribed, whole = min(1.0, study.height / aspect), study.canvas(aspect)[0] / ROOM
-    width = inscribed * _WIDTHS[request.framing]
-    medium = _medium_width(study, aspect, inscribed, whole)
-    if request.framing is Framing.MEDIUM:
-        width = medium
-    elif request.framing is Framing.WIDE:
-        width = max(width, _WIDER * medium)
-    finest = min(request.width_px / study.cover.shape[1] / _COARSEST, 0.66 * inscribed)
-    if request.kind is ShotKind.HERO_HOLD:
-        _, _, subject_w, subject_h = study.subject
-        width = max(width, min(1.3 * inscribed, 1.15 * max(subject_w, subject_h / aspect)))
-    return float(min(max(width, finest), whole))
+    whole = max(1.0, study.height / aspect)
+    return View((0.5, study.height / 2), whole / _CARD_SIZES[request.framing], aspect, is_card=True)
 
 
-def _medium_width(study: Study, aspect: float, inscribed: float, whole: float) -> float:
-    """Wide enough for the whole subject, if a wide shot can still be wider; else the subject is cropped for good."""
-    width = inscribed * _WIDTHS[Framing.MEDIUM]
+def _width(request: ClipRequest, study: Study, largest: float) -> float:
+    """What the frame at rest would see, in widths of the cover."""
+    aspect = request.height_px / request.width_px
+    inscribed = min(1.0, study.height / aspect)
+    share = _FACE_HEIGHTS[request.framing]
+    if study.faces and share:
+        return study.faces[0][3] / share / aspect
+    medium = inscribed * _SHARES[Framing.MEDIUM]
     needed = _WHOLE_SUBJECT * max(study.subject[2], study.subject[3] / aspect)
-    return max(width, needed) if needed * _WIDER <= whole else width
+    if needed * _WIDER <= largest:
+        medium = max(medium, needed)
+    if request.framing is Framing.MEDIUM:
+        return medium
+    if request.framing is not Framing.WIDE:
+        return inscribed * _SHARES[request.framing]
+    world = study.world(aspect)
+    room = max(world[2] / largest, world[3] / largest / aspect) - 1
+    return largest * (_SHARES[Framing.WIDE] if room > _NO_TRAVEL else _WIDE_INSIDE)
 
 
-def _center(request: ClipRequest, study: Study, width: float, rng: np.random.Generator) -> tuple[float, float]:
-    """What the frame looks at."""
-    aspect = request.height_px / request.width_px
-    left, top, subject_w, subject_h = study.subject
-    size = np.array([width, width * aspect])
-    middle = np.array([left + subject_w / 2, top + subject_h / 2])
-    if subject_h > size[1]:
-        middle[1] = _head(study, size)[1]
-    if request.kind is ShotKind.HERO_HOLD:
-        middle[1] = min(middle[1], top - 0.07 * size[1] + size[1] / 2)  # headroom
-        return _inside(middle, size, study, aspect)  # its camera goes in: the room around may lie beyond the cover
-    if request.framing in (Framing.WIDE, Framing.MEDIUM):
-        aside = size * (rng.choice([-0.14, 0.0, 0.14]), rng.choice([-0.08, 0.0, 0.06]))
-        room = np.maximum(0.0, (size - np.array([subject_w, subject_h])) / 2 - 0.06 * size)
-        fits = subject_h <= size[1] and subject_w <= size[0]
-        focus, aside = middle, np.clip(aside, -room, room) if fits else np.minimum(aside, (np.inf, 0.0))
-    else:
-        focus, aside = _target(request, study, width, rng), size * rng.uniform(-0.06, 0.06, 2)
-    if request.matched:
-        aside[0] = size[0] * _MATCHED_SIDE * request.direction * (1 if request.matched == "in" else -1)
-    return _inside(focus + aside, size * ROOM, study, aspect)
+@dataclass(frozen=True)
+class _Target:
+    """What a shot is about."""
+
+    request: ClipRequest
+    study: Study
+    focus: tuple[float, float]
+    """the place that matters"""
+    at: tuple[float, float]
+    """where in the frame it belongs, in its sizes"""
+    whole: Rectangle | None
+    """what is to be seen whole"""
+
+    @classmethod
+    def of(cls, request: ClipRequest, study: Study, rng: np.random.Generator) -> "_Target":
+        aside = 0.0
+        if request.matched:
+            aside = _MATCHED_SIDE * request.direction * (1 if request.matched == "in" else -1)
+        elif request.kind is ShotKind.MOTION:
+            aside = float(rng.choice([-0.12, 0.0, 0.12]))
+        if study.faces and request.framing is not Framing.DETAIL:
+            alone = request.framing is Framing.CLOSE
+            shown = study.faces[: 1 if alone else None]
+            if alone and request.kind is ShotKind.MOTION:  # one of the group, each in turn
+                shown = (study.faces[int(rng.integers(len(study.faces)))],)
+            left, right = min(face[0] for face in shown), max(face[0] + face[2] for face in shown)
+            eyes = [face[1] + _EYES * face[3] for face in shown]
+            focus = ((left + right) / 2, (min(eyes) + max(eyes)) / 2)
+            return cls(request, study, focus, (0.5 + aside * (len(shown) == 1), _EYES_AT), None)
+        left, top, width, height = study.subject
+        whole = study.subject if request.framing in (Framing.WIDE, Framing.MEDIUM) else None
+        return cls(request, study, (left + width / 2, top + height / 2), (0.5 + aside, 0.5), whole)
+
+    def cost(self, size: Places, x: Places, y: Places) -> Places:
+        """How bad frames of this size around each place are; shape (places in y, places in x)."""
+        study = self.study
+        cost = _LINE_COST * _cuts(study, study.lines, size, x, y, _legible(study.lines, size))
+        cost += _HEAD_COST * _cuts(study, study.heads(self.request.framing), size, x, y) + self._people(size, x, y)
+        if self.whole is not None:
+            shown = _shown(self.whole, size, x, y)
+            cost += _LOST_COST * (shown.max() - shown)
+        worth = _worth(study, size, x, y)
+        worth /= max(float(worth.max()), 1e-6)
+        if self.whole is None and not (study.faces and self.request.framing is not Framing.DETAIL):
+            return cost - _WORTH * worth
+        cost -= _LITTLE_WORTH * worth
+        off_x = (x + (self.at[0] - 0.5) * size[0] - self.focus[0]) / size[0]
+        off_y = (y + (self.at[1] - 0.5) * size[1] - self.focus[1]) / size[1]
+        return cost + _AWAY_COST * np.hypot(off_x[None, :], off_y[:, None])
+
+    def _people(self, size: Places, x: Places, y: Places) -> Places:
+        """What it costs to show a body without its head, or part of a group."""
+        study = self.study
+        cost = np.zeros((len(y), len(x)))
+        seen = np.zeros((len(y), len(x)))
+        for face, head in zip(study.faces, study.heads(self.request.framing), strict=True):
+            left, below = face[0] + face[2] / 2 - _SHOULDERS * face[2], head[1] + head[3]
+            body = (left, below, 2 * _SHOULDERS * face[2], min(study.height, face[1] + _STATURE * face[3]) - below)
+            has_head = _shown(head, size, x, y) > 0.98
+            seen += has_head
+            if body[3] > 0:
+                part = _shown(body, size, x, y) * body[2] * body[3] / (size[0] * size[1])
+                cost += _BODY_COST * part * ~has_head
+        return cost + _GROUP_COST * ((seen > 1) & (seen < len(study.faces)))
 
 
-def _target(request: ClipRequest, study: Study, width: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """One of the places that make a picture, the better ones more often; close-ups favour the subject's head."""
-    unit = study.salient.shape[1]
-    size = np.array([width, width * request.height_px / request.width_px])
-    score = _worth(study, size)
-    places, weights = [], []
-    for _ in range(4):
-        y, x = np.unravel_index(int(score.argmax()), score.shape)
-        if weights and score[y, x] < 0.6 * weights[0]:
-            break
-        places.append(((x + 0.5) / unit, (y + 0.5) / unit))
-        weights.append(float(score[y, x]) + 1e-6)
-        rows, columns = np.ogrid[: score.shape[0], : score.shape[1]]
-        near = ((rows - y) / (size[1] * unit)) ** 2 + ((columns - x) / (size[0] * unit)) ** 2
-        score = score * (1 - np.exp(-near / 0.3))
-    if request.framing is Framing.CLOSE:
-        head = _head(study, size)
-        (x, y), seen = _uncut(head, width, request, study)
-        cut = _cuts(study.lines, size * seen / width, np.array([x]), np.array([y])).item()
-        places.append(head)
-        weights.append(1.5 * sum(weights) * max(0.02, 1 - cut))
-    chosen = rng.choice(len(places), p=np.array(weights) / sum(weights))
-    return np.array(places[int(chosen)])
+def _legible(lines: Sequence[Rectangle], size: Places) -> list[float]:
+    """How easily each line is read in a frame of this size, 0-1."""
+    height = float(size[1])
+    return [min(1.0, max(0.3, line[3] / (_LEGIBLE * height))) for line in lines]
 
 
-def _head(study: Study, size: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Where a frame of this size looks at the subject's head: what tells most in its upper part, as faces do."""
-    left, top, subject_w, subject_h = study.subject
-    unit = study.salient.shape[1]
-    first, below = round(top * unit), round((top + _HEAD * subject_h) * unit) + 1
-    columns = slice(round(left * unit), round((left + subject_w) * unit) + 1)
-    within = _worth(study, size)[first:below, columns]
-    if not within.any():  # the frame is as large as the cover
-        return left + subject_w / 2, top + min(subject_h / 2, 0.44 * float(size[1]))
-    y, x = np.unravel_index(int(within.argmax()), within.shape)
-    return left + (float(x) + 0.5) / unit, top + (float(y) + 0.5) / unit
+def _worth(study: Study, size: Places, x: Places, y: Places) -> Places:
+    """How good a picture a frame of this size makes around each place.
 
-
-def _worth(study: Study, size: npt.NDArray[np.float64]) -> Map:
-    """How good a picture a frame of this size makes around each place of the salient map.
-
-    What draws the eye belongs inside, and not on one of the frame's sides, which would cut it in two; least of all
-    letters. Frames that reach beyond the cover make none.
+    What draws the eye belongs inside, and not on one of the frame's sides, which would cut it in two.
     """
     salient = study.salient
-    width, height = size * salient.shape[1]
+    unit = salient.shape[1]
+    width, height = size * unit
 
     def mean(width_px: float, height_px: float) -> Map:
         return np.asarray(cv2.boxFilter(salient, -1, (max(1, round(width_px)), max(1, round(height_px)))), np.float32)
@@ -232,68 +321,24 @@ def _worth(study: Study, size: npt.NDArray[np.float64]) -> Map:
     sides = [np.roll(upright, reach_x, 1), np.roll(upright, -reach_x, 1)]
     sides += [np.roll(level, reach_y, 0), np.roll(level, -reach_y, 0)]
     score = np.maximum(mean(0.6 * width, 0.6 * height) - _CUT * np.max(sides, axis=0), 0)
-    rows, columns = score.shape
-    room_x, room_y = int(min(width * ROOM, columns - 1) / 2), int(min(height * ROOM, rows - 1) / 2)
-    inside = np.zeros_like(score)
-    inside[room_y : rows - room_y, room_x : columns - room_x] = 1
-    x, y = ((np.arange(count) + 0.5) / columns for count in (columns, rows))
-    return np.asarray(score * inside * (1 - 0.9 * np.minimum(_cuts(study.lines, size, x, y), 1)), np.float32)
-
-
-def _inside(center: npt.NDArray, size: npt.NDArray, study: Study, aspect: float) -> tuple[float, float]:
-    """Moved so that a view of this size stays on the cover, or at least on the recomposed one."""
-    whole = study.canvas(aspect)
-
-    def held(value: float, size: float, cover: float, whole: float) -> float:
-        room = cover if size <= cover else whole
-        reach = max(0.0, (room - size) / 2)
-        return float(np.clip(value, cover / 2 - reach, cover / 2 + reach))
-
-    return (
-        held(float(center[0]), float(size[0]), 1.0, whole[0]),
-        held(float(center[1]), float(size[1]), study.height, whole[1]),
+    rows, columns = (
+        np.clip(np.round(places * unit).astype(int), 0, count - 1)
+        for places, count in ((y, score.shape[0]), (x, score.shape[1]))
     )
-
-
-def _uncut(
-    center: tuple[float, float], width: float, request: ClipRequest, study: Study
-) -> tuple[tuple[float, float], float]:
-    """The frame at rest that cuts no line of letters, if there is one near: moved, or wider, or both.
-
-    It may reach beyond the cover for that. Wide and medium shots keep as much of their subject as they had.
-    """
-    if not study.lines:
-        return center, width
-    aspect = request.height_px / request.width_px
-    canvas, middle = study.canvas(aspect), (0.5, study.height / 2)
-    cover, subject = (0.0, 0.0, 1.0, study.height), study.subject
-    loose = request.kind is not ShotKind.HERO_HOLD and request.framing in (Framing.CLOSE, Framing.DETAIL)
-    seen = _shown(subject, width * np.array([1, aspect]), np.array([center[0]]), np.array([center[1]]))
-    least, best = np.inf, (center, width)
-    for wide in np.geomspace(width, max(width, min(canvas[0], _LOOSER * width) if loose else canvas[0]), 12):
-        size = wide * np.array([1, aspect])
-        reach = (np.array(canvas) - size) / 2
-        places = [center[i] + size[i] * np.linspace(-_ASTRAY, _ASTRAY, 41) for i in (0, 1)]
-        places = [np.append(places[i], [line[i] + line[i + 2] / 2 for line in study.lines]) for i in (0, 1)]
-        x, y = (np.clip(places[i], middle[i] - reach[i], middle[i] + reach[i]) for i in (0, 1))
-        away = np.hypot(((x - center[0]) / size[0])[None, :], ((y - center[1]) / size[1])[:, None])
-        off = 1 - _shown(cover, size, x, y) * study.height / (size[0] * size[1])
-        cost = _cuts(study.lines, size, x, y) + _AWAY_COST * away + _WIDER_COST * np.log(wide / width) + _OFF_COST * off
-        if not loose:
-            cost += _LOST_COST * np.maximum(seen - _shown(subject, size, x, y), 0)
-        row, column = np.unravel_index(int(cost.argmin()), cost.shape)
-        if cost[row, column] < least:
-            least, best = float(cost[row, column]), ((float(x[column]), float(y[row])), float(size[0]))
-    return best
+    return score[np.ix_(rows, columns)].astype(np.float64)
 
 
 def _cuts(
-    lines: Sequence[Rectangle],
-    size: npt.NDArray[np.float64],
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """How badly frames of this size around each place cut lines of letters: 1 is one line that is easily read, cut.
+    study: Study,
+    parts: Sequence[Rectangle],
+    size: Places,
+    x: Places,
+    y: Places,
+    weights: Sequence[float] = (),  # 1 each if empty
+) -> Places:
+    """How badly frames of this size around each place cut some rectangles: 1 for each that is clearly cut.
+
+    The cover's own edge cuts nothing that it hasn't cut already.
 
     Args:
         size: width, height.
@@ -303,27 +348,33 @@ def _cuts(
         Shape (places in y, places in x).
     """
     total = np.zeros((len(y), len(x)))
-    for line in lines:
-        inside, outside = (_shown(line, size * share, x, y) for share in (1 - 2 * _AIR, 1 + _AIR))
-        legible = min(1.0, line[3] / (_LEGIBLE * size[1]))
-        total += legible * np.minimum(1, _SLIVER * outside) * np.minimum(1, _SLIVER * (1 - inside))
+    for part, weight in zip(parts, weights or [1.0] * len(parts), strict=True):
+        inside = _shown(_within_cover(part, study, _AIR * size, _EDGE * size), size, x, y)
+        outside = _shown(part, size * (1 + _AIR), x, y)
+        total += weight * np.minimum(1, _SLIVER * outside) * np.minimum(1, _SLIVER * (1 - inside))
     return total
 
 
-def _shown(
-    part: Rectangle, size: npt.NDArray[np.float64], x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _within_cover(part: Rectangle, study: Study, air: Places, off_edge: Places | float = 0.0) -> Rectangle:
+    """The rectangle with room around, as far as the cover goes.
+
+    Args:
+        air: the room, beside it and above.
+        off_edge: how far from the cover's edges the frames stay: what is nearer to them is taken for seen.
+    """
+    edge_x, edge_y = np.broadcast_to(off_edge, 2)
+    left, right = (float(np.clip(at, edge_x, 1 - edge_x)) for at in (part[0] - air[0], part[0] + part[2] + air[0]))
+    top, bottom = (
+        float(np.clip(at, edge_y, study.height - edge_y)) for at in (part[1] - air[1], part[1] + part[3] + air[1])
+    )
+    return (left, top, max(1e-6, right - left), max(1e-6, bottom - top))
+
+
+def _shown(part: Rectangle, size: Places, x: Places, y: Places) -> Places:
     """The share of a rectangle that frames of this size around each place show; shape (places in y, places in x)."""
 
-    def share(middle: npt.NDArray[np.float64], size: float, start: float, length: float) -> npt.NDArray[np.float64]:
+    def share(middle: Places, size: float, start: float, length: float) -> Places:
         within = np.minimum(middle + size / 2, start + length) - np.maximum(middle - size / 2, start)
         return np.clip(within / length, 0, 1)
 
     return np.outer(share(y, size[1], part[1], part[3]), share(x, size[0], part[0], part[2]))
-
-
-def _tilt(request: ClipRequest, rng: np.random.Generator) -> float:
-    """A slanted horizon, in radians: only lively shots that are close enough have one."""
-    most = np.radians(3.0) * np.clip((request.motion - 130) / 80, 0, 1)
-    slants = request.framing is not Framing.WIDE and request.kind is ShotKind.MOTION
-    return float(rng.uniform(-most, most)) if slants else 0.0

@@ -44,7 +44,7 @@ class _Sheet:
         self._rgba = layer.rgba
         self._depth = layer.depth
         self._size_px = (width_px, height_px)
-        self._half = (frustum.half_width, frustum.half_height)
+        self._room = frustum.room
         columns, rows = -(-width_px // _CELL_PX) + 2, -(-height_px // _CELL_PX) + 2
         # Cells are sampled at their middle, with one ring of them around the frame for the interpolation.
         x_px = (np.arange(columns) - 0.5) * _CELL_PX
@@ -71,7 +71,7 @@ class _Sheet:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Places of the still as pixels of an array that covers it."""
         height, width = shape[:2]
-        half_width, half_height = self._half
-        column = (x / (2 * half_width) + 0.5) * width - 0.5
-        row = (y / (2 * half_height) + 0.5) * height - 0.5
+        room = self._room
+        column = (x - room.left) / (room.right - room.left) * width - 0.5
+        row = (y - room.top) / (room.bottom - room.top) * height - 0.5
         return column.astype(np.float32), row.astype(np.float32)

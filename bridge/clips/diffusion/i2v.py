@@ -180,7 +180,7 @@ def _set_on(pipeline: Any, side_px: int, guidance: float, told: common.StepRepor
 
 
 def last_picture(request: ClipRequest, still: Still, work: Work, width_px: int, height_px: int) -> Any:
-    """What the shot ends on, as a PIL image: the recomposed cover, or what it was asked to; None if neither."""
+    """What the shot ends on, as a PIL image: the whole cover, or what it was asked to; None if neither."""
     from PIL import Image
 
     from bridge import cover
@@ -188,7 +188,7 @@ def last_picture(request: ClipRequest, still: Still, work: Work, width_px: int, 
     if request.kind is not ShotKind.COVER_END:
         return None if still.end is None else Image.fromarray(resized(still.end, width_px, height_px))
     picture = cover.load(work.file(request.cover_sha256))
-    return Image.fromarray(cover.recompose(picture, width_px, height_px))
+    return Image.fromarray(cover.mounted(picture, width_px, height_px, request.ending).picture)
 
 
 def model_size(pipeline: Any, family: Family, request: ClipRequest, given: Values) -> tuple[int, int]:

@@ -91,7 +91,7 @@ def test_beyond_the_cover_the_edges_depth_goes_on(tmp_path):
     picture = cover(240)
     study = framing.studied(Desk(tmp_path, picture).file("c" * 64))
     study.depth[:, -4:] = 0.25
-    depth = cover_painter._depth(study, framing.View((1.0, 0.5), 0.8, 9 / 16))
+    depth = cover_painter._depth(study, (0.6, 0.275, 0.8, 0.45))
     assert depth[:, depth.shape[1] // 2 + 4 :] == pytest.approx(0.25, abs=1e-3)
     assert depth[:, : depth.shape[1] // 3].std() > 0.02
 

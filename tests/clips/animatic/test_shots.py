@@ -8,7 +8,7 @@ from blender_addon.core.types import Framing, ShotKind
 from bridge.clips import registry
 from bridge.clips.animatic.camera_animator import target_flow_px_s
 from bridge.common import optical_flow
-from bridge.cover import recompose
+from bridge.cover import mounted
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
 
@@ -80,7 +80,7 @@ def test_ends_on_the_whole_cover(desk, size):
     frames = film(
         desk, kind=ShotKind.COVER_END, frame_count=40, hold_frames=10, width_px=size[0], height_px=size[1], motion=90
     )
-    whole = recompose(cover(), *size)
+    whole = mounted(cover(), *size).picture
     assert all(np.array_equal(frame, whole) for frame in frames[-10:])
     assert difference(frames[0], whole) > 8, "it came from somewhere else"
     assert difference(frames[-11], whole) < 2, "and slid into place"
@@ -144,7 +144,7 @@ def test_the_layers_move_apart(desk):
     still = next(iter(registry.load(asked).painter.paint([asked], desk)))
     layers = split(still)
     assert layers.subject is not None
-    scene = Scene(layers, Frustum.of(still.rgb.shape, 320, 180, ROOM), 320, 180)
+    scene = Scene(layers, Frustum.of(still, 320, 180, ROOM), 320, 180)
     before, after = (scene.render(Pose(x=x))[1] for x in (0.0, 0.06))
     assert before is not None
     assert after is not None

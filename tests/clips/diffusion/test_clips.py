@@ -11,7 +11,7 @@ pytest.importorskip("torch", reason="needs the gpu extra: scripts/test.sh --engi
 from blender_addon.core.types import ShotKind
 from bridge.clips import make_clip, registry
 from bridge.clips.diffusion import common
-from bridge.cover import load, recompose
+from bridge.cover import load, mounted
 from bridge.jobs import run_batch
 from tests.clips.diffusion import tiny_models
 from tests.clips.diffusion.diffusion_world import FakeWork, request_for, save_picture
@@ -58,7 +58,7 @@ def test_a_request_becomes_a_clip(engine, handle_frames, svd, sdxl, store, desk)
 def test_the_last_shot_ends_on_the_cover(svd, sdxl, store, desk):
     request = asked("sdxl+svd", svd, sdxl, frame_count=12, hold_frames=4, kind=ShotKind.COVER_END)
     frames = frames_of(make_clip.make_clip(request, store, desk), store)
-    whole = recompose(load(desk.file("c" * 64)), 128, 72)
+    whole = mounted(load(desk.file("c" * 64)), 128, 72).picture
     assert np.abs(frames[-1].astype(int) - whole).mean() < 4
     assert np.abs(frames[0].astype(int) - whole).mean() > 15
 
