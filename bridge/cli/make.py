@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from blender_addon.core.types import Ending
 from bridge.cli import options
 
 
@@ -30,6 +31,13 @@ def add(commands: options.Subparsers) -> None:
         type=options.texture,
         metavar="NAMES",
         help="textures of the cover: grain,halation,vignette,fade; or auto, or none (default)",
+    )
+    one.add_argument(
+        "--ending",
+        type=Ending,
+        choices=tuple(Ending),
+        metavar="HOW",
+        help="how the whole cover stands in the last frame: card; full; auto (default: the storyboard's, else auto)",
     )
     one.add_argument("--title", metavar="TEXT", help="title, shown over the opening (default: the storyboard's)")
     one.add_argument("--artist", metavar="TEXT", help="artist name, shown under the title")

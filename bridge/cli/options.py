@@ -165,6 +165,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         "cluster",
         "workers",
         "texture",
+        "ending",
         "title",
         "artist",
         "font",

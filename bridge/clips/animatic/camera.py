@@ -79,8 +79,8 @@ class Move:
 MOVES = (
     Move("push", x=0.012, y=0.010, dolly=0.22, pin=0.9, highest_motion=190),
     Move("pull", x=0.012, y=0.006, dolly=-0.22, pin=0.9, highest_motion=150),
-    Move("pedestal", x=0.010, y=0.080, pan_y=0.32, dolly=0.03, highest_motion=230),
-    Move("truck", x=0.100, y=0.010, pan_x=0.30, dolly=0.03),
+    Move("pedestal", y=0.080, pan_y=0.32, highest_motion=230),
+    Move("truck", x=0.100, pan_x=0.30),
     Move("diagonal", x=0.075, y=0.045, pan_x=0.22, pan_y=0.14, dolly=0.05),
     Move("orbit", x=0.150, y=0.015, dolly=0.06, pin=1.15, lowest_motion=60),
     Move("arc", x=0.110, y=0.020, pan_x=0.12, dolly=0.14, roll=0.010, pin=0.75, lowest_motion=110),

@@ -26,8 +26,9 @@ _NO_TRAVEL, _WIDE_INSIDE = 0.12, 0.9
 """a wide shot that has less room than this on both axes, in its sizes, is only so large, to have some"""
 _AROUND = 1.06
 """a wide shot of a cover that certainly goes on beyond its edges is this much larger than the cover"""
-_WHOLE_SUBJECT, _WIDER = 1.12, 1.17
-"""a medium shot is at least this much larger than the subject; than the medium shot is a wide one"""
+_WHOLE_SUBJECT, _WIDER, _UPPER = 1.12, 1.17, 0.85
+"""a medium shot is at least this much larger than the subject; than the medium shot is a wide one; of a subject that is
+higher than the frame, so much is seen, in the frame's height"""
 _FACE_HEIGHTS = {Framing.WIDE: 0.0, Framing.MEDIUM: 0.3, Framing.CLOSE: 0.56, Framing.DETAIL: 0.0}
 """of the face, in the frame's; 0 where the framing is not the face's"""
 _CROWN, _CHIN, _NECK, _EARS = 0.42, 0.08, 0.4, 0.25
@@ -229,7 +230,8 @@ def _width(request: ClipRequest, study: Study, largest: float) -> float:
         return inscribed * _SHARES[request.framing]
     world = study.world(aspect)
     room = max(world[2] / largest, world[3] / largest / aspect) - 1
-    return largest * (_SHARES[Framing.WIDE] if room > _NO_TRAVEL else _WIDE_INSIDE)
+    whole = world[2] > 1 or world[3] > study.height
+    return largest * (_SHARES[Framing.WIDE] if whole or room > _NO_TRAVEL else _WIDE_INSIDE)
 
 
 @dataclass(frozen=True)
@@ -271,16 +273,25 @@ class _Target:
         cost = _LINE_COST * _cuts(study, study.lines, size, x, y, _legible(study.lines, size))
         cost += _HEAD_COST * _cuts(study, study.heads(self.request.framing), size, x, y) + self._people(size, x, y)
         if self.whole is not None:
-            shown = _shown(self.whole, size, x, y)
-            cost += _LOST_COST * (shown.max() - shown)
+            whole = _within_cover(self._fitting(size), study, _AIR * size, _EDGE * size)
+            cost += _LOST_COST * (1 - _shown(whole, size, x, y))
         worth = _worth(study, size, x, y)
         worth /= max(float(worth.max()), 1e-6)
         if self.whole is None and not (study.faces and self.request.framing is not Framing.DETAIL):
             return cost - _WORTH * worth
         cost -= _LITTLE_WORTH * worth
+        focus_y = self.focus[1]
+        if self.whole is not None:
+            focus_y = self._fitting(size)[1] + self._fitting(size)[3] / 2
         off_x = (x + (self.at[0] - 0.5) * size[0] - self.focus[0]) / size[0]
-        off_y = (y + (self.at[1] - 0.5) * size[1] - self.focus[1]) / size[1]
+        off_y = (y + (self.at[1] - 0.5) * size[1] - focus_y) / size[1]
         return cost + _AWAY_COST * np.hypot(off_x[None, :], off_y[:, None])
+
+    def _fitting(self, size: Places) -> Rectangle:
+        """What is to be seen whole, or its upper part, where its head is, if the frame is too low for it."""
+        assert self.whole is not None
+        left, top, width, height = self.whole
+        return (left, top, width, min(height, _UPPER * float(size[1])))
 
     def _people(self, size: Places, x: Places, y: Places) -> Places:
         """What it costs to show a body without its head, or part of a group."""
