@@ -38,6 +38,8 @@ _SHOULDERS, _STATURE = 1.5, 6.5
 """how far a body reaches to either side of its face's middle, and below it, in the face's width and height"""
 _EYES, _EYES_AT = 0.4, 0.36
 """where the eyes are in a face; where a frame has them: a little above its upper third, since heads need room"""
+_HEAD = 0.25
+"""of the subject, from its top: where a close shot looks if it finds no face"""
 _ENLARGED = 3.0
 """a pixel of the cover is shown at most this large"""
 _MATCHED_SIDE = 0.06
@@ -50,7 +52,7 @@ _AIR, _SLIVER, _LEGIBLE = 0.03, 10.0, 0.05
 letters that are easily read, in heights of the frame"""
 _LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 4.0, 8.0, 6.0, 1.0
 """of a line cut; a head cut; a frame full of a body without its head; some of a group, but not all"""
-_LOST_COST, _AWAY_COST, _WIDTH_COST, _WORTH, _LITTLE_WORTH, _CHANCE = 2.5, 0.8, 0.5, 1.5, 0.4, 0.25
+_LOST_COST, _AWAY_COST, _WIDTH_COST, _WORTH, _LITTLE_WORTH, _CHANCE = 2.5, 0.8, 1.5, 1.5, 0.4, 0.4
 """of losing the subject; of being one size away from where it belongs; of e times the width; what the best place is
 worth in a close shot, and in the others; how much is left to chance"""
 _CARD_COST = {Framing.WIDE: 1.6, Framing.MEDIUM: 1.9, Framing.CLOSE: 2.6, Framing.DETAIL: 3.2}
@@ -265,7 +267,8 @@ class _Target:
             return cls(request, study, focus, (0.5 + aside * (len(shown) == 1), _EYES_AT), None)
         left, top, width, height = study.subject
         whole = study.subject if request.framing in (Framing.WIDE, Framing.MEDIUM) else None
-        return cls(request, study, (left + width / 2, top + height / 2), (0.5 + aside, 0.5), whole)
+        middle = _HEAD if request.framing is Framing.CLOSE else 0.5
+        return cls(request, study, (left + width / 2, top + middle * height), (0.5 + aside, 0.5), whole)
 
     def cost(self, size: Places, x: Places, y: Places) -> Places:
         """How bad frames of this size around each place are; shape (places in y, places in x)."""
@@ -277,9 +280,10 @@ class _Target:
             cost += _LOST_COST * (1 - _shown(whole, size, x, y))
         worth = _worth(study, size, x, y)
         worth /= max(float(worth.max()), 1e-6)
-        if self.whole is None and not (study.faces and self.request.framing is not Framing.DETAIL):
-            return cost - _WORTH * worth
-        cost -= _LITTLE_WORTH * worth
+        is_detail = self.request.framing is Framing.DETAIL
+        cost -= (_WORTH if is_detail or (self.whole is None and not study.faces) else _LITTLE_WORTH) * worth
+        if is_detail:
+            return cost
         focus_y = self.focus[1]
         if self.whole is not None:
             focus_y = self._fitting(size)[1] + self._fitting(size)[3] / 2
