@@ -3,6 +3,7 @@
 
 import base64
 import contextlib
+import functools
 import logging
 import re
 import sqlite3
@@ -147,7 +148,7 @@ class Bridge:
     def status(self) -> QueueStatus:
         """The queue as a whole."""
         queued, running = self.jobs.counts()
-        estimate = self.speeds.estimate_loads(self.jobs.loads(), self._devices())
+        estimate = self.speeds.estimate_loads(self.jobs.loads(), self._devices)
         return QueueStatus(self.jobs.paused, queued, running, estimate.seconds if estimate else None)
 
     def put_first(self, job_ids: Sequence[str]) -> None:
@@ -162,7 +163,7 @@ class Bridge:
 
     def estimate(self, requests: Sequence[ClipRequest]) -> Estimate | None:
         """What these would take, from what was measured here; None if that isn't known yet."""
-        return self.speeds.estimate(requests, self._devices())
+        return self.speeds.estimate(requests, self._devices)
 
     def hold(self, owner: str, sha256s: Sequence[str]) -> None:
         """Keeps exactly these files from eviction for this owner, such as a .blend.
@@ -241,7 +242,7 @@ class Bridge:
 
         logs = self.options.home / "logs"
         return LocalExecutor(
-            self.options.store, self._devices(), self._dispatcher.on_event, log_folder=logs, make_clip=make_clip
+            self.options.store, self._devices, self._dispatcher.on_event, log_folder=logs, make_clip=make_clip
         )
 
     def _kind(self, request: ClipRequest) -> DeviceKind:
@@ -249,7 +250,9 @@ class Bridge:
             return DeviceKind.GPU if wants_gpu(request) else DeviceKind.CPU
         return kind_for(request)
 
+    @functools.cached_property
     def _devices(self) -> list[Device]:
+        """Asked once: `nvidia-smi` takes its time, and every look at the queue needs them."""
         return [*gpu_workers(), *cpus(self.options.cpu_workers)]
 
     def _changed(self, job_id: str, state: JobState) -> None:

@@ -6,7 +6,7 @@
 Figures: `queue_p99_growth` (p99 of a list, of what changed or of what is queued, at the full history over that at 100
 jobs; interleaved, so that a busy machine slows both), `queue_lost_updates`, `bridge_overhead_ms` per shot,
 `queued_p99_ms` (of the slowest route with 10,000 jobs queued; a line for each route goes before), `unread_growth_mib`
-(of the bridge's memory, by 12 clients that ask for 60 jobs of 1.9 MB each and don't read), `start_ratio` (start of
+(of the bridge's memory, by 12 clients that ask for 60 jobs of 0.9 MB each and don't read), `start_ratio` (start of
 the bridge to its first answer over an empty FastAPI application's, alternating).
 """
 
@@ -219,9 +219,8 @@ def timed(call: Callable[[int], object], number: int) -> float:
 def unread_growth_bytes(folder: Path, clients: int, jobs: int) -> int:
     """How much the bridge grows by clients that ask for large jobs and don't read the answers."""
     bench = Bench(folder / "unread", 0)
-    large = dataclasses.replace(
-        request("large", bench.cover), settings=tuple((f"s{i}", "x" * 19_000) for i in range(99))
-    )
+    energy = tuple(i / 40_007 for i in range(40_000))  # as long as a request may be
+    large = dataclasses.replace(request("large", bench.cover), energy=energy, prompt="x" * 20_000)
     for i in range(jobs):
         bench.client.submit([large], [f"l{i}"])
     bridge = psutil.Process(json.loads((folder / "unread" / "bridge.json").read_text())["pid"])
