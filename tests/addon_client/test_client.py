@@ -21,7 +21,8 @@ from blender_addon.core.types import Job, JobState
 from bridge.common import paths
 from bridge.common.errors import BadInput
 from bridge.jobs import client as jobs_client
-from tests.jobs.test_batch import FAKE, request, runs, wait_until
+from tests.jobs.test_batch import FAKE, request, runs
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,6 +15,7 @@ from bridge.render.join import excerpt_samples, join
 from bridge.render.segments import Segment
 from tests.addon_scene import edit_world as world
 from tests.addon_scene.edit_world import the_group, the_song
+from tests.waiting import PATIENCE_S
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "render.py"
 
@@ -177,7 +178,12 @@ def test_a_failed_render_leaves_the_old_file(edit, tmp_path, monkeypatch):
 
 def run_script(folder, *arguments):
     return subprocess.run(
-        [sys.executable, SCRIPT, "--", *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, SCRIPT, "--", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
 
 

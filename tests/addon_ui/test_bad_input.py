@@ -68,7 +68,7 @@ def test_a_bridge_that_is_killed_at_work_is_started_again_and_goes_on(edit):
         assert running
         assert running._process
         os.kill(running._process.pid, signal.SIGKILL)
-        threads.until(lambda: set(ui_world.states(edit).values()) == {"done"}, limit_s=120)
+        threads.until(lambda: set(ui_world.states(edit).values()) == {"done"})
     assert not state.session().tasks.troubles
 
 

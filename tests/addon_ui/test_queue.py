@@ -17,6 +17,7 @@ from blender_addon.core.types import CoverLook, JobState
 from blender_addon.scene import compat, film_textures, grade, timeline, titles
 from blender_addon.session import connection, engine_options, file_watch, files, state, tasks
 from tests.addon_ui import ui_world
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -195,16 +196,10 @@ class Threads:
     def __exit__(self, *_):
         state.session().synchronous = True
 
-    def until(self, condition, limit_s=60.0):
-        import time
-
+    def until(self, condition):
         from blender_addon.ui import timer
 
-        end_s = time.monotonic() + limit_s
-        while not condition():
-            assert time.monotonic() < end_s, (state.session().tasks.running, state.session().tasks.troubles)
-            timer.tick()
-            time.sleep(0.02)
+        wait_until(condition, meanwhile=timer.tick)
         timer.tick()
 
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +18,7 @@ from blender_addon.session import preferences, state
 from bridge.server import tls
 from tests.addon_ui import ui_world
 from tests.addon_ui.test_queue import press
+from tests.waiting import wait_until
 
 ADDRESS = "127.0.0.2"
 TOKEN = "a token for the studio that is long enough"
@@ -33,11 +33,8 @@ def served(tmp_path_factory):
     command += ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
     environment = os.environ | {"BEATBOARD_HOME": str(home), "BEATBOARD_TOKEN": TOKEN}
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, cwd=ui_world.ROOT) as process:
-        published, end_s = home / "bridge.json", time.monotonic() + 60
-        while not published.exists():
-            assert time.monotonic() < end_s
-            assert process.poll() is None
-            time.sleep(0.1)
+        published = home / "bridge.json"
+        wait_until(lambda: published.exists() or process.poll() is not None)
         yield json.loads(published.read_text())["url"], certificate.fingerprint
         assert process.stdin
         process.stdin.close()

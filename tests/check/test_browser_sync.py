@@ -27,6 +27,7 @@ from bridge.check import takes_page
 from bridge.check.takes import ShotTakes, Take
 from bridge.song.audio import Audio, write_wav
 from tests.check import made_video
+from tests.waiting import PATIENCE_S
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -39,7 +40,6 @@ SIZE = (160, 90)
 EVENTS = 24
 EVERY_FRAMES = 24
 LEAD_FRAMES = 24
-PATIENCE_S = 120
 
 CLICKS = """
 const worklet = `registerProcessor("clicks", class extends AudioWorkletProcessor {

@@ -13,6 +13,7 @@ import numpy as np
 from blender_addon.core import codec
 from blender_addon.core.types import Clip
 from bridge.common.errors import GenerationFailed
+from tests.waiting import PATIENCE_S
 
 
 class OutOfMemoryError(RuntimeError):
@@ -85,7 +86,7 @@ def take_turn(log, count, work):
         say(log, "in")
         time.sleep(0.05)
         turn = say(log, "out").count("in")
-    end_s = time.monotonic() + 20
+    end_s = time.monotonic() + PATIENCE_S
     while log.read_text().count("in") in range(turn, min(turn + 1, count)):
         assert time.monotonic() < end_s, "no other shot computes meanwhile"
         work.report(0.9, "finishing")

@@ -4,7 +4,6 @@ import queue
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +17,7 @@ from bridge.common.store import Store
 from bridge.jobs import batch, devices, run_batch, worker
 from bridge.jobs.executor import Device, DeviceKind, EventKind, Task
 from bridge.jobs.local import LocalExecutor
+from tests.waiting import PATIENCE_S, wait_until
 
 FAKE = "tests.jobs.fake_engine:make_clip"
 
@@ -51,13 +51,6 @@ def store(tmp_path):
     yield store
     assert list((store.root / "work").iterdir()) == [], "scratch space is emptied"
     store.close()
-
-
-def wait_until(condition, limit_s=20):
-    end = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
 
 
 def test_one_bad_shot_does_not_stop_the_others(store):
@@ -117,10 +110,10 @@ def test_who_waits_for_the_gpu_can_be_cancelled(store, tmp_path):
         executor.start(Task("first", request("s01", f"hold {tmp_path / 'held'}")), DeviceKind.GPU)
         wait_until((tmp_path / "held").exists)
         executor.start(Task("second", request("s02", f"turns {tmp_path / 'log'} 1")), DeviceKind.GPU)
-        while (event := events.get(timeout=20)).stage != "waiting for the GPU":
+        while (event := events.get(timeout=PATIENCE_S)).stage != "waiting for the GPU":
             assert event.kind is EventKind.PROGRESS
         executor.cancel("second")
-        while (event := events.get(timeout=20)).kind is EventKind.PROGRESS:
+        while (event := events.get(timeout=PATIENCE_S)).kind is EventKind.PROGRESS:
             pass
         assert (event.job_id, event.kind) == ("second", EventKind.CANCELLED)
     finally:

@@ -15,7 +15,8 @@ from bridge.jobs import lane
 from bridge.jobs.executor import Device, DeviceKind, EventKind, Task
 from bridge.jobs.lane import Lane
 from bridge.jobs.local import LocalExecutor
-from tests.jobs.test_batch import FAKE, request, runs, wait_until
+from tests.jobs.test_batch import FAKE, request, runs
+from tests.waiting import PATIENCE_S, wait_until
 
 CPU = DeviceKind.CPU
 TASK = Task("j1", request())
@@ -58,14 +59,14 @@ def test_a_stopped_worker_blocks_neither_the_others_nor_its_own_end(tmp_path, ev
         os.kill(stopped.pid, signal.SIGSTOP)
         executor.start(LARGE, CPU)
         executor.start(Task("j2", request("s02")), CPU)
-        while (event := events.get(timeout=30)).kind is EventKind.PROGRESS:
+        while (event := events.get(timeout=PATIENCE_S)).kind is EventKind.PROGRESS:
             pass
         assert (event.job_id, event.kind) == ("j2", EventKind.DONE)
         executor.cancel("j1")
         now_s = clock.now_s()
         monkeypatch.setattr(clock, "now_s", lambda: now_s + lane.CANCEL_GRACE_S + 1)
         executor.tend()
-        event = events.get(timeout=30)
+        event = events.get(timeout=PATIENCE_S)
         assert (event.job_id, event.kind) == ("j1", EventKind.CANCELLED)
     finally:
         executor.close()
@@ -85,7 +86,7 @@ def test_closing_does_not_wait_for_a_stopped_worker(make_lane):
 def test_a_line_that_cannot_be_read_ends_the_worker_and_its_job_is_told(make_lane, events, line):
     one = make_lane(f"import sys; input(); sys.stdout.buffer.write(b{line!r} + b'\\n'); input()".replace("\\\\", "\\"))
     one.start(TASK)
-    event = events.get(timeout=30)
+    event = events.get(timeout=PATIENCE_S)
     assert (event.job_id, event.kind) == ("j1", EventKind.CRASHED)
     assert "said what cannot be read" in event.message
     assert one.is_free
@@ -95,13 +96,13 @@ def test_a_line_without_an_end_is_not_kept_in_memory(make_lane, events, monkeypa
     monkeypatch.setattr(lane, "LONGEST_LINE", 1000)
     one = make_lane("input()\nwhile True: print('x' * 10_000, end='')")
     one.start(TASK)
-    assert "a line without an end" in events.get(timeout=30).message
+    assert "a line without an end" in events.get(timeout=PATIENCE_S).message
 
 
 def test_a_deleted_log_costs_no_job(make_lane, events, tmp_path):
     one = make_lane(f"import os; input(); os.unlink({str(tmp_path / 'logs' / 'worker.log')!r}); raise SystemExit(3)")
     one.start(TASK)
-    event = events.get(timeout=30)
+    event = events.get(timeout=PATIENCE_S)
     assert event.kind is EventKind.CRASHED
     assert "exit code 3" in event.message
 
@@ -118,7 +119,7 @@ def test_a_job_outlives_the_thread_that_reads_its_worker(make_lane, events, monk
     assert reader
     reader.join(30)
     one.tend()
-    assert events.get(timeout=30).kind is EventKind.CRASHED
+    assert events.get(timeout=PATIENCE_S).kind is EventKind.CRASHED
     assert not runs(process.pid)
     assert one.is_free
 
@@ -136,7 +137,7 @@ def test_a_reader_that_waits_for_a_dead_worker_is_not_waited_for(make_lane, even
     now_s = clock.now_s()
     monkeypatch.setattr(clock, "now_s", lambda: now_s + lane.END_LIMIT_S + 1)
     one.tend()
-    assert events.get(timeout=1).kind is EventKind.CRASHED
+    assert events.get_nowait().kind is EventKind.CRASHED
 
 
 def test_a_hanging_worker_is_ended_by_the_clock(make_lane, events, monkeypatch):
@@ -146,7 +147,7 @@ def test_a_hanging_worker_is_ended_by_the_clock(make_lane, events, monkeypatch):
     now_s = clock.now_s()
     monkeypatch.setattr(clock, "now_s", lambda: now_s + lane.SILENCE_LIMIT_S + 1)
     one.tend()
-    assert events.get(timeout=30).kind is EventKind.CRASHED
+    assert events.get(timeout=PATIENCE_S).kind is EventKind.CRASHED
 
 
 def test_without_a_thread_to_be_had_no_process_is_left(make_lane, monkeypatch):

@@ -15,7 +15,8 @@ from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import DeviceKind
 from bridge.jobs.queue import JobQueue, Submission
 from bridge.jobs.speeds import Speeds
-from tests.jobs.test_batch import FAKE, request, wait_until
+from tests.jobs.test_batch import FAKE, request
+from tests.waiting import wait_until
 
 ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
 ROOT = Path(__file__).parents[2]
@@ -81,7 +82,7 @@ def test_a_process_killed_mid_shot_costs_nothing_but_time(accident, batch, tmp_p
 
 def test_progress_errors_and_cancel_come_through(batch):
     def cancel_when_running():
-        wait_until(lambda: batch.jobs.active() and batch.jobs.get("j1").progress > 0, 60)
+        wait_until(lambda: batch.jobs.active() and batch.jobs.get("j1").progress > 0)
         batch.dispatcher.cancel("j1")
 
     canceller = threading.Thread(target=cancel_when_running)

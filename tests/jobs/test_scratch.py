@@ -2,7 +2,8 @@ import subprocess
 import sys
 
 from bridge.jobs.scratch import Scratch, sweep
-from tests.jobs.test_batch import runs, wait_until
+from tests.jobs.test_batch import runs
+from tests.waiting import wait_until
 
 
 def test_what_is_held_elsewhere_stays_whatever_its_process_is_called(tmp_path):

@@ -11,6 +11,7 @@ from bridge.common.errors import RenderFailed
 from bridge.render import cluster as remote
 from bridge.render import render
 from tests.addon_scene import edit_world as world
+from tests.waiting import PATIENCE_S
 
 ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
 
@@ -66,7 +67,7 @@ def test_a_cluster_renders_the_same_and_a_killed_blender_is_replaced(cluster, ma
     there = planes(material["out_path"])
     render(**{**material, "workers": 1, "work_dir": tmp_path / "here"})
     assert planes(material["out_path"]) == there
-    _, alive = psutil.wait_procs(actors(), timeout=20)
+    _, alive = psutil.wait_procs(actors(), timeout=PATIENCE_S)
     assert not alive
 
 

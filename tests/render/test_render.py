@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import av
@@ -21,6 +20,7 @@ from bridge.render import render, render_edit
 from bridge.render.blender import Blender
 from tests.addon_scene import edit_world as world
 from tests.addon_scene.edit_world import the_song
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_killed_at_any_moment_the_next_run_finishes_the_same(material, tmp_path,
     process.kill()
     process.wait()
     assert blenders
-    _, alive = psutil.wait_procs(blenders, timeout=20)
+    _, alive = psutil.wait_procs(blenders, timeout=PATIENCE_S)
     assert not alive
     assert not material["out_path"].exists()
     render(**material)
@@ -210,7 +210,5 @@ def test_a_process_ends_when_whoever_asked_is_gone():
     process = psutil.Process(blender._process.pid)
     assert blender._process.stdin
     blender._process.stdin.close()
-    deadline = time.monotonic() + 30
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
     assert blender._process.wait(timeout=1) == 0

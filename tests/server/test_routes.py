@@ -27,7 +27,8 @@ from bridge.server.request_guard import JSON_LIMIT_BYTES, Guard
 from bridge.server.routes import Changes, build
 from bridge.server.serve import Listening
 from bridge.server.service import Bridge, Options
-from tests.jobs.test_batch import FAKE, request, wait_until
+from tests.jobs.test_batch import FAKE, request
+from tests.waiting import wait_until
 
 TOKEN = "the-token"
 URL = "http://127.0.0.1:4242"

@@ -23,8 +23,9 @@ from bridge.plan import storyboard
 from bridge.server import call_worker, calls, service
 from bridge.server.calls import Calls
 from bridge.server.service import Bridge, Options
-from tests.jobs.test_batch import FAKE, request, runs, wait_until
+from tests.jobs.test_batch import FAKE, request, runs
 from tests.server.test_routes import COVER, COVER_SHA256
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_hung_calls_block_no_others_and_are_ended_by_the_clock(many_calls, open_
     for each in hung:
         os.kill(many_calls._running[each.id].process.pid, signal.SIGSTOP)
     other = many_calls.start("look", missing)
-    wait_until(lambda: many_calls.get(other.id).done, 60)
+    wait_until(lambda: many_calls.get(other.id).done)
     assert "has no file" in many_calls.get(other.id).error
     many_calls.tend()
     now_s = clock.now_s()
@@ -180,7 +181,7 @@ def test_calls_beyond_the_limit_wait_for_their_turn(many_calls, open_bridge, mon
     started = [many_calls.start("look", missing) for _ in range(3)]
     assert len(many_calls._running) == 1
     many_calls.cancel(started[1].id)
-    wait_until(lambda: many_calls.get(started[2].id).done, 60)
+    wait_until(lambda: many_calls.get(started[2].id).done)
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")

@@ -11,7 +11,8 @@ from bridge.jobs.executor import DeviceKind
 from bridge.jobs.local import LocalExecutor
 from bridge.jobs.queue import JobQueue, Submission
 from bridge.jobs.speeds import Speeds
-from tests.jobs.test_batch import request, wait_until
+from tests.jobs.test_batch import request
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not devices.gpus(), reason="no GPU here")]
 ENGINE = "tests.clips.gpu.gpu_engine:make_clip"
@@ -47,7 +48,7 @@ def test_cancelling_frees_the_gpus_memory(tmp_path):
     jobs.submit([Submission(request("a", "hang 8"), DeviceKind.GPU, "a")])
     running = threading.Thread(target=lambda: dispatcher.run(executor, until_idle=True))
     running.start()
-    wait_until(lambda: jobs.get("a").stage == "holding 8 GiB", 60)
+    wait_until(lambda: jobs.get("a").stage == "holding 8 GiB")
     assert memory_used_mib() > before + 8000
     dispatcher.cancel("a")
     running.join(30)
