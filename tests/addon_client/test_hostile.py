@@ -19,7 +19,8 @@ from blender_addon.core.messages import LookAtCover
 from blender_addon.core.types import Job, JobState
 from bridge.common.errors import BadInput
 from bridge.jobs import client as jobs_client
-from tests.jobs.test_batch import request, wait_until
+from tests.jobs.test_batch import request
+from tests.waiting import wait_until
 
 HEALTH = json.dumps(
     {"version": "0", "protocol_version": 1, "python": "3", "launch": "l", "uptime_s": 1.0, "fault": "", "notice": ""}

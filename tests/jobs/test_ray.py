@@ -1,10 +1,8 @@
 """Needs the extra `cluster`; starts a small Ray cluster of its own on this machine."""
 
-import contextlib
 import dataclasses
 import os
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -16,22 +14,10 @@ from bridge.jobs.executor import DeviceKind
 from bridge.jobs.queue import JobQueue, Submission
 from bridge.jobs.speeds import Speeds
 from tests.jobs.test_batch import FAKE, request
+from tests.ray_cluster import running
 from tests.waiting import wait_until
 
 ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
-ROOT = Path(__file__).parents[2]
-
-
-@contextlib.contextmanager
-def running(**node):
-    os.environ["PYTHONPATH"] = str(ROOT)
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0, **node})
-    try:
-        yield cluster.address
-    finally:
-        cluster.shutdown()
 
 
 @pytest.fixture(scope="module")

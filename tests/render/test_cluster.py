@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +10,7 @@ from bridge.common.errors import RenderFailed
 from bridge.render import cluster as remote
 from bridge.render import render
 from tests.addon_scene import edit_world as world
+from tests.ray_cluster import running
 from tests.waiting import PATIENCE_S
 
 ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
@@ -18,12 +18,8 @@ ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.s
 
 @pytest.fixture(scope="module")
 def cluster():
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "num_gpus": 0})
-    yield cluster.address
-    cluster.shutdown()
+    with running() as address:
+        yield address
 
 
 @pytest.fixture

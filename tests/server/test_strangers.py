@@ -21,7 +21,8 @@ from bridge.common.errors import BadInput
 from bridge.server import connections, request_guard, serve
 from bridge.server.request_guard import Guesses
 from bridge.server.serve import Listening, Server
-from tests.jobs.test_batch import FAKE, wait_until
+from tests.jobs.test_batch import FAKE
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 LONG_TOKEN = "t" * 32
@@ -67,7 +68,7 @@ def start(tmp_path, monkeypatch):
         monkeypatch.setattr(serve, "Server", server)
         running.append(one)
         one.thread.start()
-        wait_until(lambda: process.find(tmp_path) is not None or not one.thread.is_alive(), 60)
+        wait_until(lambda: process.find(tmp_path) is not None or not one.thread.is_alive())
         return one
 
     yield make
@@ -86,7 +87,7 @@ def test_strangers_with_all_the_descriptors_do_not_shut_the_owner_out(tmp_path):
     )
     bridge = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE)
     with contextlib.ExitStack() as strangers:
-        wait_until(lambda: process.find(tmp_path) is not None, 60)
+        wait_until(lambda: process.find(tmp_path) is not None)
         client = process.find(tmp_path)
         assert client
         for _ in range(300):
