@@ -10,7 +10,7 @@ import pytest
 from blender_addon.session import state, tasks
 from tests.addon_ui import ui_world
 
-OUTLASTS_A_FILE = {"synchronous", "secrets", "connection", "pace"}
+OUTLASTS_A_FILE = {"synchronous", "secrets", "connection", "pace", "option_groups"}
 
 
 @pytest.fixture
