@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blender_addon.core import codec, formats, rules, textures
 from blender_addon.core.formats import Format
@@ -32,6 +33,9 @@ from bridge.common.progress import Display, OnProgress
 from bridge.common.store import Store
 from bridge.plan.storyboard import Storyboard
 from bridge.song import audio
+
+if TYPE_CHECKING:
+    from bridge.render.fonts import Font
 
 MEASURED_CLIPS = 6
 """enough to know the footage's texture"""
@@ -106,7 +110,7 @@ class Material:
     store: Store
     texts: tuple[str, str]
     """title and artist, empty where there is none"""
-    font: Path | None
+    font: "Font | None"
     """of both; None if there are none"""
 
 
@@ -153,7 +157,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
         RenderFailed: Blender could not render.
         Cancelled: the user stopped it; what is finished is kept.
     """
-    from bridge.render import title_placement
+    from bridge.render import fonts, title_placement
 
     preflight(options)
     storyboard = load_storyboard(options.storyboard)
@@ -161,7 +165,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
     with display.stage("Cover"):
         look = covers.look(options.cover)
         texts = title_placement.texts_of(options.title, options.artist, storyboard)
-        font = title_placement.choose_font(texts, options.font or storyboard.font, look.palette)
+        font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
     with display.stage("Song") as on_progress:
         analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
     edit = plan_for(options, analysis, look, storyboard)
@@ -189,7 +193,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
     takes = {shot_id: project.take(clip, material.store) for shot_id, clip in clips.items()}
     with display.stage("Grade" + mark):
         look = fitted_look(material, takes)
-        edit = with_titles(material, edit, look, takes)
+        edit = with_titles(material, edit, look, takes, project)
     project.save(analysis, look, edit)
     blend, page = (user_files.free_name(output.with_suffix(suffix)) for suffix in (".blend", ".html"))
     with display.stage("Render" + mark) as on_progress:
@@ -208,7 +212,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
             draft=options.draft,
             bake_grade=options.bake_grade,
             cluster=options.cluster,
-            font=material.font,
+            font=material.font.path if material.font else None,
         )
     user_files.remember(output, blend)
     with display.stage("Check" + mark) as on_progress:
@@ -340,14 +344,17 @@ def fitted_look(material: Material, clips: Mapping[str, Path]) -> CoverLook:
     return dataclasses.replace(material.look, grade=grade, texture=chosen_texture(material, grade, clips))
 
 
-def with_titles(material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path]) -> EditPlan:
-    """The plan with title and artist over its opening, if they were asked for."""
-    from bridge.render import title_placement
+def with_titles(
+    material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path], project: Project
+) -> EditPlan:
+    """The plan with title and artist over its opening, if they were asked for; lines that are drawn go beside it."""
+    from bridge.render import title_drawing, title_placement
 
     if material.font is None:
         return edit
     frames = title_placement.opening(edit, look, clips[edit.shots[0].id], material.options.cover)
     lines = title_placement.plan_titles(edit, *material.texts, frames, look.palette, material.font)
+    lines = title_drawing.with_pictures(lines, edit, material.font, project.folder / "titles")
     return dataclasses.replace(edit, titles=lines)
 
 

@@ -62,6 +62,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--clips", type=Path, metavar="DIR", help="holds <shot id>.mp4 or <shot id>-<anything>.mp4")
     parser.add_argument("--font", type=Path, metavar="F.ttf", help="of the plan's titles")
+    parser.add_argument("--titles", type=Path, metavar="DIR", help="pictures of the plan's titles that were drawn")
     parser.add_argument("--blend", type=Path, metavar="F.blend", help="an edit to render, or to build the plan into")
     parser.add_argument("--save-blend", type=Path, metavar="F.blend", help="instead of the one beside the video")
     parser.add_argument("--scene", metavar="NAME", help="which scene of the file (default: the one it was saved in)")
@@ -93,6 +94,7 @@ def once(options: argparse.Namespace) -> None:
             look=load(CoverLook, options.look) if options.look else None,
             texture_words=options.texture,
             font=options.font.absolute() if options.font else None,
+            pictures=options.titles.absolute() if options.titles else None,
             song=options.song.absolute(),
             clips=find_clips(options.clips),
         )
@@ -133,10 +135,11 @@ def build(
     clips: dict[str, Path],
     texture_words: str,
     font: Path | None,
+    pictures: Path | None,
 ) -> None:
     """The whole edit in Blender: strips, grade, texture, settings."""
     timeline.build(scene, plan, analysis, song_path=song, clips=clips)
-    titles.lay_out(scene, plan, font)
+    titles.lay_out(scene, plan, font, pictures)
     if look:
         grade.apply(scene, look.grade)
     film_textures.apply(scene, textures.choose(texture_words, look.texture if look else Texture()))
@@ -226,6 +229,7 @@ def do_build(job: dict[str, Any]) -> None:
         clips={shot_id: Path(path) for shot_id, path in job["clips"].items()},
         texture_words="auto",  # the look's texture is what was chosen already
         font=Path(job["font"]) if job["font"] else None,
+        pictures=Path(job["titles"]),
     )
     timeline.save(bpy.context.scene, Path(job["blend"]))
 

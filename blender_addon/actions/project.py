@@ -77,6 +77,7 @@ def move_beside(tried: frozenset[str] = frozenset()) -> None:
         wanted |= {take.path: folder / "clips" for take in settings.takes}
         wanted |= {settings.wav: folder} if settings.wav else {}
         wanted |= {font.filepath: folder / "fonts" for font in titles.fonts(scene)}
+        wanted |= {str(path): folder / "titles" for path in titles.pictures(scene).values()}
     sources = {text: (timeline.absolute(text), target) for text, target in wanted.items() if text not in tried}
     sources = {text: pair for text, pair in sources.items() if not pair[0].is_relative_to(folder)}
     if not sources:

@@ -232,6 +232,9 @@ def refer(scene: Any, moved: Mapping[str, Path]) -> None:
     for holder in [*holders, *([song.sound] if song is not None else []), *titles.fonts(scene)]:
         if (path := resolved.get(timeline.absolute(holder.filepath))) is not None:
             holder.filepath = files.shown(path)
+    for strip, picture in titles.pictures(scene).items():
+        if (path := resolved.get(picture.resolve())) is not None:
+            strip.directory = files.shown(path.parent)
     known = state.session().takes
     known.landed = [replace(each, path=resolved.get(each.path.resolve(), each.path)) for each in known.landed]
 

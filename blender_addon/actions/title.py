@@ -45,7 +45,7 @@ def place(scene: Any) -> None:
     )
     opened, folder, uid = connection.opener(), files.project_folder(), scene.session_uid
 
-    def work(task: Task) -> tuple[Client, PlacedTitle, Path]:
+    def work(task: Task) -> tuple[Client, PlacedTitle, Path | None]:
         client = opened(task)
         if client.upload(cover) != wanted.cover_sha256:
             raise Problem("The album cover is not the one that was analyzed: analyze again.")
@@ -55,12 +55,20 @@ def place(scene: Any) -> None:
         placed = client.place_title(replace(wanted, **sent), task.tell)
         if not placed.lines:
             raise Problem("There is nothing to write, or the first shot is too short for it.")
+        for picture in (line.picture for line in placed.lines if line.picture):
+            _fetch(client, picture.sha256, folder / "titles" / f"{picture.sha256}.png")
+        if all(line.picture for line in placed.lines):
+            return client, placed, None
         face = folder / "fonts" / (font.name if font else placed.font_name)
-        if not face.is_file():
-            client.download(placed.font_sha256, face)
+        _fetch(client, placed.font_sha256, face)
         return client, placed, face
 
-    tasks.start("title", "Placing the title", work, lambda result: _placed(uid, *result))
+    tasks.start("title", "Placing the title", work, lambda result: _placed(uid, folder / "titles", *result))
+
+
+def _fetch(client: Client, sha256: str, path: Path) -> None:
+    if not path.is_file():
+        client.download(sha256, path)
 
 
 def asked(settings: Any, field: str) -> str | None:
@@ -81,13 +89,15 @@ def _clip(scene: Any, shot_id: str) -> Path | None:
     return path if path and path.is_file() else None
 
 
-def _placed(uid: int, client: Client, placed: PlacedTitle, font: Path) -> None:
+def _placed(uid: int, drawn: Path, client: Client, placed: PlacedTitle, font: Path | None) -> None:
     connection.follow(client)
     scene = state.find_scene(uid)
     plan = shots.edit_of(scene) if scene is not None else None
     if plan is None:
         return
-    titles.lay_out(scene, replace(plan, titles=placed.lines), font)
-    for face in titles.fonts(scene):
+    titles.lay_out(scene, replace(plan, titles=placed.lines), font, drawn)
+    for face in titles.fonts(scene) if font else ():
         face.filepath = files.shown(font)
+    for strip, picture in titles.pictures(scene).items():
+        strip.directory = files.shown(picture.parent)
     bpy.ops.ed.undo_push(message="Place Title")

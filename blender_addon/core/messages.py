@@ -220,7 +220,7 @@ class PlaceTitle:
     storyboard_sha256: str | None = None
     """says title and artist where these are None, and the font where none is named"""
     font_sha256: str | None = None
-    """a TrueType or OpenType file; one that suits the cover by default"""
+    """a TrueType or OpenType file or collection; one that suits the cover by default"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +228,7 @@ class PlacedTitle:
     """Lines of text, none if there is nothing to write or no room for it."""
 
     lines: tuple[TitleLine, ...]
+    """their pictures are in the store"""
     font_sha256: str
     """now in the store"""
     font_name: str

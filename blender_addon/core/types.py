@@ -260,6 +260,15 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
+class TitlePicture:
+    """A line of text, drawn: a PNG that is transparent around it, in pixels of the plan's frame."""
+
+    sha256: str
+    center_px: tuple[float, float]
+    """of the picture, to the right of the frame's centre and up from it"""
+
+
+@dataclass(frozen=True, slots=True)
 class TitleLine:
     """One line of text over the picture."""
 
@@ -278,6 +287,8 @@ class TitleLine:
     """sRGB, 0-255"""
     backing_rgb: tuple[int, int, int] | None = None
     """of a label behind the text, where the picture has no calm place"""
+    picture: TitlePicture | None = None
+    """shown in place of the text, where Blender's text can't set it"""
 
 
 @dataclass(frozen=True, slots=True)

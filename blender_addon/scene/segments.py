@@ -173,6 +173,9 @@ def _is_muted(scene: Any, strip: Any) -> bool:
 
 def _within(strip: Any, start: int, end: int) -> Any:
     """What a strip does in [start, end). Of one without content, it doesn't matter how far it goes on beyond."""
+    if strip.type == "IMAGE":
+        contents = [_content(str(timeline.absolute(strip.directory) / each.filename)) for each in strip.elements]
+        return [contents, _describe(strip, start, skip={"directory", "elements"})]
     if strip.type not in ("ADJUSTMENT", "TEXT"):
         return _describe(strip, start)
     seen = (max(compat.left(strip), start) - start, min(compat.right(strip), end) - start)

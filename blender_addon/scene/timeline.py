@@ -334,6 +334,8 @@ def save(scene: Any, path: Path) -> None:
             holder = getattr(strip, "sound", None) or getattr(strip, "font", None) or strip  # whose the strip's path is
             if getattr(holder, "filepath", "<builtin>") != "<builtin>" and not holder.filepath.startswith("//"):
                 holder.filepath = bpy.path.relpath(holder.filepath)
+        for strip in (strip for strip in titles if strip.type == "IMAGE" and not strip.directory.startswith("//")):
+            strip.directory = bpy.path.relpath(strip.directory)
         _save_as(beside)
         beside.replace(path)
     finally:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The plan's lines of text as text strips, which an editor can rewrite, move and restyle.
 
+Lines in scripts that Blender's text can't set come as pictures, which an editor can move; the tab draws them anew.
+
 A plan without titles leaves those on the timeline alone: they are the editor's by then.
 """
 
@@ -9,33 +11,57 @@ from typing import Any
 
 import bpy
 
-from ..core import strip_layout
+from ..core import strip_layout, title_style
 from ..core.types import EditPlan, TitleLine
 from . import compat, timeline
 from .timeline import TITLE_KEY
 
 CHANNEL = 3
-BOX_MARGIN = 0.22
-"""around text on a label, in ems"""
-SHADOW_ALPHA = 0.4
-SHADOW_BLUR = 0.25
-SHADOW_OFFSET = 0.02
 
 
-def lay_out(scene: Any, plan: EditPlan, font: Path | None = None) -> None:
+def lay_out(scene: Any, plan: EditPlan, font: Path | None = None, pictures: Path | None = None) -> None:
     """Puts the plan's titles over the shots, in place of those before.
 
     Args:
-        font: a TrueType or OpenType file; Blender's own font by default.
+        font: a TrueType or OpenType file for lines without a picture; Blender's own font by default.
+        pictures: the folder with the lines' pictures, each named `<sha256>.png`.
+
+    Raises:
+        FileNotFoundError: a line's picture is not there.
     """
     if not plan.titles:
         return
+    drawn = [picture_file(line, pictures) for line in plan.titles]
     for strip in strips(scene):
         timeline.clear_fade(scene, strip, "blend_alpha")
         scene.sequence_editor.strips.remove(strip)
     face = bpy.data.fonts.load(str(font), check_existing=True) if font else None
-    for number, line in enumerate(plan.titles):
-        _set_line(scene, number, line, face, plan.width_px)
+    for number, (line, picture) in enumerate(zip(plan.titles, drawn, strict=True)):
+        start = strip_layout.to_scene(line.start_frame, timeline.start_frame(scene))
+        channel = timeline.free_channel(
+            scene, timeline.above_shots(scene, CHANNEL) + number, start, start + line.frame_count
+        )
+        strip = (
+            _new_picture(scene, line, picture, channel)
+            if picture
+            else _new_text(scene, line, face, channel, plan.width_px)
+        )
+        strip[TITLE_KEY] = number
+        _set_fades(strip, line)
+
+
+def picture_file(line: TitleLine, folder: Path | None) -> Path | None:
+    """Where a line's picture is; None if Blender sets its text.
+
+    Raises:
+        FileNotFoundError: it has one that is not there.
+    """
+    if line.picture is None:
+        return None
+    path = folder / f"{line.picture.sha256}.png" if folder else None
+    if path is None or not path.is_file():
+        raise FileNotFoundError(f"The picture of the title {line.text!r} is not there; place the title again.")
+    return path
 
 
 def strips(scene: Any) -> list[Any]:
@@ -53,13 +79,30 @@ def fonts(scene: Any) -> list[Any]:
     return sorted(used, key=lambda font: font.name)
 
 
-def _set_line(scene: Any, number: int, line: TitleLine, face: Any, plan_width_px: int) -> None:
+def pictures(scene: Any) -> dict[Any, Path]:
+    """Our titles' strips that are pictures, each with its file."""
+    drawn = [strip for strip in strips(scene) if strip.type == "IMAGE" and len(strip.elements)]
+    return {strip: timeline.absolute(strip.directory) / strip.elements[0].filename for strip in drawn}
+
+
+def _name(line: TitleLine) -> str:
+    return f"Title {line.text}"[:60]
+
+
+def _new_picture(scene: Any, line: TitleLine, picture: Path, channel: int) -> Any:
+    """The line as it was drawn, pixel by pixel."""
+    assert line.picture is not None
     start = strip_layout.to_scene(line.start_frame, timeline.start_frame(scene))
-    end = start + line.frame_count
-    channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL) + number, start, end)
-    name = f"Title {line.text}"[:60]
-    strip = scene.sequence_editor.strips.new_effect(name, "TEXT", channel, start, length=line.frame_count)
-    strip[TITLE_KEY] = number
+    strip = scene.sequence_editor.strips.new_image(_name(line), str(picture), channel, start, fit_method="ORIGINAL")
+    compat.set_right(strip, start + line.frame_count)
+    strip.blend_type, strip.alpha_mode = "ALPHA_OVER", "STRAIGHT"
+    strip.transform.offset_x, strip.transform.offset_y = line.picture.center_px
+    return strip
+
+
+def _new_text(scene: Any, line: TitleLine, face: Any, channel: int, plan_width_px: int) -> Any:
+    start = strip_layout.to_scene(line.start_frame, timeline.start_frame(scene))
+    strip = scene.sequence_editor.strips.new_effect(_name(line), "TEXT", channel, start, length=line.frame_count)
     strip.text, strip.font_size = line.text, line.size_px
     if face:
         strip.font = face
@@ -71,18 +114,17 @@ def _set_line(scene: Any, number: int, line: TitleLine, face: Any, plan_width_px
     if line.backing_rgb:
         strip.use_box = True
         strip.box_color = (*(value / 255 for value in line.backing_rgb), 1.0)
-        strip.box_margin = BOX_MARGIN * line.size_px / plan_width_px
+        strip.box_margin = title_style.BOX_MARGIN * line.size_px / plan_width_px
     else:
         _set_shadow(strip, line.rgb)
-    _set_fades(strip, line)
+    return strip
 
 
 def _set_shadow(strip: Any, rgb: tuple[int, int, int]) -> None:
-    """Dark under light letters, light under dark ones: soft, for where the picture comes near to their colour."""
-    shade = 0.0 if sum(rgb) > 384 else 1.0
+    shade = title_style.shadow_shade(rgb)
     strip.use_shadow = True
-    strip.shadow_color = (shade, shade, shade, SHADOW_ALPHA)
-    strip.shadow_blur, strip.shadow_offset = SHADOW_BLUR, SHADOW_OFFSET
+    strip.shadow_color = (shade, shade, shade, title_style.SHADOW_ALPHA)
+    strip.shadow_blur, strip.shadow_offset = title_style.SHADOW_BLUR, title_style.SHADOW_OFFSET
 
 
 def _set_fades(strip: Any, line: TitleLine) -> None:

@@ -239,7 +239,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
     artist: StringProperty(name="Artist", description="Artist name, shown under the title")
     font: StringProperty(
         name="Font",
-        description="Font for title and artist: a .ttf or .otf file. If empty, one that suits the cover",
+        description="Font for title and artist: a .ttf, .otf, .ttc or .otc file. If empty, one that suits the cover",
         subtype="FILE_PATH",
         options=BESIDE,
     )

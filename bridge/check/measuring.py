@@ -20,6 +20,7 @@ from bridge.check.picture_measures import cover_measures, cut_measures, hold_mea
 from bridge.check.report import CheckReport, GridBeat, GridSection, Measure, Series, ShotMotion, VisibleCut
 from bridge.check.sound_measures import KNOWN_LIKENESS, SongPlace, song_place
 from bridge.check.sound_quality import quality_measures
+from bridge.check.title_measures import frame_of, title_measures
 from bridge.check.watching import Moved, Watched, watch
 from bridge.common.errors import BadInput
 from bridge.common.progress import OnProgress
@@ -46,7 +47,8 @@ def check(
     if analysis is None:
         analysis = songs.analyze(song)
     place = _hear(video, song, container, analysis, plan)
-    seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"))
+    titled = {frame_of(line) for line in plan.titles} if plan else set[int]()
+    seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"), titled)
     on_progress(0.9, "comparing with the cover")
     cuts = _cuts(seen, container.video, place.start_s, analysis)
     shots = _shots(_edges(seen, plan, float(container.video.fps)), seen, container.video, place.start_s, analysis)
@@ -57,7 +59,7 @@ def check(
         *hold_measures(seen, analysis, float(container.video.fps), plan),
         *cover_measures(seen, art),
         *motion_measures(shots),
-        *(plan_measures(plan, analysis) if plan else []),
+        *((*title_measures(seen.kept, plan), *plan_measures(plan, analysis)) if plan else ()),
     ]
     on_progress(1.0, "done")
     duration_s = container.video.duration_s

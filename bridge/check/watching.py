@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watches a video once, from the first frame to the last, and keeps what the measures need."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -62,11 +62,16 @@ class Watched:
     """small pictures, evenly spread"""
     last: Frame | None = None
     """the last frame at full size, upright"""
+    kept: dict[int, Frame] = field(default_factory=dict)
+    """frames that were asked for, by number, as `last` is"""
     damaged_packets: int = 0
 
 
-def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None]) -> Watched:
+def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None], keep: Collection[int] = ()) -> Watched:
     """Decodes the video once, keeping a fraction of a second of it in memory, and a few samples.
+
+    Args:
+        keep: numbers of frames to keep at full size.
 
     Raises:
         BadInput: not one picture can be decoded.
@@ -85,6 +90,8 @@ def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None]) 
         rests.push(picture)
         if seen.frame_count % every == 0:
             seen.samples.append(_halved(picture))
+        if seen.frame_count in keep:
+            seen.kept[seen.frame_count] = upright(frame, frame.rotation)
         seen.frame_count += 1
         latest = frame
         on_progress(seen.frame_count / max(track.frame_count, seen.frame_count))

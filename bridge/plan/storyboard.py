@@ -18,7 +18,7 @@ from bridge.plan.toml_lines import TomlLines
 
 LARGEST_FILE_BYTES = 1_000_000
 LONGEST_TEXT = 2000
-FONTS = (".ttf", ".otf")
+FONTS = (".ttf", ".otf", ".ttc", ".otc")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -217,7 +217,9 @@ class _Reader:
         font = self._find(name)
         if font is None or Path(name).suffix.lower() not in FONTS:
             raise self._error(
-                "font", None, f"there is no .ttf or .otf file {name}; its place is relative to the storyboard"
+                "font",
+                None,
+                f"there is no .ttf, .otf, .ttc or .otc file {name}; its place is relative to the storyboard",
             )
         return font
 

@@ -37,7 +37,8 @@ def build_edit(
     """Has Blender build and save the edit.
 
     Args:
-        folder: beside the .blend, by default under its name: holds copies of what the .blend names by relative paths.
+        folder: beside the .blend, by default under its name: holds copies of what the .blend names by relative paths,
+            and in `titles` the pictures of titles that were drawn.
 
     Raises:
         BadInput: a file is missing, or the folder cannot be written to.
@@ -51,6 +52,7 @@ def build_edit(
         for shot_id, path in clips.items()
         if _must_exist(path)
     }
+    is_set = any(line.picture is None for line in plan.titles)  # by Blender, with the font
     blender = farm.take()
     blender.ask(
         {
@@ -60,7 +62,8 @@ def build_edit(
             "look": codec.encode(look),
             "song": str(song),
             "clips": {shot_id: str(path) for shot_id, path in taken.items()},
-            "font": str(beside(font, folder, f"font{font.suffix.lower()}")) if font else None,
+            "font": str(beside(font, folder, f"font{font.suffix.lower()}")) if font and is_set else None,
+            "titles": str((folder / "titles").absolute()),
             "blend": str(blend_path.absolute()),
         }
     )

@@ -4,6 +4,7 @@
 They come when the frozen hero starts to move and are gone before the first cut; they never reach the last frame.
 """
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import ImageFont
 
 from blender_addon.core.types import CoverLook, EditPlan, PaletteColor, ShotKind, TitleLine
 from bridge import cover as covers
 from bridge.common import frame_sampling
-from bridge.common.errors import BadInput
 from bridge.common.frames import Frame
 from bridge.cover.oklab import LUMA, Floats, from_srgb, light_of, to_srgb
 from bridge.cover.subject import busyness
 from bridge.plan.storyboard import Storyboard
+from bridge.render.fonts import Font
+from bridge.render.title_drawing import runs_from_right
 
 MOST_BUSY = 0.45
 """where nowhere is calmer, the text gets a label behind it"""
@@ -42,15 +43,11 @@ TALL_MARGINS = {"side": 0.08, "top": 0.14, "bottom": 0.2}
 """of a frame that fills a phone held upright, where apps put their buttons"""
 TALL = 1.5
 """from this ratio of height to width on a phone shows a frame that way"""
+CENTRED = 0.5
 _LINE_GAP = 1.12
 """from baseline to baseline, in ems"""
 _ROWS = 28
 _MOST_TRIED = 40
-_FAMILIES = {
-    True: ("URW Gothic", "Nimbus Sans", "Helvetica Neue", "Avenir", "Segoe UI", "Liberation Sans", "DejaVu Sans"),
-    False: ("C059", "P052", "Georgia", "Palatino Linotype", "Liberation Serif", "DejaVu Serif"),
-}
-"""sans for colourful or bright covers, serif for muted ones; the last of each comes with matplotlib"""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class _Place:
 
     block: _Block
     align: float
-    """0 left, 0.5 centred, 1 right"""
+    """0 left, `CENTRED`, 1 right"""
     x_px: float
     y_px: float
     cost: float
@@ -89,14 +86,13 @@ def plan_titles(
     artist: str,
     frames: Sequence[Frame],
     palette: Sequence[PaletteColor],
-    font: Path,
+    font: Font,
 ) -> tuple[TitleLine, ...]:
     """The lines of text for a plan, none if there is no text or no shot.
 
     Args:
         frames: of the opening, as they will be seen (graded), while the titles are shown.
         palette: the cover's.
-        font: a TrueType or OpenType file.
 
     Raises:
         BadInput: the font can't be read.
@@ -111,7 +107,8 @@ def plan_titles(
         place, (rgb, backing) = places[0], _label_colors(palette)
     else:
         (place, rgb), backing = _best(places, frames, palette, plan), None
-    descent = [_face(font, size).getmetrics()[1] for size in place.block.sizes_px]
+    flush = 1.0 if place.align != CENTRED and runs_from_right(texts[0]) else place.align
+    descent = [font.face(size).getmetrics()[1] for size in place.block.sizes_px]
     return tuple(
         TitleLine(
             text=line,
@@ -119,7 +116,7 @@ def plan_titles(
             frame_count=count,
             fade_in_frames=round(FADE_IN_S * plan.fps) if fades_in else 0,
             fade_out_frames=min(count // 3, round(FADE_OUT_S * plan.fps)),
-            left=(place.x_px + place.align * (place.block.width_px - width)) / plan.width_px,
+            left=(place.x_px + flush * (place.block.width_px - width)) / plan.width_px,
             bottom=1 - (place.y_px + baseline + below) / plan.height_px,
             size_px=size,
             rgb=rgb,
@@ -166,77 +163,11 @@ def title_span(plan: EditPlan) -> tuple[int, int, bool] | None:
 
 def texts_of(title: str | None, artist: str | None, board: Storyboard) -> tuple[str, str]:
     """Title and artist. None is the storyboard's; an empty text is no text, and either can do without the other."""
-    return (board.title if title is None else title).strip(), (board.artist if artist is None else artist).strip()
+    chosen = (board.title if title is None else title, board.artist if artist is None else artist)
+    return tuple(unicodedata.normalize("NFC", text).strip() for text in chosen)  # pyright: ignore[reportReturnType]
 
 
-def choose_font(texts: Sequence[str], asked: Path | None, palette: Sequence[PaletteColor]) -> Path | None:
-    """The font for some texts: the one that was asked for, else one that suits the cover; None if there is no text.
-
-    Raises:
-        BadInput: the font that was asked for can't be used, or none here has all the letters.
-    """
-    text = "".join(texts)
-    if asked:
-        check_font(asked, text)
-    return (asked or font_for(text, palette)) if text else None
-
-
-def font_for(text: str, palette: Sequence[PaletteColor]) -> Path:
-    """A font of this system that has all of the text's letters and suits the cover.
-
-    Raises:
-        BadInput: none has them.
-    """
-    from matplotlib import font_manager
-
-    found = [entry for entry in font_manager.fontManager.ttflist if entry.fname.lower().endswith((".ttf", ".otf"))]
-    upright = [entry for entry in found if entry.style == "normal" and entry.weight in (400, "normal", "regular")]
-    families = _FAMILIES[_is_colorful(palette)]
-    upright.sort(key=lambda entry: families.index(entry.name) if entry.name in families else len(families))
-    for entry in upright:
-        if not entry.name.startswith("Last Resort") and _has_letters(Path(entry.fname), text):
-            return Path(entry.fname)
-    raise BadInput(f"No font on this computer has all letters of {text!r}; name a font file that has.")
-
-
-def check_font(path: Path, text: str) -> None:
-    """Refuses a font that can't be read, or that lacks some of the text's letters.
-
-    Raises:
-        BadInput: which of the two.
-    """
-    _face(path, 20)
-    if not _has_letters(path, text):
-        raise BadInput(f"The font {path.name} lacks letters of {text!r}; choose another, or name none.")
-
-
-def _is_colorful(palette: Sequence[PaletteColor]) -> bool:
-    if not palette:
-        return True
-    lab = from_srgb(np.array([color.rgb for color in palette], np.uint8))
-    weight = np.array([color.weight for color in palette])
-    chroma, light = np.hypot(lab[:, 1], lab[:, 2]), lab[:, 0]
-    return float((chroma * weight).sum() / weight.sum()) > 0.09 or float((light * weight).sum() / weight.sum()) > 0.72
-
-
-def _has_letters(path: Path, text: str) -> bool:
-    from matplotlib.ft2font import FT2Font
-
-    try:
-        known = FT2Font(str(path)).get_charmap()
-    except (RuntimeError, OSError):  # no font, or one that was removed since fonts were looked for
-        return False
-    return all(ord(letter) in known for letter in text if not letter.isspace())
-
-
-def _face(path: Path, size_px: float) -> ImageFont.FreeTypeFont:
-    try:
-        return ImageFont.truetype(str(path), size_px)
-    except OSError:
-        raise BadInput(f"{path} can't be read as a font; name a .ttf or .otf file.") from None
-
-
-def _blocks(plan: EditPlan, texts: Sequence[str], font: Path) -> Iterator[_Block]:
+def _blocks(plan: EditPlan, texts: Sequence[str], font: Font) -> Iterator[_Block]:
     """The texts at all sizes that fit, large to small, on one line each or with the title on two."""
     short = min(plan.width_px, plan.height_px)
     room = plan.width_px * (1 - 2 * _margins(plan)["side"])
@@ -256,9 +187,9 @@ def _blocks(plan: EditPlan, texts: Sequence[str], font: Path) -> Iterator[_Block
         yield _set(lines, len(lines) - len(texts) + 1, SIZES[-1] * short * shrink, LEAST_SIZE * short * shrink, font)
 
 
-def _set(lines: Sequence[str], title_lines: int, em_px: float, artist_px: float, font: Path) -> _Block:
+def _set(lines: Sequence[str], title_lines: int, em_px: float, artist_px: float, font: Font) -> _Block:
     sizes = [em_px if i < title_lines else artist_px for i in range(len(lines))]
-    widths = [_face(font, size).getlength(line) for line, size in zip(lines, sizes, strict=True)]
+    widths = [font.face(size).getlength(line) for line, size in zip(lines, sizes, strict=True)]
     baselines, y = [], 0.0
     for i, size in enumerate(sizes):
         y += 0.8 * size if i == 0 else _LINE_GAP * size + (0.25 * em_px if i == title_lines else 0.0)
@@ -277,7 +208,7 @@ def _margins(plan: EditPlan) -> dict[str, float]:
     return TALL_MARGINS if plan.height_px >= TALL * plan.width_px else MARGINS
 
 
-def _places(plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font: Path) -> list[_Place]:
+def _places(plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font: Font) -> list[_Place]:
     """Where the texts could go, best first: calm, even, and rather large."""
     busy = np.max([busyness(frame) for frame in frames], axis=0)
     scale = busy.shape[1] / plan.width_px
@@ -287,7 +218,7 @@ def _places(plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font:
     side, top = margins["side"] * plan.width_px, margins["top"] * plan.height_px
     for block in _blocks(plan, texts, font):
         lowest = plan.height_px * (1 - margins["bottom"]) - block.height_px
-        for align in (0.0, 0.5, 1.0):
+        for align in (0.0, CENTRED, 1.0):
             x = side + align * (plan.width_px - 2 * side - block.width_px)
             for y in np.linspace(top, max(top, lowest), _ROWS):
                 part = _cut(block, x, float(y), scale, busy.shape)

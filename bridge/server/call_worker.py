@@ -99,19 +99,24 @@ def requests(given: messages.MakeRequests, store: Store, on_progress: OnProgress
 def title(given: messages.PlaceTitle, store: Store, on_progress: OnProgress) -> Any:
     """Title and artist over the opening."""
     from bridge.plan.storyboard import Storyboard, load
+    from bridge.render import fonts, title_drawing
     from bridge.render import title_placement as titles
 
     on_progress(0.1, "placing the title")
     board = load(store.path(given.storyboard_sha256), uploads(store)) if given.storyboard_sha256 else Storyboard()
     texts = titles.texts_of(given.title, given.artist, board)
     asked = store.path(given.font_sha256) if given.font_sha256 else board.font
-    font = titles.choose_font(texts, asked, given.look.palette)
+    font = fonts.choose_font(texts, asked, given.look.palette)
     if font is None:
         return messages.PlacedTitle((), "", "")
     clip = store.path(given.clip_sha256) if given.clip_sha256 else None
     frames = titles.opening(given.plan, given.look, clip, store.path(given.cover_sha256))
     lines = titles.plan_titles(given.plan, *texts, frames, given.look.palette, font)
-    return messages.PlacedTitle(lines, store.put(font), font.name)
+    with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
+        lines = title_drawing.with_pictures(lines, given.plan, font, Path(folder))
+        for picture in Path(folder).iterdir():
+            store.put(picture)
+    return messages.PlacedTitle(lines, store.put(font.path), font.path.name)
 
 
 FUNCTIONS = {

@@ -85,7 +85,7 @@ WRONG = {
         'line 3: there is no key "fame"; did you mean "framing"',
     ),
     "a texture that there isn't": ('texture = "grain, glow"', "line 1: there is no texture 'glow'"),
-    "a font that isn't there": ('font = "Poster.otf"', "line 1: there is no .ttf or .otf file"),
+    "a font that isn't there": ('font = "Poster.otf"', "line 1: there is no .ttf, .otf, .ttc or .otc file"),
     "a number for a text": ("subject = 7", 'line 1: "subject" must be a text in quotes, not 7'),
     "a text for a number": ('[[shots]]\nbars = "2"', 'line 2: "bars" must be a whole number, not "2"'),
     "a fraction": ("[[shots]]\nbars = 1.5", 'line 2: "bars" must be a whole number, not 1.5'),

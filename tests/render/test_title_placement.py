@@ -8,14 +8,13 @@ import cv2
 import matplotlib
 import numpy as np
 import pytest
-from PIL import ImageFont
 
 from blender_addon.core.types import EditPlan, Excerpt, Framing, PaletteColor, Shot, ShotKind
-from bridge.common.errors import BadInput
 from bridge.plan.storyboard import Storyboard
 from bridge.render import title_placement
+from bridge.render.fonts import Font
 
-FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"
+FONT = Font(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
 PALETTE = (PaletteColor((20, 60, 80), 0.6, "deep teal"), PaletteColor((240, 170, 90), 0.4, "warm amber"))
 SIZES = ((960, 540), (540, 960), (600, 600), (600, 750))
 
@@ -37,7 +36,7 @@ def boxes(lines, width_px, height_px):
     """Left, top, right, bottom of each line's letters in pixels, by Pillow."""
     found = []
     for line in lines:
-        font = ImageFont.truetype(str(FONT), line.size_px)
+        font = FONT.face(line.size_px)
         baseline = height_px * (1 - line.bottom) - font.getmetrics()[1]
         left, top, right, bottom = font.getbbox(line.text, anchor="ls")
         x = line.left * width_px
@@ -111,29 +110,6 @@ def test_no_text_no_lines():
     assert title_placement.plan_titles(plan(), "", "", [picture(960, 540)], PALETTE, FONT) == ()
 
 
-def test_a_font_has_all_letters():
-    assert title_placement.font_for("Überall Ελλάδα", PALETTE).suffix in (".ttf", ".otf")
-    with pytest.raises(BadInput, match="name a font file that has"):
-        title_placement.font_for("\U000e0101", PALETTE)
-    with pytest.raises(BadInput, match="lacks letters"):
-        title_placement.check_font(FONT, "東京")
-
-
-def test_a_font_that_was_removed_since_is_passed_over(tmp_path, monkeypatch):
-    from matplotlib import font_manager
-
-    gone = replace(font_manager.fontManager.ttflist[0], fname=str(tmp_path / "gone.ttf"), style="normal", weight=400)
-    there = next(entry for entry in font_manager.fontManager.ttflist if entry.fname == str(FONT))
-    monkeypatch.setattr(font_manager.fontManager, "ttflist", [replace(gone, name="DejaVu Sans"), there])
-    assert title_placement.font_for("A", PALETTE) == FONT
-
-
-def test_what_is_no_font_is_refused(tmp_path):
-    (tmp_path / "font.ttf").write_bytes(b"no font")
-    with pytest.raises(BadInput, match="can't be read as a font"):
-        title_placement.check_font(tmp_path / "font.ttf", "A")
-
-
 def test_where_nothing_is_calm_the_text_has_a_label():
     gravel = picture(960, 540, 0.0, 0.0)
     lines = title_placement.plan_titles(plan(), "Night", "By Day", [gravel], PALETTE, FONT)
@@ -164,10 +140,11 @@ def test_an_artist_can_stand_alone():
     assert [line.text for line in lines] == ["Someone"]
 
 
-def test_a_font_that_cannot_be_used_is_refused_even_if_there_is_no_text(tmp_path):
-    (tmp_path / "font.ttf").write_bytes(b"no font")
-    assert title_placement.choose_font(("", ""), FONT, PALETTE) is None
-    assert title_placement.choose_font(("A", ""), FONT, PALETTE) == FONT
-    assert title_placement.choose_font(("", "A"), None, PALETTE) is not None
-    with pytest.raises(BadInput, match="can't be read as a font"):
-        title_placement.choose_font(("", ""), tmp_path / "font.ttf", PALETTE)
+def test_letters_with_marks_are_as_unicode_composes_them():
+    """So that a text strip can set most of them."""
+    assert title_placement.texts_of("Cafe\u0301", "", Storyboard()) == ("Caf\u00e9", "")
+
+
+def test_lines_from_the_right_are_flush_right():
+    lines = title_placement.plan_titles(plan(), "ليالي الشتاء", "منير", [picture(960, 540)], PALETTE, FONT)
+    assert np.ptp([right for _, _, right, _ in boxes(lines, 960, 540)]) < 4

@@ -232,7 +232,7 @@ def test_a_storyboard_tells_nothing_of_this_machines_files(tmp_path, line):
     store = Store(tmp_path / "store")
     board = tmp_path / "board.toml"
     board.write_text(line.format(font=font))
-    with pytest.raises(BadInput, match=r"there is no (picture|\.ttf or \.otf file) .*; its place is relative"):
+    with pytest.raises(BadInput, match=r"there is no (picture|\.ttf, .* or \.otc file) .*; its place is relative"):
         storyboard.load(board, call_worker.uploads(store))
     sha256 = store.put(font)
     board.write_text(f"font = '{sha256}.ttf'")
