@@ -75,7 +75,8 @@ def strips(scene: Any) -> list[Any]:
 
 def fonts(scene: Any) -> list[Any]:
     """The fonts of our titles' strips that are files."""
-    used = {strip.font for strip in strips(scene) if strip.font and strip.font.filepath != "<builtin>"}
+    texts = [strip for strip in strips(scene) if strip.type == "TEXT"]
+    used = {strip.font for strip in texts if strip.font and strip.font.filepath != "<builtin>"}
     return sorted(used, key=lambda font: font.name)
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from blender_addon.core.types import TitleLine
 from blender_addon.scene import compat, render_settings, segments, timeline, titles
-from bridge.render import title_placement
+from bridge.render import title_drawing
+from bridge.render.fonts import Font
 from tests.addon_scene import edit_world as world
 
 FONT = Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSerif.ttf"
+SHAPED = Font(FONT.with_name("DejaVuSans.ttf"))
 LINE = TitleLine("Night", 2, 8, 2, 3, 0.1, 0.4, 60.0, (250, 200, 90))
 LENGTHS = (12, 18, 12)
 
@@ -56,7 +58,7 @@ def test_letters_are_where_and_as_they_were_planned(scene, song, tmp_path, is_dr
     if is_draft:
         render_settings.draft(scene)
     ratio = scene.render.resolution_x / 960
-    font = title_placement._face(FONT, LINE.size_px)
+    font = Font(FONT).face(LINE.size_px)
     baseline = 540 * (1 - LINE.bottom) - font.getmetrics()[1]
     left, top, right, bottom = font.getbbox(LINE.text, anchor="ls")
     expected = np.array([96 + left, baseline + top, 96 + right, baseline + bottom]) * ratio
@@ -127,3 +129,41 @@ def test_a_label_lies_behind_its_text(scene, song, tmp_path):
     box = letters(drawn, (20, 90, 200))
     assert box[0] < left < right < box[2]
     assert box[1] < top < bottom < box[3]
+
+
+def drawn(plan, tmp_path, *lines):
+    folder = tmp_path / "video.beatboard" / "titles"
+    return replace(plan, titles=title_drawing.with_pictures(lines, plan, SHAPED, folder))
+
+
+@pytest.mark.parametrize("is_draft", [False, True])
+def test_a_drawn_line_lies_where_it_was_drawn(scene, song, tmp_path, is_draft):
+    line = replace(LINE, text="ليالي")
+    plan = drawn(world.plan(LENGTHS, width_px=960, height_px=540), tmp_path, line)
+    timeline.build(scene, plan, world.analysis(), song_path=song)
+    titles.lay_out(scene, plan, None, tmp_path / "video.beatboard" / "titles")
+    (strip,) = titles.strips(scene)
+    assert (strip.type, compat.left(strip), compat.right(strip)) == ("IMAGE", 3, 11)
+    render_settings.settings(scene)
+    if is_draft:
+        render_settings.draft(scene)
+    ratio = scene.render.resolution_x / 960
+    image, left_px, top_px = title_drawing.draw(line, 960, 540, SHAPED)
+    left, top, right, bottom = letters(np.asarray(image)[..., :3] * (np.asarray(image)[..., 3:] == 255), LINE.rgb)
+    expected = np.array([left_px + left, top_px + top, left_px + right, top_px + bottom]) * ratio
+    assert letters(picture(scene, tmp_path, 7), LINE.rgb) == pytest.approx(expected, abs=4 if is_draft else 1)
+
+
+def test_drawn_lines_are_told_apart_by_content_and_found_beside_the_saved_file(edit, tmp_path):
+    folder = tmp_path / "video.beatboard" / "titles"
+    plan = timeline.read(edit)
+    titles.lay_out(edit, drawn(plan, tmp_path, replace(LINE, text="ليالي")), FONT, folder)
+    before = names(edit)
+    titles.lay_out(edit, drawn(plan, tmp_path, replace(LINE, text="منير")), FONT, folder)
+    assert [a == b for a, b in zip(before, names(edit), strict=True)] == [False, True, True]
+    timeline.save(edit, tmp_path / "video.blend")
+    ((strip, path),) = titles.pictures(edit).items()
+    assert strip.directory.startswith("//video.beatboard/titles")
+    assert path.is_file()
+    with pytest.raises(FileNotFoundError, match="place the title again"):
+        titles.lay_out(edit, drawn(plan, tmp_path, replace(LINE, text="منير")), FONT, tmp_path)

@@ -566,6 +566,22 @@ def test_a_storyboard_says_the_title_where_the_fields_are_empty(scene, tmp_path)
     assert titles.strips(scene), "what was written stays"
 
 
+def test_a_title_that_must_be_shaped_is_a_picture_and_is_drawn_anew(scene, tmp_path):
+    ui_world.lay_out(scene, tmp_path, (72, 24))
+    _seen(scene)
+    state.settings_of(scene).title = "منير"
+    press("place_title")
+    (first,) = titles.pictures(scene).values()
+    assert first.parent == files.project_folder() / "titles"
+    state.settings_of(scene).title = "ليالي"
+    press("place_title")
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    ((strip, second),) = titles.pictures(scene).items()
+    assert first.name != second.name
+    assert strip.directory.startswith("//saved.beatboard/titles")
+    assert second.is_file()
+
+
 def test_files_beside_a_storyboard_are_found_by_the_bridge(scene, tmp_path):
     """It gets the text alone."""
     import matplotlib
