@@ -19,6 +19,8 @@ _HAZE = 26.0
 _LEAK = 44.0
 _DUST = 64.0
 _DITHER = 0.9
+_SHINE = 1.6
+"""light brightens what is bright: a place gets this much of it, times its own value, so that no dark turns grey"""
 _IN_PRINT = 0.3
 """how much of it flat colours get: over print, haze is a stain"""
 
@@ -68,7 +70,8 @@ class Atmosphere:
         self._dust.draw(light, self._warm * _DUST, pose, clock_s, self._aspect)
         large = cv2.resize(light * np.float32(strength), self._size_px, interpolation=cv2.INTER_LINEAR)
         glow = cv2.add(large, self._dither, dtype=cv2.CV_8U)
-        return cast(Frame, cv2.add(frame, cv2.multiply(cv2.bitwise_not(frame), glow, scale=1 / 255)))
+        screened = cv2.multiply(cv2.bitwise_not(frame), glow, scale=1 / 255)
+        return cast(Frame, cv2.add(frame, cv2.multiply(screened, frame, scale=_SHINE / 255)))
 
     def _behind(self, pose: Pose, clock_s: float) -> npt.NDArray[np.float32]:
         haze = self._haze(pose, clock_s, 0.9, 1.0) * 0.6 + self._haze(pose, clock_s, 1.3, 0.55) * 0.4

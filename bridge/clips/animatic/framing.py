@@ -231,8 +231,9 @@ def _width(request: ClipRequest, study: Study, largest: float) -> float:
     if request.framing is not Framing.WIDE:
         return inscribed * _SHARES[request.framing]
     world = study.world(aspect)
-    room = max(world[2] / largest, world[3] / largest / aspect) - 1
-    whole = world[2] > 1 or world[3] > study.height
+    beside, above = world[2] / largest - 1, world[3] / largest / aspect - 1
+    room = beside if request.direction else max(beside, above)  # a matched cut asks for a way to the side
+    whole = (world[2] > 1 or world[3] > study.height) and not request.direction
     return largest * (_SHARES[Framing.WIDE] if whole or room > _NO_TRAVEL else _WIDE_INSIDE)
 
 
