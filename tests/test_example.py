@@ -11,6 +11,8 @@ from scipy.signal import butter, sosfiltfilt
 
 from bridge.song import analyze
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RATE_HZ = 48_000
 

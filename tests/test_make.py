@@ -12,6 +12,8 @@ from bridge.common.errors import BadInput
 from bridge.make import MakeOptions, Project
 from bridge.plan.storyboard import Storyboard
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def options(tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ from bridge.cover import load
 from tests.check import made_video
 from tests.check.made_video import Made
 
+pytestmark = pytest.mark.slow
+
 SLOPPY = Made(bars=5, cut_late={1: 5, 2: -4, 3: 7, 4: -6}, sound_late_s=0.09)
 
 

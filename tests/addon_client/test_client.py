@@ -24,6 +24,8 @@ from bridge.jobs import client as jobs_client
 from tests.jobs.test_batch import FAKE, request, runs
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -22,6 +22,8 @@ from bridge.jobs import client as jobs_client
 from tests.jobs.test_batch import request
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 HEALTH = json.dumps(
     {"version": "0", "protocol_version": 1, "python": "3", "launch": "l", "uptime_s": 1.0, "fault": "", "notice": ""}
 ).encode()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def shots_of(strips, **options):
     return [seen.shot for seen in read_back(strips, **options)]
 
 
+@pytest.mark.slow
 @patient
 @given(shot_lists(), st.randoms())
 def test_untouched_strips_give_back_the_very_shots(shots, random):
@@ -109,6 +111,7 @@ def edited(strips, edits):
     return strips
 
 
+@pytest.mark.slow
 @patient
 @given(shot_lists(at_least=1), edits)
 def test_after_any_edit_the_picture_is_the_one_that_blender_shows(shots, edits):
@@ -129,6 +132,7 @@ def test_after_any_edit_the_picture_is_the_one_that_blender_shows(shots, edits):
     assert {item.shot.id for item in seen if not item.is_new} == kept
 
 
+@pytest.mark.slow
 @patient
 @given(shot_lists(at_least=1), edits)
 def test_once_read_and_written_nothing_changes_any_more(shots, edits):

@@ -91,6 +91,7 @@ def test_nothing_is_measured_where_nothing_was_drawn():
     assert measure_texture(plain_picture()) == Texture(fade=measure_texture(plain_picture()).fade)
 
 
+@pytest.mark.slow
 def test_the_texture_ends_before_the_cover_rests(edit):
     film_textures.apply(edit, ALL)
     strip = film_textures.find(edit)
@@ -125,6 +126,7 @@ def names(scene):
     return [segment.name for segment in segments.segments(scene)]
 
 
+@pytest.mark.slow
 def test_each_amount_names_the_segments_that_it_is_seen_in(edit):
     film_textures.apply(edit, ALL)
     before = names(edit)

@@ -156,6 +156,7 @@ def update(group):
     assert grade.is_whole(group)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wanted", "change"),
     [
@@ -224,6 +225,7 @@ def ending(scene, song, tmp_path):
     return scene
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direct", [False, True])
 def test_the_grade_falls_to_nothing_while_the_picture_turns_into_the_cover(ending, tmp_path, direct):
     def planes(name, wanted):

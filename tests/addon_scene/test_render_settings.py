@@ -30,6 +30,7 @@ def edit(scene, song, tmp_path):
     return scene
 
 
+@pytest.mark.slow
 def test_the_deliverable_of_blender_alone(edit, song, tmp_path):
     video = tmp_path / "video.mp4"
     render_settings.for_this_process(edit)
@@ -65,6 +66,7 @@ def test_each_frame_is_its_clips_frame(edit, tmp_path):
         assert errors[i] < 1.5
 
 
+@pytest.mark.slow
 def test_segments_joined_are_the_render_in_one_piece(edit, song, tmp_path):
     edit.render.ffmpeg.constant_rate_factor = "LOSSLESS"
     render_settings.for_this_process(edit)
@@ -187,6 +189,7 @@ def run_script(folder, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_the_script_renders_from_files_and_again_from_the_edited_blend(song, tmp_path):
     world.make_clips(tmp_path / "clips")
     for name, value in (("plan", world.plan()), ("analysis", world.analysis()), ("look", world.look())):
@@ -205,6 +208,7 @@ def test_the_script_renders_from_files_and_again_from_the_edited_blend(song, tmp
     assert len(world.pictures(tmp_path / "again.mp4")) == 20
 
 
+@pytest.mark.slow
 def test_the_script_says_what_is_missing_in_one_sentence(tmp_path):
     (tmp_path / "plan.json").write_text(codec.dumps(world.plan()))
     done = run_script(tmp_path, "--plan", "plan.json", "--song", "gone.wav", "-o", "video.mp4")

@@ -158,6 +158,7 @@ def test_a_take_for_a_frame_of_another_shape_fills_it(scene, song, tmp_path):
     assert strip.transform.scale_x == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start_s", "fps"), [(1.2345, Fraction(24)), (2.0, Fraction(30000, 1001)), (0.0, Fraction(25))]
 )

@@ -91,6 +91,7 @@ def names(scene):
     return [segment.name for segment in segments.segments(scene)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -16,6 +16,8 @@ from blender_addon.scene import timeline
 from blender_addon.session import connection, environment, preferences, state, tasks
 from tests.addon_ui import ui_world
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

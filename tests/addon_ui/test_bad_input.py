@@ -18,6 +18,8 @@ from blender_addon.ui import timer
 from tests.addon_ui import ui_world
 from tests.addon_ui.test_queue import Threads, press
 
+pytestmark = pytest.mark.slow
+
 SHOTS = ("s01", "s02", "s03")
 
 

@@ -9,6 +9,8 @@ from blender_addon.ui import preview
 from tests.addon_scene import edit_world as world
 from tests.addon_ui import ui_world
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def edit(tmp_path, monkeypatch):

@@ -19,6 +19,8 @@ from blender_addon.session import connection, engine_options, file_watch, files,
 from tests.addon_ui import ui_world
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scene(tab_scene):

@@ -20,6 +20,8 @@ from tests.addon_ui import ui_world
 from tests.addon_ui.test_queue import press
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "127.0.0.2"
 TOKEN = "a token for the studio that is long enough"
 

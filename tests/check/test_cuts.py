@@ -6,6 +6,8 @@ import pytest
 from bridge.check.cuts import CutFinder
 from tests.check.cut_cases import CASES, FPS
 
+pytestmark = pytest.mark.slow
+
 
 def cuts_of(clip: list[np.ndarray], fps: float = FPS) -> tuple[int, ...]:
     finder = CutFinder(fps)

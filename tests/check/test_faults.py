@@ -14,6 +14,8 @@ from bridge.cover import load
 from tests.check import made_video
 from tests.check.made_video import Made
 
+pytestmark = pytest.mark.slow
+
 SQUARE = Made()
 
 

@@ -47,6 +47,7 @@ def test_a_name_with_a_colon_is_no_protocol(tmp_path: Path, monkeypatch):
     assert len(stills(video, [0.5], 64)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
@@ -69,6 +70,7 @@ def test_the_fault_and_nothing_else(tmp_path: Path, changes: dict[str, object], 
     assert failed(probed(tmp_path, made)) == names
 
 
+@pytest.mark.slow
 def test_a_draft_is_taken_for_one(tmp_path: Path):
     container = probed(tmp_path, dataclasses.replace(SHORT, size=(360, 640)))
     plan = dataclasses.replace(made_video.plan(SHORT), width_px=1080, height_px=1920)
@@ -78,6 +80,7 @@ def test_a_draft_is_taken_for_one(tmp_path: Path):
     assert full_size(container.video, dataclasses.replace(plan, width_px=1920)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "holds"), [((720, 720), True), ((720, 900), True), ((700, 900), False)])
 def test_without_a_plan_the_table_says_which_sizes_are_usual(tmp_path: Path, size, holds):
     container = probed(tmp_path, dataclasses.replace(SHORT, size=size))

@@ -65,6 +65,7 @@ def page(report: CheckReport) -> Page:
     return Page(path)
 
 
+@pytest.mark.slow
 def test_only_the_video_is_outside(page: Page):
     assert [unquote(link) for link in page.links()] == [VIDEO_NAME]
     assert "http:" not in page.text.replace("http://www.w3.org", "")

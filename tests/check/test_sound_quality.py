@@ -11,6 +11,8 @@ from bridge.check.sound_file import SoundFile, read
 from bridge.check.sound_quality import clipped_share, quality_measures
 from tests.check import made_video
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 44_100
 
 

@@ -14,6 +14,8 @@ from blender_addon.core.types import CoverLook
 from bridge.cli.main import main, parser
 from bridge.cli.options import make_options
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cover(tmp_path):

@@ -13,6 +13,8 @@ from bridge.clips.conform import conform
 from bridge.common.errors import Cancelled, GenerationFailed
 from bridge.common.frames import Frame
 
+pytestmark = pytest.mark.slow
+
 REQUEST = ClipRequest(
     painter="cover",
     animator="camera",

@@ -6,6 +6,8 @@ import pytest
 
 from bridge.common import interpolation
 
+pytestmark = pytest.mark.slow
+
 SIZE = (320, 180)
 
 

@@ -7,6 +7,8 @@ import pytest
 from blender_addon.core.types import Ending
 from bridge import cover
 
+pytestmark = pytest.mark.slow
+
 SHAPES = [(320, 180), (180, 320), (240, 240)]
 
 

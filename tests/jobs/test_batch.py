@@ -70,6 +70,7 @@ def test_one_bad_shot_does_not_stop_the_others(store):
     assert any(job.stage == "painting" for job in updates)
 
 
+@pytest.mark.slow
 def test_one_shot_computes_while_another_is_finished_but_never_two(store, tmp_path, monkeypatch):
     gpu = Device(DeviceKind.GPU, 0, "test")
     monkeypatch.setattr(batch, "gpu_workers", lambda: (gpu, replace(gpu, worker=1)))
@@ -148,6 +149,7 @@ def test_what_was_made_before_is_not_made_again(store, tmp_path, monkeypatch):
     assert len((tmp_path / "log").read_text().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_crash_is_retried_twice_and_then_fails_with_its_log(store):
     crashing, fine = run_batch([request("s01", "crash"), request("s02")], store, workers=1, make_clip=FAKE)
     assert fine.state is JobState.DONE
@@ -164,12 +166,14 @@ def test_a_worker_that_died_once_costs_only_a_retry(store, tmp_path):
     assert job.notes == ("crashed: retried (1 of 2)",)
 
 
+@pytest.mark.slow
 def test_an_unforeseen_error_is_named_and_retried(store):
     (job,) = run_batch([request(prompt="bug")], store, workers=1, make_clip=FAKE)
     assert job.attempts == 3
     assert "ZeroDivisionError: a bug" in job.error
 
 
+@pytest.mark.slow
 def test_out_of_memory_goes_to_the_next_cheaper_setting_and_says_so(store):
     enough, never = run_batch(
         [request("s01", "memory 2"), request("s02", "memory 9")], store, workers=1, make_clip=FAKE
@@ -205,6 +209,7 @@ def runs(pid):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
 def test_no_worker_outlives_a_killed_parent(tmp_path):
     pids = tmp_path / "pids"

@@ -77,6 +77,7 @@ def test_memory_and_money_are_told(monkeypatch):
         estimate.outlook([shot("cover+runway", model="gen0")])
 
 
+@pytest.mark.slow
 def test_the_command_plans_first(capsys):
     song, cover = EXAMPLES / "song.opus", EXAMPLES / "cover.jpg"
     assert main.main(["estimate", str(song), str(cover), "--engine", "cover+runway", "--json", "-"]) == 0

@@ -168,6 +168,7 @@ def test_no_revision_is_given_twice_even_if_the_last_changes_are_lost(path, tmp_
     assert [json.loads(text)["state"] for text in jobs.since(lost).jobs] == ["cancelled"]
 
 
+@pytest.mark.slow
 def test_eight_clients_lose_no_update(path):
     """Each thread submits, follows and cancels; a follower's picture equals the queue's in the end."""
     jobs = JobQueue(path)

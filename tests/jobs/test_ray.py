@@ -19,6 +19,8 @@ from tests.waiting import wait_until
 
 ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster():

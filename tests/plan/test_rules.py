@@ -146,6 +146,7 @@ def jump(before, after):
     return abs(CLOSENESS.index(before.framing) - CLOSENESS.index(after.framing))
 
 
+@pytest.mark.slow
 @thorough
 @given(songs(), FRAME_RATE, LENGTH_S)
 def test_every_rule_holds_for_any_song(song, fps, length_s):
@@ -258,6 +259,7 @@ def energy_of(shot, plan, song):
     return song.energy.mean(start_s, start_s + float(shot.frame_count / plan.fps))
 
 
+@pytest.mark.slow
 @thorough
 @given(songs(shortest_bar_s=0.15, longest_s=90.0), FRAME_RATE)
 def test_very_short_bars_make_no_very_short_shots(song, fps):
@@ -303,6 +305,7 @@ def test_calm_parts_have_long_shots_and_loud_parts_short_ones():
     assert max(loud) <= 2
 
 
+@pytest.mark.slow
 @settings(thorough, max_examples=60)
 @given(st.floats(60, 180), st.sampled_from([2, 3, 4]), st.integers(0, 2**32))
 def test_the_pace_follows_the_energy(bpm, meter, seed):
@@ -503,6 +506,7 @@ def test_an_edit_without_shots_is_named():
     assert [found.sentence for found in rules.broken(replace(PLAN, shots=()), SONG)] == ["The edit has no shots."]
 
 
+@pytest.mark.slow
 @settings(thorough, max_examples=40)
 @given(songs(longest_s=120), FRAME_RATE)
 def test_requests_carry_the_beats_and_the_energy(song, fps):

@@ -15,6 +15,8 @@ from tests.waiting import PATIENCE_S
 
 ray = pytest.importorskip("ray", reason="needs the cluster extra: scripts/test.sh has it")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster():

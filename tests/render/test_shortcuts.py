@@ -17,6 +17,8 @@ from bridge.render.encode import STILL_FRAMES, encode, encode_still
 from bridge.render.footage import Baked, decoded, is_at_rest
 from tests.addon_scene import edit_world as world
 
+pytestmark = pytest.mark.slow
+
 REST = 14
 
 

@@ -14,6 +14,8 @@ from bridge.plan.storyboard import Storyboard
 from bridge.render import title_placement
 from bridge.render.fonts import Font
 
+pytestmark = pytest.mark.slow
+
 FONT = Font(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
 PALETTE = (PaletteColor((20, 60, 80), 0.6, "deep teal"), PaletteColor((240, 170, 90), 0.4, "warm amber"))
 SIZES = ((960, 540), (540, 960), (600, 600), (600, 750))

@@ -270,6 +270,7 @@ def test_shutdown_is_asked_for(http, app):
     assert app[2].is_set()
 
 
+@pytest.mark.slow
 def test_nothing_that_fits_or_misses_the_api_page_breaks_the_server():
     script = Path(__file__).parents[2] / "scripts" / "stress" / "fuzz_api.py"
     done = subprocess.run([sys.executable, script, "--cases", "200"], capture_output=True, text=True, check=True)

@@ -156,6 +156,7 @@ def many_calls(tmp_path):
     told.close()
 
 
+@pytest.mark.slow
 def test_hung_calls_block_no_others_and_are_ended_by_the_clock(many_calls, open_bridge, monkeypatch):
     open_bridge()
     missing = LookAtCover(hashlib.sha256(b"nothing").hexdigest())
@@ -174,6 +175,7 @@ def test_hung_calls_block_no_others_and_are_ended_by_the_clock(many_calls, open_
         assert "did nothing for 30 s" in many_calls.get(each.id).error
 
 
+@pytest.mark.slow
 def test_calls_beyond_the_limit_wait_for_their_turn(many_calls, open_bridge, monkeypatch):
     open_bridge()
     monkeypatch.setattr(calls, "MOST_AT_ONCE", 1)

@@ -24,6 +24,8 @@ from bridge.server.serve import Listening, Server
 from tests.jobs.test_batch import FAKE
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LONG_TOKEN = "t" * 32
 HERE = Listening()

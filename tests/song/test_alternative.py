@@ -12,6 +12,7 @@ from bridge.song.spectra import SAMPLE_RATE_HZ, compute_spectra
 from tests.song.song_synth import grid, noise, pop_song
 
 
+@pytest.mark.slow
 def test_accents_tell_the_strong_from_the_weak():
     rng = np.random.default_rng(3)
     sound = np.zeros(20 * SAMPLE_RATE_HZ, np.float32)

@@ -12,6 +12,8 @@ from bridge.song.spectra import SAMPLE_RATE_HZ, compute_spectra
 from bridge.song.trackers import BeatGrid
 from tests.song.song_synth import pop_song
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):

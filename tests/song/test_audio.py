@@ -29,6 +29,7 @@ def lag(sound: np.ndarray, reference: np.ndarray) -> int:
     return best if best < n else best - 2 * n
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "codec", "rate_hz"),
     [
@@ -263,6 +264,7 @@ SEEDS = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.sampled_from(SEEDS),

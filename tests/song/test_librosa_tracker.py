@@ -11,6 +11,8 @@ from bridge.song.spectra import SAMPLE_RATE_HZ
 from bridge.song.trackers.librosa_beats import in_bars
 from tests.song.song_synth import grid, pop_song
 
+pytestmark = pytest.mark.slow
+
 
 def heard(audio: Audio):
     return analyze_audio(audio, "0" * 64, trackers.load("librosa"), lambda *_: None)

@@ -58,6 +58,7 @@ def columns_of(path, rgb, tolerance=30) -> np.ndarray:
     return np.flatnonzero((np.abs(picture - rgb).max(axis=2) < tolerance).sum(axis=0) > 20)
 
 
+@pytest.mark.slow
 def test_the_plot_shows_the_drop_where_it_is(made, analysis, tmp_path):
     red = (0xD6, 0x27, 0x28)
     song.plot(replace(analysis, drop_s=None), made.audio, tmp_path / "none.png")
@@ -81,6 +82,7 @@ def test_the_plot_parts_sections_of_one_label(made, analysis, tmp_path):
     assert np.abs(parted - 0.5).min() < 0.004
 
 
+@pytest.mark.slow
 def test_the_plot_grows_with_the_song_and_takes_one_without_beats(made, analysis, tmp_path):
     nothing = replace(analysis, beats=(), sections=(), drop_s=None, drum_gaps=(), duration_s=180.0)
     song.plot(nothing, made.audio, tmp_path / "long.png")

@@ -86,6 +86,7 @@ def test_an_outline_through_one_texture_parts_nothing():
     assert np.median(_distinction(texture.clip(0, 255).astype(np.uint8), mask)[places]) < 1
 
 
+@pytest.mark.slow
 def test_beyond_the_cover_the_edges_depth_goes_on(tmp_path):
     """A mirrored one would put a ghost of the subject there, in haze."""
     picture = cover(240)

@@ -12,6 +12,8 @@ from blender_addon.core.types import Framing, ShotKind
 from bridge.clips.animatic import camera, cover_painter, framing
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
+pytestmark = pytest.mark.slow
+
 SHAPES = [(160, 90), (90, 160)]
 
 

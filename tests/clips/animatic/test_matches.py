@@ -14,6 +14,8 @@ from bridge.clips import registry
 from bridge.clips.camera_words import moving_prompt
 from tests.clips.animatic.animatic_world import Desk, request
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEIGHT = 240, 136
 PAIRS = [(Framing.WIDE, Framing.MEDIUM), (Framing.MEDIUM, Framing.CLOSE), (Framing.DETAIL, Framing.WIDE)]
 

@@ -11,6 +11,8 @@ from bridge.common import optical_flow
 from bridge.cover import mounted
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
+pytestmark = pytest.mark.slow
+
 
 def film(desk, **changes):
     asked = request(**changes)
