@@ -11,12 +11,14 @@ from bridge.check.report import Group, Measure
 from bridge.common.frames import Frame
 
 LEAST_INK = 0.04
-MOST_INK = 0.7
+MOST_INK = 0.9
 """shares of a line's area: any script's letters cover more than the first and less than the second"""
 _EMS_PER_LETTER = 0.3
 """a line is at least this long: its exact length needs the font"""
 _CAPITALS = 0.8
 """height of the area, in ems"""
+_BESIDE = 0.6
+"""ems to the line's left that show what is behind: dense letters can cover most of their own area"""
 
 
 def frame_of(line: TitleLine) -> int:
@@ -51,10 +53,12 @@ def _ink(frame: Frame | None, line: TitleLine, plan: EditPlan) -> float:
     em_px = line.size_px * height_px / plan.height_px
     left, bottom = round(line.left * width_px), round((1 - line.bottom) * height_px)
     right = round(left + max(1, len(line.text) * _EMS_PER_LETTER) * em_px)
-    area = frame[max(0, round(bottom - _CAPITALS * em_px)) : bottom, max(0, left) : right].reshape(-1, 3).astype(float)
+    rows = frame[max(0, round(bottom - _CAPITALS * em_px)) : bottom].astype(float)
+    area = rows[:, max(0, left) : right].reshape(-1, 3)
+    beside = rows[:, max(0, round(left - _BESIDE * em_px)) : max(1, left - 1)].reshape(-1, 3)
     if not len(area):
         return 0.0
-    behind = np.array(line.backing_rgb, float) if line.backing_rgb else np.median(area, axis=0)
+    behind = np.array(line.backing_rgb, float) if line.backing_rgb else np.median(beside, axis=0)
     toward = np.array(line.rgb, float) - behind
     length = float(toward @ toward)
     return float(((area - behind) @ toward > 0.5 * length).mean()) if length else 1.0

@@ -41,7 +41,7 @@ def verdict(frame, *lines):
     return measure.verdict, measure.text
 
 
-@pytest.mark.parametrize("text", ["Night Bus", "ililili", "منير", "WWWW", "...ill"])
+@pytest.mark.parametrize("text", ["Night Bus", "ililili", "منير", "WWWW", "...ill", "■■■■"])
 @pytest.mark.parametrize("backing_rgb", [None, LABEL])
 @pytest.mark.parametrize("size_px", [60.0, 20.0])
 def test_lines_that_are_there_are_seen(text, backing_rgb, size_px):
