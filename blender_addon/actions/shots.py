@@ -187,7 +187,9 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     judged = (clocks, analysis, _filled(scene), [one.shot.id for one in seen if one.strip.muted])
     if known.judged != judged:
         known.judged = judged
-        known.violations = _violations(seen, *judged[:3]) if plan and plan.shots and analysis else []
+        known.violations = []
+        if plan is not None and plan.shots and analysis is not None:
+            known.violations = _violations(seen, clocks, analysis, judged[2])
     _follow_selection(scene, listed)
     return True
 

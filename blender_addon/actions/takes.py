@@ -162,7 +162,8 @@ def delete(scene: Any, shot_id: str) -> None:
     rest = shots.takes_of(scene, shot_id)
     if rest:
         use(scene, shot_id, rest[-1].sha256)
-        strip.pop(CHOSEN_KEY, None)  # it was the one before, not the editor's choice
+        if (strip := shots.strip_of(scene, shot_id)) is not None:
+            strip.pop(CHOSEN_KEY, None)  # it was the one before, not the editor's choice
         shots.refresh(scene, force=True)
     else:
         timeline.remove_clip(scene, shot_id).pop(TAKE_KEY, None)

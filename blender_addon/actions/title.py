@@ -96,8 +96,9 @@ def _placed(uid: int, drawn: Path, client: Client, placed: PlacedTitle, font: Pa
     if plan is None:
         return
     titles.lay_out(scene, replace(plan, titles=placed.lines), font, drawn)
-    for face in titles.fonts(scene) if font else ():
-        face.filepath = files.shown(font)
+    if font is not None:
+        for face in titles.fonts(scene):
+            face.filepath = files.shown(font)
     for strip, picture in titles.pictures(scene).items():
         strip.directory = files.shown(picture.parent)
     bpy.ops.ed.undo_push(message="Place Title")

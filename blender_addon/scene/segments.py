@@ -16,14 +16,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..core import formats, mp4, strip_layout, timing
+from ..core import encoding, formats, mp4, song_clock, strip_layout, timing, title_style
 from ..core.code_version import code_version
 from ..core.types import Graded, ShotKind
 from . import compat, grade, passthrough, timeline
 
 SHORTEST_REST = 12
 """frames: a shorter rest is not worth a segment of its own"""
-SOURCES = (Path(__file__).parent, *(Path(str(module.__file__)) for module in (formats, mp4, strip_layout, timing)))
+_CORE = (encoding, formats, mp4, song_clock, strip_layout, timing, title_style)
+SOURCES = (Path(__file__).parent, *(Path(str(module.__file__)) for module in _CORE))
 """the code that shapes what a scene renders to"""
 _NO_PIXELS = {
     "rna_type", "name", "label", "select", "select_left_handle", "select_right_handle", "lock", "color_tag",

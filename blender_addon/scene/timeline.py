@@ -611,8 +611,8 @@ def _layouts(scene: Any) -> list[Strip]:
     """Our shots' strips as `strip_layout` reads them."""
     blends: dict[str, set[str]] = {}
     for effect in all_strips(scene):
-        inputs = [getattr(effect, slot, None) for slot in ("input_1", "input_2")]
-        if all(inputs) and not effect.mute:
+        inputs = [strip for slot in ("input_1", "input_2") if (strip := getattr(effect, slot, None))]
+        if len(inputs) == 2 and not effect.mute:
             first, second = (strip.name for strip in inputs)
             blends.setdefault(first, set()).add(second)
             blends.setdefault(second, set()).add(first)

@@ -21,7 +21,7 @@ def write_click(analysis: SongAnalysis, audio: Audio, path: str | os.PathLike[st
     """
     down = [beat.time_s for beat in analysis.beats if beat.position == 1]
     other = [beat.time_s for beat in analysis.beats if beat.position != 1]
-    clicks = sum(_clicks(times_s, pitch_hz, audio) for times_s, pitch_hz in ((down, _DOWNBEAT_HZ), (other, _BEAT_HZ)))
+    clicks = _clicks(down, _DOWNBEAT_HZ, audio) + _clicks(other, _BEAT_HZ, audio)
     write_wav(Audio(0.6 * audio.samples + _VOLUME * clicks[:, None], audio.sample_rate_hz), path)
 
 

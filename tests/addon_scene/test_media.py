@@ -33,7 +33,7 @@ def test_clips_song_and_pictures_that_are_gone_are_named_once(laid_out, song, tm
 def test_muted_strips_need_no_file(laid_out, song):
     song.unlink()
     assert media.missing(laid_out)
-    timeline.song_strip(laid_out).mute = True
+    timeline.song_strips(laid_out)[0].mute = True
     assert media.missing(laid_out) == []
 
 

@@ -71,13 +71,13 @@ def test_a_song_that_moves_alone_leaves_the_shots_off_the_music(edit):
 def test_a_song_that_is_trimmed_keeps_its_time(edit):
     compat.set_left(timeline.song_strip(edit), 60)
     assert [row.frames_off for row in rows(edit).values()] == [0, 0, 0]
-    timeline.song_strip(edit).split(frame=100, split_method="HARD")
+    timeline.song_strips(edit)[0].split(frame=100, split_method="HARD")
     assert len(timeline.song_strips(edit)) == 2
     assert [row.frames_off for row in rows(edit).values()] == [0, 0, 0]
 
 
 def test_of_a_song_in_two_pieces_the_one_under_the_shot_counts(edit):
-    second = timeline.song_strip(edit).split(frame=97, split_method="SOFT")
+    second = timeline.song_strips(edit)[0].split(frame=97, split_method="SOFT")
     move([second], 10)
     assert [row.frames_off for row in rows(edit).values()] == [0, 0, -10], "where nothing is heard, the nearest counts"
     move(timeline.shot_strips(edit)[1:], 10)
@@ -88,7 +88,7 @@ def test_of_a_song_in_two_pieces_the_one_under_the_shot_counts(edit):
 
 
 def test_another_song_under_a_shot_has_no_bars_of_ours(edit):
-    second = timeline.song_strip(edit).split(frame=97, split_method="SOFT")
+    second = timeline.song_strips(edit)[0].split(frame=97, split_method="SOFT")
     second[timeline.SONG_KEY] = "f" * 64
     assert [row.bars for row in rows(edit).values()] == ["2", "2.0 s", "2.0 s"]
 

@@ -49,7 +49,7 @@ def used(scene) -> list[Path]:
     settings = state.settings_of(scene)
     texts = [take.path for take in settings.takes] + [settings.song, settings.cover, settings.wav]
     texts += [strip.filepath for strip in timeline.shot_strips(scene)]
-    texts.append(timeline.song_strip(scene).sound.filepath)
+    texts.append(timeline.song_strips(scene)[0].sound.filepath)
     return [timeline.absolute(text) for text in texts]
 
 

@@ -1,4 +1,5 @@
 """The whole work without a window, and clips that come while the editor does something else."""
+# pyright: reportOptionalMemberAccess=false
 
 import hashlib
 import json

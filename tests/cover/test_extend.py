@@ -87,7 +87,7 @@ def test_each_edge_is_judged_by_itself():
 @pytest.mark.parametrize("ending", list(Ending))
 def test_the_whole_cover_is_in_the_frame(size, cover_size, ending):
     picture = cv2.resize(stones(), cover_size)
-    whole = cover.mounted(picture, *size, ending)
+    whole = cover.mounted(picture, size[0], size[1], ending)
     box = whole.cover
     assert whole.picture.shape == (size[1], size[0], 3)
     kernel = cv2.INTER_AREA if box.width_px < cover_size[0] else cv2.INTER_CUBIC

@@ -61,7 +61,7 @@ def test_joined_letters_run_from_the_right(tmp_path):
     rows, columns = np.nonzero(drawn > 40)
     drawn = drawn[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     likeness = [
-        np.corrcoef(np.array(Image.fromarray(drawn).resize(mask.shape[::-1])).ravel(), mask.ravel())[0, 1]
+        np.corrcoef(np.array(Image.fromarray(drawn).resize((mask.shape[1], mask.shape[0]))).ravel(), mask.ravel())[0, 1]
         for mask in (ink(joined), ink(joined[::-1]), ink(NAME[::-1]))
     ]
     assert likeness[0] > 0.7

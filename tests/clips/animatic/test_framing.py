@@ -90,7 +90,7 @@ def test_a_wide_shot_travels_from_edge_to_edge(tmp_path, size):
     left, top, right, bottom = at_rest(framing.studied(path), size, framing=Framing.WIDE)
     assert max(right - left, bottom - top) > 0.95
     still = cover_painter._still(asked, path)
-    frustum = camera.Frustum.of(still, *size, camera.ROOM)
+    frustum = camera.Frustum.of(still, size[0], size[1], camera.ROOM)
     name = "pedestal" if size[0] > size[1] else "truck"
     move = next(one for one in camera.MOVES if one.name == name)
     swing = camera.Swing(move, frustum, np.random.default_rng(1), (0.3, 0.6))
@@ -145,7 +145,7 @@ def test_a_head_is_whole_while_the_camera_moves(portrait, size, shot):
         if view.is_card:
             continue
         still = cover_painter._still(asked, portrait)
-        frustum = camera.Frustum.of(still, *size, camera.ROOM)
+        frustum = camera.Frustum.of(still, size[0], size[1], camera.ROOM)
         head = np.array(face) * (1 / view.width)
         x, y = head[0] - view.center[0] / view.width, head[1] - view.center[1] / view.width
         for move in camera.MOVES:

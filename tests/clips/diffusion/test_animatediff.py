@@ -62,7 +62,7 @@ def test_the_keyframe_and_the_seed_decide(kind, still, work, request):
 def test_a_cancel_stops_within_a_step(with_sd15, still, tmp_path):
     work = FakeWork(tmp_path, {}, cancel_after=2)
     with pytest.raises(Cancelled):
-        film(request_for(**with_sd15, **(SMALL | {"steps": 9})), still, work)
+        film(request_for(**with_sd15, **{**SMALL, "steps": 9}), still, work)
     assert len(work.reports) == 3
 
 

@@ -43,7 +43,7 @@ def test_svd_is_decided_by_seed_and_motion(svd, still, work):
 def test_svd_stops_within_a_step(svd, still, tmp_path):
     work = FakeWork(tmp_path, {}, cancel_after=2)
     with pytest.raises(Cancelled):
-        SvdAnimator().animate(request_for(model=svd, **(SMALL | {"steps": 10})), still, work)
+        SvdAnimator().animate(request_for(model=svd, **{**SMALL, "steps": 10}), still, work)
     assert len(work.reports) == 3
 
 
@@ -91,7 +91,7 @@ def test_an_option_out_of_range_is_named(svd, still, work):
 
 
 def test_a_long_shot_is_made_in_chunks(svd, still, work):
-    footage, frames = frames_of(request_for(model=svd, frame_count=48, chunks=2, **(SMALL | {"steps": 1})), still, work)
+    footage, frames = frames_of(request_for(model=svd, frame_count=48, chunks=2, **{**SMALL, "steps": 1}), still, work)
     assert len(frames) == 9, "two clips of five that share a frame"
     assert footage.fps * 2 == 9
     assert any(stage.startswith("chunk 2 of 2: animating") for stage in work.stages)
@@ -106,7 +106,7 @@ def test_pictures_that_are_no_numbers_are_told(still, work, tmp_path):
     weights["decoder.conv_in.bias"] = weights["decoder.conv_in.bias"] * float("nan")
     save_file(weights, path)
     with pytest.raises(GenerationFailed, match="pictures that are no numbers"):
-        SvdAnimator().animate(request_for(model=folder, **(SMALL | {"steps": 1})), still, work)
+        SvdAnimator().animate(request_for(model=folder, **{**SMALL, "steps": 1}), still, work)
 
 
 def test_a_hub_out_of_reach_is_told(monkeypatch):
