@@ -84,10 +84,10 @@ def render(
     from bridge.render.segments import Output, render_segments
 
     blend_path = blend_path or out_path.with_suffix(".blend")
-    told = on_progress or _silent
+    on_progress = on_progress or _silent
     timings_s: dict[str, float] = {}
     with _farms(blender, work_dir, cluster) as (farm, remote):
-        told(0.0, "building the edit in Blender")
+        on_progress(0.0, "building the edit in Blender")
         with _timed(timings_s, "build"):
             build_edit(
                 farm, plan, analysis, look, clips, song_path, blend_path, font, out_path.with_suffix(".beatboard")
@@ -95,13 +95,13 @@ def render(
         output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(
-                farm, blend_path, work_dir, output, workers=workers, on_progress=told, cluster=remote
+                farm, blend_path, work_dir, output, workers=workers, on_progress=on_progress, cluster=remote
             )
-    told(0.97, "joining picture and sound")
+    on_progress(0.97, "joining picture and sound")
     with _timed(timings_s, "join"):
         length_s = sum(part.frame_count for part in parts) / plan.fps
         join(parts, plan.fps, excerpt_samples(song_path, plan.excerpt, length_s), out_path)
-    told(1.0, "done")
+    on_progress(1.0, "done")
     return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
 
 
@@ -130,20 +130,22 @@ def render_edit(
     from bridge.render.join import join
     from bridge.render.segments import Output, render_segments
 
-    told = on_progress or _silent
+    on_progress = on_progress or _silent
     timings_s: dict[str, float] = {}
     with _farms(blender, work_dir) as (farm, _):
-        told(0.0, "opening the edit in Blender")
+        on_progress(0.0, "opening the edit in Blender")
         with _timed(timings_s, "open"):
             edit, sound = mixed(farm, blend_path, scene)
         fps = Fraction(edit["fps"])
         output = Output(edit["width_px"], edit["height_px"], fps, draft, bake_grade and not draft, scene)
         with _timed(timings_s, "render"):
-            parts, rendered = render_segments(farm, blend_path, work_dir, output, workers=workers, on_progress=told)
-    told(0.97, "joining picture and sound")
+            parts, rendered = render_segments(
+                farm, blend_path, work_dir, output, workers=workers, on_progress=on_progress
+            )
+    on_progress(0.97, "joining picture and sound")
     with _timed(timings_s, "join"):
         join(parts, fps, sound, out_path)
-    told(1.0, "done")
+    on_progress(1.0, "done")
     return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
 
 

@@ -121,15 +121,15 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
             " with --set into_next=yes."
         )
     steps, guidance = given.whole("steps"), given.number("guidance")
-    told = common.StepReport(work, "animating", steps, 0.05, 0.95)
+    on_step = common.StepReport(work, "animating", steps, 0.05, 0.95)
     if family.is_bare:
-        asked = _set_on(pipeline, round((width_px * height_px) ** 0.5), guidance, told)
+        asked = _set_on(pipeline, round((width_px * height_px) ** 0.5), guidance, on_step)
     else:
         asked = {
             "width": width_px,
             "height": height_px,
             "guidance_scale": guidance,
-            "callback_on_step_end": told,
+            "callback_on_step_end": on_step,
         }
     threshold = given.number("cache") if family.can_reuse else 0.0
     transformers = [part for part in (pipeline.transformer, getattr(pipeline, "transformer_2", None)) if part]
@@ -151,8 +151,8 @@ def run(pipeline: Any, family: Family, request: ClipRequest, still: Still, work:
 class StepBar:
     """Stands in for a pipeline's progress bar, which it moves on after every step: the only place to stop it."""
 
-    def __init__(self, told: common.StepReport) -> None:
-        self.told = told
+    def __init__(self, on_step: common.StepReport) -> None:
+        self.on_step = on_step
         self.step = 0
 
     def __call__(self, *_: Any, **__: Any) -> "StepBar":
@@ -167,15 +167,15 @@ class StepBar:
 
     def update(self) -> None:
         """After a step."""
-        self.told(None, self.step, None, {})
+        self.on_step(None, self.step, None, {})
         self.step += 1
 
 
-def _set_on(pipeline: Any, side_px: int, guidance: float, told: common.StepReport) -> dict[str, Any]:
+def _set_on(pipeline: Any, side_px: int, guidance: float, on_step: common.StepReport) -> dict[str, Any]:
     """Sets what a bare pipeline's call does not take: the area, as a square's side; the guidance; who is told."""
     pipeline.target_size = side_px
     pipeline.guider = pipeline.guider.new(guidance_scale=guidance)
-    pipeline.progress_bar = StepBar(told)
+    pipeline.progress_bar = StepBar(on_step)
     return {}
 
 

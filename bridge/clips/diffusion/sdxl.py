@@ -216,9 +216,9 @@ def painted(recipe: Recipe, requests: Sequence[ClipRequest], work: Work) -> Iter
     for start in range(0, len(requests), size):
         lot = requests[start : start + size]
         done, upto = start / len(requests), (start + len(lot)) / len(requests)
-        told = StepReport(work, painting_stage(start, len(lot), len(requests)), recipe.steps_run, done, upto)
+        on_step = StepReport(work, painting_stage(start, len(lot), len(requests)), recipe.steps_run, done, upto)
         pipeline = load(recipe, work.memory_level).pipeline  # the refiner may have pushed it out
-        pictures = [*paint_batch(pipeline, recipe, lot, work, sheet, words[start : start + size], told)]
+        pictures = [*paint_batch(pipeline, recipe, lot, work, sheet, words[start : start + size], on_step)]
         yield from refined(recipe, lot, pictures, work) if recipe.refiner else pictures
 
 
@@ -345,14 +345,14 @@ def paint_batch(
     work: Work,
     sheet: Frame | None = None,
     words: Sequence[Words] | None = None,
-    told: StepReport | None = None,
+    on_step: StepReport | None = None,
 ) -> Iterator[Frame]:
     """The keyframes of requests of one recipe, in one run.
 
     Args:
         sheet: the character's picture, if the recipe has a character.
         words: the requests' prompts, if they are encoded already.
-        told: of every step, in place of `work`.
+        on_step: told of every step, in place of `work`.
     """
     words = words or encoded(pipeline, recipe, requests)
     asked: dict[str, Any] = {"width": recipe.width_px, "height": recipe.height_px}
@@ -366,7 +366,7 @@ def paint_batch(
             num_inference_steps=recipe.steps,
             guidance_scale=recipe.guidance,
             generator=[common.generator(request.seed) for request in requests],
-            callback_on_step_end=told or StepReport(work, "painting", recipe.steps_run),
+            callback_on_step_end=on_step or StepReport(work, "painting", recipe.steps_run),
             output_type="np",
             **Words.together(words),
             **asked,
