@@ -30,7 +30,7 @@ def test_each_card_gets_what_fits(free_gib, painter, animator, transformer):
 
 
 def test_less_memory_never_gives_a_hungrier_policy():
-    for need in (footprints.SDXL, footprints.SVD, *footprints.VIDEO_MODELS.values()):
+    for need in (value for value in vars(footprints).values() if isinstance(value, footprints.Footprint)):
         chosen = [need.policy(gib) for gib in range(1, 120)]
         assert chosen == sorted(chosen, reverse=True)
         assert chosen[-1] is RESIDENT
