@@ -86,7 +86,7 @@ def test_each_edge_is_judged_by_itself():
 @pytest.mark.parametrize("cover_size", [(200, 200), (300, 200), (90, 400), (64, 64)])
 @pytest.mark.parametrize("ending", list(Ending))
 def test_the_whole_cover_is_in_the_frame(size, cover_size, ending):
-    picture = cv2.resize(stones(), cover_size)
+    picture = np.asarray(cv2.resize(stones(), cover_size), np.uint8)
     whole = cover.mounted(picture, size[0], size[1], ending)
     box = whole.cover
     assert whole.picture.shape == (size[1], size[0], 3)
