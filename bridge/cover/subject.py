@@ -21,6 +21,8 @@ _FACE_SIDES_PX = (640, 240)
 """faces are looked for at these longer sides, the second for those that fill the picture"""
 _SURE_FACE, _LEAST_FACE = 0.6, 0.035
 """how sure the detector has to be; the height of a face, in the picture's longer side"""
+_FOREHEAD = 0.12
+"""the part of the detector's box above the brow"""
 _SAME_FACE = 0.3
 """boxes that share more than this part are one face"""
 _FACE_OUTPUTS = ("537", "538", "539", "540")
@@ -134,7 +136,7 @@ def _detected(cover: Frame, size: tuple[int, int]) -> list[tuple[float, float, f
 
 def _scaled(face: tuple[float, float, float, float], scale_x: float, scale_y: float, width: int, height: int) -> Box:
     """A face of the copy where it lies in the picture, as far as it is inside."""
-    left, top = max(0, round(face[0] * scale_x)), max(0, round(face[1] * scale_y))
+    left, top = max(0, round(face[0] * scale_x)), max(0, round((face[1] + _FOREHEAD * face[3]) * scale_y))
     right = min(width, round((face[0] + face[2]) * scale_x))
     bottom = min(height, round((face[1] + face[3]) * scale_y))
     return Box(left, top, max(1, right - left), max(1, bottom - top))

@@ -29,7 +29,7 @@ _AROUND = 1.06
 _WHOLE_SUBJECT, _WIDER, _UPPER = 1.12, 1.17, 0.85
 """a medium shot is at least this much larger than the subject; than the medium shot is a wide one; of a subject that is
 higher than the frame, so much is seen, in the frame's height"""
-_FACE_HEIGHTS = {Framing.WIDE: 0.0, Framing.MEDIUM: 0.3, Framing.CLOSE: 0.56, Framing.DETAIL: 0.0}
+_FACE_HEIGHTS = {Framing.WIDE: 0.0, Framing.MEDIUM: 0.3, Framing.CLOSE: 0.5, Framing.DETAIL: 0.0}
 """of the face, in the frame's; 0 where the framing is not the face's"""
 _CROWN, _CHIN, _NECK, _EARS = 0.42, 0.08, 0.4, 0.25
 """how far a head reaches above, below and, with its neck, farther below its face, in the face's height; beside it, in
