@@ -101,7 +101,7 @@ def test_the_cost_is_the_tables(server):
     assert cost.credits == 2 * 5 + 6 * 20
     assert cost.seconds == 8
     assert str(cost) == "130 credits (US$ 1.30) for 8 seconds of video"
-    with pytest.raises(BadInput, match="is one of gen4_turbo"):
+    with pytest.raises(BadInput, match="takes one of gen4_turbo"):
         cost_of([asked(model="gen9")])
 
 
