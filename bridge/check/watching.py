@@ -116,26 +116,22 @@ def decoded(
     with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
         stream = pictures_of(container)
         if stream is not None:
+            stream.thread_type = "AUTO"
             pixel_shape = stream.codec_context.sample_aspect_ratio
-            yield from shown(_decoded(video, damage), pixel_shape, constant_fps)
+            yield from shown(_stored(container.demux(stream), damage), pixel_shape, constant_fps)
 
 
-def _decoded(video: Path, damage: list[str] | None) -> Iterator[av.VideoFrame]:
-    with av.open(for_ffmpeg(video), metadata_errors="ignore") as container:
-        stream = pictures_of(container)
-        if stream is None:
+def _stored(packets: Iterator[av.Packet], damage: list[str] | None) -> Iterator[av.VideoFrame]:
+    """The pictures as the file stores them."""
+    while True:
+        try:
+            packet = next(packets)
+            yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
+        except (StopIteration, av.error.EOFError):
             return
-        stream.thread_type = "AUTO"
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets)
-                yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
-            except (StopIteration, av.error.EOFError):
-                return
-            except av.error.InvalidDataError as error:
-                if damage is not None:
-                    damage.append(str(error))
+        except av.error.InvalidDataError as error:
+            if damage is not None:
+                damage.append(str(error))
 
 
 def small(frame: av.VideoFrame) -> Frame:
