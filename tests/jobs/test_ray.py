@@ -1,14 +1,17 @@
 """Needs the extra `cluster`; starts a small Ray cluster of its own on this machine."""
 
 import dataclasses
+import multiprocessing
 import os
 import threading
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from blender_addon.core.types import JobState
 from bridge.common.errors import BadInput
 from bridge.common.store import Store
+from bridge.jobs import ray_executor
 from bridge.jobs.dispatcher import Dispatcher
 from bridge.jobs.executor import DeviceKind
 from bridge.jobs.queue import JobQueue, Submission
@@ -30,14 +33,12 @@ def cluster():
 
 class Batch:
     def __init__(self, cluster, folder):
-        from bridge.jobs.ray_executor import RayExecutor
-
         self.store = Store(folder / "store")
         self.cover = self.store.put_bytes(os.urandom(16))  # nodes remember what they made in earlier runs
         self.changes = []
         self.jobs = JobQueue(None, lambda job_id, state: self.changes.append((job_id, state)))
         self.dispatcher = Dispatcher(self.jobs, Speeds(folder / "speeds.db"))
-        self.executor = RayExecutor(self.store, cluster, self.dispatcher.on_event, make_clip=FAKE)
+        self.executor = ray_executor.RayExecutor(self.store, cluster, self.dispatcher.on_event, make_clip=FAKE)
 
     def __call__(self, *requests):
         names = [f"j{i}" for i in range(len(requests))]
@@ -121,7 +122,10 @@ def test_a_shot_whose_node_never_comes_can_be_cancelled(tmp_path, monkeypatch):
 
 
 def test_no_cluster_is_said():
-    from bridge.jobs.ray_executor import connect
-
-    with pytest.raises(BadInput, match=r"No Ray cluster answers at ray://127\.0\.0\.1:1"):
-        connect("ray://127.0.0.1:1")
+    """In a process of its own: after a Ray Client that found nothing, Ray takes every later call for a client's."""
+    spawned = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(1, mp_context=spawned) as process,
+        pytest.raises(BadInput, match=r"No Ray cluster answers at ray://127\.0\.0\.1:1"),
+    ):
+        process.submit(ray_executor.connect, "ray://127.0.0.1:1").result()
