@@ -184,12 +184,12 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
         if row.name != one.shot.id:
             row.name = one.shot.id
         known.rows[one.shot.id] = _row(scene, one, plan, analysis, clocks[one.shot.id])
-    judged = (clocks, analysis, _filled(scene), [one.shot.id for one in seen if one.strip.muted])
-    if known.judged != judged:
-        known.judged = judged
+    shown = (clocks, analysis, _filled(scene), [one.shot.id for one in seen if one.strip.muted])
+    if known.violations_of != shown:
+        known.violations_of = shown
         known.violations = []
         if plan is not None and plan.shots and analysis is not None:
-            known.violations = _violations(seen, clocks, analysis, judged[2])
+            known.violations = _violations(seen, clocks, analysis, shown[2])
     _follow_selection(scene, listed)
     return True
 

@@ -133,7 +133,7 @@ IDENTITY_MATRIX = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 class Grade:
     """One colour transform, in sRGB-encoded values 0-1: the matrix first, then a curve per channel.
 
-    Only what the compositor does cheaply and exactly; see docs/architecture.md.
+    Only what the compositor does cheaply and exactly.
     """
 
     matrix: tuple[float, ...] = IDENTITY_MATRIX

@@ -158,7 +158,7 @@ def connect(then: Callable[[Client], None] = lambda client: None) -> None:
 
 
 def again() -> None:
-    """After the bridge was lost: starts it again. Called by the pump, not too often."""
+    """After the bridge was lost: starts it again. Called by the timer, not too often."""
     if tasks.running("connect") or not is_set_up():
         return
     try:

@@ -131,17 +131,17 @@ def _field(part: str, option: Option) -> Any:
             return option.read(option.default)
 
     title = option.name.removeprefix("painter_").replace("_", " ").title()
-    told: dict[str, Any] = {"name": title, "description": f"{option.help[:1].upper()}{option.help[1:]}"}
+    described: dict[str, Any] = {"name": title, "description": f"{option.help[:1].upper()}{option.help[1:]}"}
     if option.kind is OptionKind.YES_NO:
         return BoolProperty(
-            **told,
+            **described,
             default=option.default == "yes",
             get=value,
             set=lambda group, yes: write(group, "yes" if yes else "no"),
         )
     if option.kind is OptionKind.CHOICE:
         return EnumProperty(
-            **told,
+            **described,
             items=[(choice, choice.replace("-", " ").title(), "") for choice in option.choices],
             default=option.default,
             get=lambda group: option.choices.index(value(group)),
@@ -149,7 +149,7 @@ def _field(part: str, option: Option) -> Any:
         )
     if option.kind is OptionKind.WHOLE and option.default:
         return IntProperty(
-            **told,
+            **described,
             min=round(option.low),
             max=round(option.high),
             default=int(option.default),
@@ -158,7 +158,7 @@ def _field(part: str, option: Option) -> Any:
         )
     if option.kind is OptionKind.NUMBER and option.default:
         return FloatProperty(
-            **told,
+            **described,
             min=option.low,
             max=option.high,
             default=float(option.default),
@@ -167,7 +167,7 @@ def _field(part: str, option: Option) -> Any:
             get=value,
             set=lambda group, number: write(group, f"{number:.6g}"),
         )
-    told["description"] += f". Takes {option.takes}" if option.kind is not OptionKind.TEXT else ""
+    described["description"] += f". Takes {option.takes}" if option.kind is not OptionKind.TEXT else ""
     if option.choices:
-        told |= {"search": lambda group, context, text: option.choices, "search_options": {"SUGGESTION"}}
-    return StringProperty(**told, default=option.default, get=read, set=write)
+        described |= {"search": lambda group, context, text: option.choices, "search_options": {"SUGGESTION"}}
+    return StringProperty(**described, default=option.default, get=read, set=write)

@@ -131,7 +131,7 @@ class Shots:
     """what the rows were made from"""
     violations: list[rules.Violation] = field(default_factory=list)
     """which of the plan's rules the timeline breaks"""
-    judged: Any = None
+    violations_of: Any = None
     """what the violations are of"""
     jobs: dict[str, Job] = field(default_factory=dict)
     """the newest known state of each job"""

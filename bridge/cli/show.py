@@ -151,14 +151,14 @@ def show_engine(name: str, parts: Sequence[EnginePart], options: Sequence[Option
 
 def capabilities(part: EnginePart) -> list[str]:
     """What a painter or animator declares, in words."""
-    told = {
+    labels = {
         "made for a graphics card": part.needs_gpu,
         "costs money": part.costs_money,
         "paints a video's keyframes together": part.paints_together,
         "can end a shot on a given picture": part.takes_last_frame,
         "reads the prompt": part.takes_words,
     }
-    return [words for words, is_so in told.items() if is_so] or ["runs on the processor"]
+    return [words for words, is_so in labels.items() if is_so] or ["runs on the processor"]
 
 
 def show_jobs(jobs: Sequence[Job]) -> None:

@@ -118,7 +118,7 @@ class Painter(Protocol):
 
     name: str
     version: str
-    """changes whenever equal requests would give other pixels (docs/architecture.md, "Versions")"""
+    """changes whenever equal requests would give other pixels (docs/caches.md, "Versions")"""
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]: ...
 

@@ -34,8 +34,8 @@ def whole(
     best: str = "",
 ) -> Option:
     """An option that is a whole number; without a default, `automatic` says what stands in."""
-    told = "" if default is None else str(default)
-    return Option(name, OptionKind.WHOLE, help, told, automatic, low, high, draft=draft, best=best)
+    shown = "" if default is None else str(default)
+    return Option(name, OptionKind.WHOLE, help, shown, automatic, low, high, draft=draft, best=best)
 
 
 def number(
@@ -49,8 +49,8 @@ def number(
     draft: str = "",
 ) -> Option:
     """An option that is a number."""
-    told = "" if default is None else f"{default:g}"
-    return Option(name, OptionKind.NUMBER, help, told, automatic, low, high, draft=draft)
+    shown = "" if default is None else f"{default:g}"
+    return Option(name, OptionKind.NUMBER, help, shown, automatic, low, high, draft=draft)
 
 
 def choice(name: str, help: str, choices: Iterable[str], default: str) -> Option:

@@ -71,10 +71,10 @@ class JobQueue:
     def __init__(self, path: Path | None, on_change: Callable[[str, JobState], None] | None = None) -> None:
         self._on_change = on_change
         self._lock = threading.RLock()
-        self.told = ""
+        self.notice = ""
         """one sentence, if the database was damaged and had to be saved"""
         if path:
-            self._db, self.told = queue_file.opened(path)
+            self._db, self.notice = queue_file.opened(path)
         else:
             self._db = queue_file.connect(":memory:")
             migrate(self._db)
@@ -221,7 +221,7 @@ class JobQueue:
         return pairs
 
     def delete(self, job_id: str) -> None:
-        """Forgets a job that has ended. Who follows the changes is not told.
+        """Forgets a job that has ended. Followers of the changes get no message.
 
         Raises:
             BadInput: there is none with this id, or it has not ended.

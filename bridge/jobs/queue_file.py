@@ -25,9 +25,9 @@ def opened(path: Path) -> tuple[sqlite3.Connection, str]:
     """
     if not path.exists():
         files.open_private(path).close()
-    told = ""
+    notice = ""
     if fault := _fault_of(path):
-        told = _save(path, fault)
+        notice = _save(path, fault)
     db = connect(path)
     files.open_private(path).close()
     try:
@@ -39,7 +39,7 @@ def opened(path: Path) -> tuple[sqlite3.Connection, str]:
     except BaseException:
         db.close()
         raise
-    return db, told
+    return db, notice
 
 
 def connect(path: Path | str) -> sqlite3.Connection:

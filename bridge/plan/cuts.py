@@ -67,7 +67,7 @@ def _without_tail(asked: Sequence[int | None]) -> tuple[int | None, ...]:
 
 
 class _Search:
-    """Cheapest ways, from the first downbeat on. A state is a downbeat and how many shots led there."""
+    """The cheapest cuts from the first downbeat on. A state is a downbeat and how many shots led there."""
 
     def __init__(self, bars: BarGrid, cues: Cues, asked: tuple[int | None, ...]) -> None:
         self.bars, self.cues, self.asked = bars, cues, asked
@@ -76,16 +76,16 @@ class _Search:
 
     def run(self) -> tuple[int, ...]:
         end = self.bars.bar_count
-        ways: list[dict[int, tuple[Cost, tuple[int, ...]]]] = [{} for _ in range(end + 1)]
-        ways[0][0] = (FREE, (0,))
+        best: list[dict[int, tuple[Cost, tuple[int, ...]]]] = [{} for _ in range(end + 1)]
+        best[0][0] = (FREE, (0,))
         for first in range(end):
-            for shots, (cost, way) in ways[first].items():
+            for shots, (cost, cuts) in best[first].items():
                 for last in self._reachable(first, shots):
                     total = tuple(map(sum, zip(cost, self._cost(first, last, shots), strict=True)))
                     count = min(shots + 1, len(self.asked))
-                    if count not in ways[last] or total < ways[last][count][0]:
-                        ways[last][count] = (total, (*way, last))
-        return min(ways[end].values())[1]
+                    if count not in best[last] or total < best[last][count][0]:
+                        best[last][count] = (total, (*cuts, last))
+        return min(best[end].values())[1]
 
     def _reachable(self, first: int, shots: int) -> list[int]:
         end = self.bars.bar_count

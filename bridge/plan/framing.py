@@ -26,30 +26,31 @@ def frame_shots(
     """The framing of each shot: the cheapest sequence, found by dynamic programming.
 
     `loudness` is 0-1 within the excerpt, `drop_shot` the index of the shot that the drop opens, `asked` what the
-    storyboard asks for. The video opens wide and ends closer in, so that it has a way to go to the whole cover.
+    storyboard asks for. The video opens wide and ends closer in, so that it can pull back
+    to the whole cover.
     """
-    ways: dict[tuple[Framing, ...], tuple[float, tuple[Framing, ...]]] = {(): (0.0, ())}
+    best: dict[tuple[Framing, ...], tuple[float, tuple[Framing, ...]]] = {(): (0.0, ())}
     for shot, loud in enumerate(loudness):
         choices = (wanted,) if (wanted := asked[shot]) else tuple(Framing)
         longer: dict[tuple[Framing, ...], tuple[float, tuple[Framing, ...]]] = {}
-        for cost, way in ways.values():
+        for cost, chosen in best.values():
             for framing in choices:
-                total = cost + _step_cost(way, framing, shot == drop_shot) + _taste(framing, loud)
+                total = cost + _step_cost(chosen, framing, shot == drop_shot) + _taste(framing, loud)
                 total += _place_cost(framing, shot, len(loudness), drop_shot)
-                tail = (*way, framing)[-2:]
+                tail = (*chosen, framing)[-2:]
                 if tail not in longer or total < longer[tail][0]:
-                    longer[tail] = (total, (*way, framing))
-        ways = longer
-    return min(ways.values(), key=lambda found: found[0])[1]
+                    longer[tail] = (total, (*chosen, framing))
+        best = longer
+    return min(best.values(), key=lambda found: found[0])[1]
 
 
-def _step_cost(way: tuple[Framing, ...], framing: Framing, is_drop: bool) -> float:
-    if not way:
+def _step_cost(chosen: tuple[Framing, ...], framing: Framing, is_drop: bool) -> float:
+    if not chosen:
         return 0.0
-    step = abs(FRAMING_STEPS[way[-1]] - FRAMING_STEPS[framing])
+    step = abs(FRAMING_STEPS[chosen[-1]] - FRAMING_STEPS[framing])
     if step == 0 or (step == LARGEST_STEP) != is_drop:
         return FORBIDDEN
-    return RETURN_COST * (framing in way[-2:-1])
+    return RETURN_COST * (framing in chosen[-2:-1])
 
 
 def _taste(framing: Framing, loud: float) -> float:

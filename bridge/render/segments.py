@@ -179,9 +179,9 @@ class _Crew:
 
     def _bake_rest(self, baked: Mapping[Graded, Baked], todo: Iterator[Segment], checked: Future[None]) -> None:
         for segment in todo:
-            told = partial(self._note, segment)
+            on_frames = partial(self._note, segment)
             way = baked[segment.graded]
-            way.encode(segment.movie or {}, segment.frame_count, segment.path, told, checked.result)
+            way.encode(segment.movie or {}, segment.frame_count, segment.path, on_frames, checked.result)
             self._finish(segment)
 
     def _check(

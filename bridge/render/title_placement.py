@@ -171,17 +171,17 @@ def _blocks(plan: EditPlan, texts: Sequence[str], font: Font) -> Iterator[_Block
     """The texts at all sizes that fit, large to small, on one line each or with the title on two."""
     short = min(plan.width_px, plan.height_px)
     room = plan.width_px * (1 - 2 * _margins(plan)["side"])
-    ways = [[*texts]] + ([[*_halves(texts[0]), *texts[1:]]] if " " in texts[0] else [])
+    layouts = [[*texts]] + ([[*_halves(texts[0]), *texts[1:]]] if " " in texts[0] else [])
     fitted = False
     for share in SIZES:
-        for lines in ways:
+        for lines in layouts:
             title_lines = len(lines) - len(texts) + 1
             block = _set(lines, title_lines, share * short, max(LEAST_SIZE, share * ARTIST_SIZE) * short, font)
             if block.width_px <= room:
                 fitted = True
                 yield block
     if not fitted:
-        lines = ways[-1]
+        lines = layouts[-1]
         block = _set(lines, len(lines) - len(texts) + 1, SIZES[-1] * short, LEAST_SIZE * short, font)
         shrink = room / block.width_px
         yield _set(lines, len(lines) - len(texts) + 1, SIZES[-1] * short * shrink, LEAST_SIZE * short * shrink, font)

@@ -75,7 +75,7 @@ class Bridge:
         self.calls = Calls(options.store, on_change, options.home / "logs" / "calls.log")
         self.fault = ""
         """why no job can start, if the executor could not"""
-        self.notice = self.jobs.told
+        self.notice = self.jobs.notice
         """what the owner should know about this start"""
 
     def start(self) -> None:

@@ -70,7 +70,7 @@ class Run:
     exit_code: int
     seconds: float
     peak_gib: float
-    told: str
+    output: str
     """standard error"""
     faults: list[str] = field(default_factory=list)
 
@@ -301,25 +301,25 @@ def analyze(case: Case, folder: Path) -> Run:
     command = [sys.executable, "-m", "bridge", "analyze", case.name, "--json", "found.json"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "BEATBOARD_HOME": str(folder / "home")}
     started = time.monotonic()
-    with (folder / "told").open("w+", errors="replace") as told:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=told)
+    with (folder / "output").open("w+", errors="replace") as output:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=output)
         limit = threading.Timer(HANG_S, process.kill)
         limit.start()
-        # Its peak is never told as less than this process had when it started it.
+        # Its peak is never given as less than this process had when it started it.
         _, status, usage = os.wait4(process.pid, 0)
         limit.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        told.seek(0)
-        run = Run(case, process.returncode, time.monotonic() - started, usage.ru_maxrss / 2**20, told.read())
+        output.seek(0)
+        run = Run(case, process.returncode, time.monotonic() - started, usage.ru_maxrss / 2**20, output.read())
     run.faults = list(faults(run, folder / "found.json"))
     return run
 
 
 def faults(run: Run, found: Path) -> Iterator[str]:
     """What is wrong with it, in words."""
-    lines = run.told.splitlines()
+    lines = run.output.splitlines()
     sentences = sum(line.startswith("beatboard: ") for line in lines)
-    if "Traceback" in run.told:
+    if "Traceback" in run.output:
         yield "traceback"
     if run.seconds >= HANG_S:
         yield "hang"
@@ -369,7 +369,7 @@ def show(runs: list[Run]) -> None:
             print(f"  {run.case.kind}, {run.case.name!r}: {run.peak_gib:.2f} GiB, {run.seconds:.1f} s")
     for run in runs:
         if run.faults:
-            print(f"\n{run.case.kind}, {run.case.name!r}: {', '.join(run.faults)}\n{run.told[-1500:]}")
+            print(f"\n{run.case.kind}, {run.case.name!r}: {', '.join(run.faults)}\n{run.output[-1500:]}")
     figure("fuzz_files", len(runs), "files")
     for name, fault in (("tracebacks", "traceback"), ("hangs", "hang")):
         figure(f"fuzz_{name}", sum(fault in run.faults for run in runs), "files")

@@ -122,12 +122,12 @@ def test_scribbled_pages_are_found_at_the_start_and_what_can_be_read_is_saved(pa
     saved = JobQueue(path)
     found = states(saved)
     assert 100 < len(found) < 300
-    assert f"{len(found)} jobs were read from it and 0 from its backup" in saved.told
-    assert saved.told.count(". ") == 0, "one sentence"
+    assert f"{len(found)} jobs were read from it and 0 from its backup" in saved.notice
+    assert saved.notice.count(". ") == 0, "one sentence"
     assert [each.name for each in path.parent.glob("jobs.db.damaged-*")]
     assert saved.revision > jobs.revision
     saved.close()
-    assert JobQueue(path).told == ""
+    assert JobQueue(path).notice == ""
 
 
 def test_what_is_scribbled_over_comes_back_from_the_backup(path):

@@ -92,7 +92,7 @@ TRUCK = next(move for move in MOVES if move.name == "truck")
 
 _STEP = 0.02
 """of a move, between two looks at whether it may go on"""
-_KEPT_AIR = 0.012
+_KEPT_MARGIN = 0.012
 """between the frame's sides and what is kept whole, or out"""
 
 
@@ -134,9 +134,9 @@ class Frustum:
         turn_x, turn_y = abs(math.sin(pose.roll)) * half_y, abs(math.sin(pose.roll)) * half_x
         for left, top, right, bottom in self.room.kept:
             whole = min(left + 0.5, 0.5 - right, top + self.aspect / 2, self.aspect / 2 - bottom) >= 0
-            air = min(left - (x - half_x), (x + half_x) - right) - turn_x
+            beside = min(left - (x - half_x), (x + half_x) - right) - turn_x
             above = min(top - (y - half_y), (y + half_y) - bottom) - turn_y
-            if whole and min(air, above) < min(_KEPT_AIR, 0.5 * _air(left, top, right, bottom, self.aspect)):
+            if whole and min(beside, above) < min(_KEPT_MARGIN, 0.5 * _margin(left, top, right, bottom, self.aspect)):
                 return False
             apart = max(left - (x + half_x), (x - half_x) - right) - turn_x
             over = max(top - (y + half_y), (y - half_y) - bottom) - turn_y
@@ -154,7 +154,7 @@ def _seen(pose: Pose, nearness: float) -> tuple[float, float, float]:
     )
 
 
-def _air(left: float, top: float, right: float, bottom: float, aspect: float) -> float:
+def _margin(left: float, top: float, right: float, bottom: float, aspect: float) -> float:
     """The least room between a thing and the frame at rest's sides."""
     return max(0.0, min(left + 0.5, 0.5 - right, top + aspect / 2, aspect / 2 - bottom))
 

@@ -243,10 +243,10 @@ def _swings(
 
 
 def _tilt(request: ClipRequest, rng: np.random.Generator) -> float:
-    """A slanted horizon, in radians: only lively shots that are close enough have one."""
+    """A tilted horizon, in radians: only lively shots that are close enough have one."""
     most = np.radians(3.0) * np.clip((request.motion - 130) / 80, 0, 1)
-    slants = request.framing is not Framing.WIDE and request.kind is ShotKind.MOTION
-    return float(rng.uniform(-most, most)) if slants else 0.0
+    is_tilted = request.framing is not Framing.WIDE and request.kind is ShotKind.MOTION
+    return float(rng.uniform(-most, most)) if is_tilted else 0.0
 
 
 def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator) -> Way:

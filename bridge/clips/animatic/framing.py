@@ -371,17 +371,17 @@ def _cuts(
     return total
 
 
-def _within_cover(part: Rectangle, study: Study, air: Places, off_edge: Places | float = 0.0) -> Rectangle:
+def _within_cover(part: Rectangle, study: Study, room: Places, off_edge: Places | float = 0.0) -> Rectangle:
     """The rectangle with room around, as far as the cover goes.
 
     Args:
-        air: the room, beside it and above.
+        room: free space, beside it and above.
         off_edge: how far from the cover's edges the frames stay: what is nearer to them is taken for seen.
     """
     edge_x, edge_y = np.broadcast_to(off_edge, 2)
-    left, right = (float(np.clip(at, edge_x, 1 - edge_x)) for at in (part[0] - air[0], part[0] + part[2] + air[0]))
+    left, right = (float(np.clip(at, edge_x, 1 - edge_x)) for at in (part[0] - room[0], part[0] + part[2] + room[0]))
     top, bottom = (
-        float(np.clip(at, edge_y, study.height - edge_y)) for at in (part[1] - air[1], part[1] + part[3] + air[1])
+        float(np.clip(at, edge_y, study.height - edge_y)) for at in (part[1] - room[1], part[1] + part[3] + room[1])
     )
     return (left, top, max(1e-6, right - left), max(1e-6, bottom - top))
 

@@ -33,7 +33,7 @@ class FewSteps:
             pipeline.scheduler = kind.from_config(pipeline.scheduler.config, **dict(self.options))
 
 
-WAYS = {
+METHODS = {
     "no": FewSteps(steps=30, guidance=6.0),
     "lightning": FewSteps(
         steps=8,
@@ -54,5 +54,5 @@ WAYS = {
 
 
 def named(name: str, lora: str = "") -> FewSteps:
-    """The way of this name, with another LoRA file if one is given."""
-    return replace(WAYS[name], lora=lora) if lora and name != "no" else WAYS[name]
+    """The method of this name, with another LoRA file if one is given."""
+    return replace(METHODS[name], lora=lora) if lora and name != "no" else METHODS[name]

@@ -44,7 +44,7 @@ SHAPING = (
     options.GUIDANCE_INTERVAL,
     options.number("painter_scale", "makes the model's own picture smaller or larger", 0.05, 2.0, 1.0),
     options.text("lora", "LoRA files with their weights, as in me.safetensors:0.8,film.safetensors"),
-    options.choice("fast", "keyframes in 4 to 8 steps; each way has weights of its own", few_steps.WAYS, "no"),
+    options.choice("fast", "keyframes in 4 to 8 steps; each method has weights of its own", few_steps.METHODS, "no"),
     options.text("fast_lora", "another LoRA file for the option fast", automatic="its usual one"),
     options.number("style", "how much of the cover's style IP-Adapter brings in", 0.0, 1.0, 0.0),
     options.text("character_prompt", "paints a character sheet once, where no picture is given"),

@@ -105,7 +105,7 @@ def test_few_steps_take_their_own_schedule(sdxl, lora, desk, way, scheduler):
     options = {"fast": way} | ({} if way == "turbo" else {"fast_lora": lora})
     request = request_for("sdxl+svd", painter_model=sdxl, painter_scale=0.1, **options)
     recipe = Recipe.of(request)
-    assert recipe.steps == few_steps.WAYS[way].steps <= 8
+    assert recipe.steps == few_steps.METHODS[way].steps <= 8
     next(SdxlPainter().paint([request], desk))
     assert type(painter.load(recipe, 0).pipeline.scheduler).__name__ == scheduler
     assert sum(stage.startswith("painting, step") for stage in desk.stages) == recipe.steps
