@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,8 +244,17 @@ def write_json(value: object, path: Path) -> None:
     from bridge.common import files
 
     is_plain = str(path) == "-" and (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    text = json.dumps(codec.encode(value), indent=1, ensure_ascii=is_plain)
+    text = json.dumps(_finite(codec.encode(value)), indent=1, ensure_ascii=is_plain, allow_nan=False)
     if str(path) == "-":
         print(text)
     else:
         files.write_text(path, text + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

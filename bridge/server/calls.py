@@ -23,8 +23,8 @@ from bridge.common.errors import BadInput
 
 MOST_AT_ONCE = 8
 MOST_WAITING = 20
-KEPT = 100
-"""calls whose results are remembered"""
+KEPT, KEPT_BYTES = 100, 64_000_000
+"""ended calls whose results are remembered: so many at most, and so much of their text; the last one always"""
 HUNG_S = 30.0
 """a process that neither tells nor computes anything for so long will not end by itself"""
 LONGEST_CALL_S = 1800.0
@@ -58,6 +58,7 @@ class Calls:
         self._log = log
         self._lock = threading.RLock()
         self._calls: dict[str, Call] = {}
+        self._sizes: collections.Counter[str] = collections.Counter()
         self._running: dict[str, Running] = {}
         self._waiting: collections.deque[tuple[str, str]] = collections.deque()
         self._closed = False
@@ -75,9 +76,6 @@ class Calls:
                 raise BadInput(f"{MOST_WAITING} calls are waiting already; wait for one to end.")
             self._calls[call.id] = call
             self._waiting.append((call.id, line))
-            ended = [known for known in self._calls.values() if known.done]
-            for old in ended[:-KEPT]:
-                del self._calls[old.id]
             self._start_what_fits()
         return call
 
@@ -89,13 +87,13 @@ class Calls:
         """
         with self._lock:
             if call_id not in self._calls:
-                raise BadInput(f"There is no call {call_id}; results are kept for the last {KEPT} calls only.")
+                raise BadInput(f"There is no call {call_id}; only the results of the last calls are kept.")
             return self._calls[call_id]
 
     def cancel(self, call_id: str) -> None:
         """Ends its process and forgets it."""
         with self._lock:
-            self._calls.pop(call_id, None)
+            self._forget(call_id)
             self._waiting = collections.deque(each for each in self._waiting if each[0] != call_id)
             running = self._running.get(call_id)
         if running:
@@ -140,6 +138,15 @@ class Calls:
                     gone.process.kill()
                 self._change(call_id, done=True, error=f"The call could not be started: {error}. Try again later.")
 
+    def _forget(self, call_id: str) -> None:
+        self._calls.pop(call_id, None)
+        self._sizes.pop(call_id, None)
+
+    def _forget_old(self) -> None:
+        ended = [known.id for known in self._calls.values() if known.done]
+        while len(ended) > KEPT or (len(ended) > 1 and sum(self._sizes[one] for one in ended) > KEPT_BYTES):
+            self._forget(ended.pop(0))
+
     def _spawn(self) -> subprocess.Popen[str]:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with files.open_private(self._log) as log:
@@ -155,7 +162,7 @@ class Calls:
 
     def _follow(self, call_id: str, running: Running, line: str) -> None:
         """Reads what the process tells until it ends; then makes sure that the call has ended."""
-        process = running.process
+        process, size = running.process, 0
         assert process.stdin
         assert process.stdout
         try:
@@ -163,6 +170,7 @@ class Calls:
             process.stdin.flush()
             for answer in process.stdout:
                 running.alive_s = clock.now_s()
+                size = len(answer)  # a result is the last thing that a call tells
                 self._change(call_id, **json.loads(answer))
         except (OSError, ValueError, TypeError):
             process.kill()
@@ -172,10 +180,13 @@ class Calls:
             process.stdin.close()
         with self._lock:
             del self._running[call_id]
+            if call_id in self._calls:
+                self._sizes[call_id] = size
             ended = call_id not in self._calls or self._calls[call_id].done
             if not ended:
                 why = running.why_killed or f"exit code {code}; its log is {self._log}"
                 self._change(call_id, done=True, error=f"The call ended before its result was there: {why}.")
+            self._forget_old()
             self._start_what_fits()
 
     def _change(self, call_id: str, **changes: Any) -> None:

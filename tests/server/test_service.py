@@ -151,9 +151,9 @@ def test_the_queue_is_backed_up(open_bridge, tmp_path):
 
 @pytest.fixture
 def many_calls(tmp_path):
-    told = Calls(tmp_path / "store", lambda: None, tmp_path / "logs" / "calls.log")
-    yield told
-    told.close()
+    running = Calls(tmp_path / "store", lambda: None, tmp_path / "logs" / "calls.log")
+    yield running
+    running.close()
 
 
 @pytest.mark.slow
@@ -173,6 +173,21 @@ def test_hung_calls_block_no_others_and_are_ended_by_the_clock(many_calls, open_
     for each in hung:
         wait_until(lambda each=each: many_calls.get(each.id).done)
         assert "did nothing for 30 s" in many_calls.get(each.id).error
+
+
+@pytest.mark.slow
+def test_results_are_kept_up_to_a_number_of_bytes_and_the_last_one_always(many_calls, open_bridge, monkeypatch):
+    monkeypatch.setattr(calls, "KEPT_BYTES", 1)
+    missing = LookAtCover(cover_sha256="0" * 64)
+    first, last = [_ended(many_calls, many_calls.start("look", missing)) for _ in range(2)]
+    with pytest.raises(BadInput, match="only the results of the last calls are kept"):
+        many_calls.get(first.id)
+    assert "has no file" in many_calls.get(last.id).error
+
+
+def _ended(many_calls, call):
+    wait_until(lambda: many_calls.get(call.id).done and call.id not in many_calls._running)
+    return call
 
 
 @pytest.mark.slow
