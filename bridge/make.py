@@ -4,7 +4,8 @@
 import dataclasses
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -35,6 +36,7 @@ from bridge.plan.storyboard import Storyboard
 from bridge.song import audio
 
 if TYPE_CHECKING:
+    from bridge.render.blender import Farm
     from bridge.render.fonts import Font
 
 MEASURED_CLIPS = 6
@@ -68,7 +70,8 @@ class MakeOptions:
     ending: Ending | None = None
     """how the whole cover stands in the last frame; without it the storyboard's"""
     draft: bool = False
-    bake_grade: bool = False
+    by_blender: bool = False
+    """Blender draws each frame, also where a table of the grade gives the same picture"""
     blender: Path | None = None
     cluster: str | None = None
     """the address of a Ray cluster to render on"""
@@ -112,6 +115,8 @@ class Material:
     """title and artist, empty where there is none"""
     font: "Font | None"
     """of both; None if there are none"""
+    farm: "Farm"
+    """whose Blender is ready, or nearly"""
 
 
 @dataclass(frozen=True)
@@ -157,25 +162,21 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
         RenderFailed: Blender could not render.
         Cancelled: the user stopped it; what is finished is kept.
     """
+    from bridge import render
     from bridge.render import fonts, title_placement
 
     preflight(options)
     storyboard = load_storyboard(options.storyboard)
-    refuse_baked_texture(options, storyboard)
-    with display.stage("Cover"):
-        look = covers.look(options.cover)
-        texts = title_placement.texts_of(options.title, options.artist, storyboard)
-        font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
-    with display.stage("Song") as on_progress:
-        analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
-    edit = plan_for(options, analysis, look, storyboard)
-    store = Store(paths.store_folder(), limit_bytes=paths.DEFAULT_STORE_LIMIT_BYTES)
-    try:
-        material = Material(options, analysis, look, storyboard, edit, store, texts, font)
+    with render.standing_by(options.blender, render_folder()) as farm, trimmed_store() as store:
+        with display.stage("Cover"):
+            look = covers.look(options.cover)
+            texts = title_placement.texts_of(options.title, options.artist, storyboard)
+            font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
+        with display.stage("Song") as on_progress:
+            analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
+        edit = plan_for(options, analysis, look, storyboard)
+        material = Material(options, analysis, look, storyboard, edit, store, texts, font, farm)
         return [make_format(material, wanted, display) for wanted in options.formats]
-    finally:
-        store.trim()
-        store.close()
 
 
 def make_format(material: Material, wanted: Format, display: Display) -> MakeResult:
@@ -205,12 +206,13 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
             project.song,
             output,
             blend_path=blend,
-            work_dir=paths.cache_folder() / "render",
+            work_dir=render_folder(),
             blender=options.blender,
             workers=options.workers,
             on_progress=on_progress,
             draft=options.draft,
-            bake_grade=options.bake_grade,
+            by_blender=options.by_blender,
+            farm=material.farm,
             cluster=options.cluster,
             font=material.font.path if material.font else None,
         )
@@ -223,6 +225,22 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
     user_files.remember(page)
     likeness = {shot_id: clip.likeness for shot_id, clip in clips.items() if clip.likeness is not None}
     return MakeResult(output, blend, page, edit, measured, dict(display.seconds), likeness)
+
+
+def render_folder() -> Path:
+    """Where rendered segments are kept."""
+    return paths.cache_folder() / "render"
+
+
+@contextmanager
+def trimmed_store() -> Iterator[Store]:
+    """The store, brought within its limit afterwards."""
+    store = Store(paths.store_folder(), limit_bytes=paths.DEFAULT_STORE_LIMIT_BYTES)
+    try:
+        yield store
+    finally:
+        store.trim()
+        store.close()
 
 
 def preflight(options: MakeOptions) -> None:
@@ -264,20 +282,6 @@ def texture_words(options: MakeOptions, storyboard: Storyboard) -> str:
     return options.texture if options.texture is not None else storyboard.texture
 
 
-def refuse_baked_texture(options: MakeOptions, storyboard: Storyboard) -> None:
-    """Refuses a grade as a table together with textures, which no table can hold.
-
-    Raises:
-        BadInput: both were asked for.
-    """
-    words = texture_words(options, storyboard)
-    if options.bake_grade and words not in ("", "none"):
-        raise BadInput(
-            f"A baked grade holds colours only, and the texture {words!r} is drawn by Blender; "
-            "leave out --bake-grade, or ask for --texture none."
-        )
-
-
 def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, storyboard: Storyboard) -> EditPlan:
     """The edit plan in the first format that was asked for."""
     first = options.formats[0]
@@ -304,7 +308,7 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
     store.put(options.cover)
     character = store.put(material.storyboard.character) if material.storyboard.character else None
     requests = plan.clip_requests(
-        edit,
+        draft_of(edit) if options.draft else edit,
         material.analysis,
         painter=options.painter,
         animator=options.animator,
@@ -319,6 +323,12 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
             " The others are kept: run the same command again after mending this."
         )
     return {job.request.shot_id: job.clip for job in finished if job.clip}
+
+
+def draft_of(edit: EditPlan) -> EditPlan:
+    """The plan as it is filmed for a draft."""
+    width_px, height_px = formats.draft_size(edit.width_px, edit.height_px)
+    return dataclasses.replace(edit, width_px=width_px, height_px=height_px)
 
 
 class BatchProgress:

@@ -96,15 +96,6 @@ def test_a_missing_input_is_one_sentence_and_exit_code_2(options, what, tmp_path
     assert not options.output.exists()
 
 
-def test_textures_and_a_baked_grade_exclude_each_other(options):
-    baked = changed(options, bake_grade=True)
-    make.refuse_baked_texture(baked, Storyboard())
-    make.refuse_baked_texture(changed(baked, texture="none"), Storyboard(texture="grain"))
-    for wrong, board in ((changed(baked, texture="auto"), Storyboard()), (baked, Storyboard(texture="grain"))):
-        with pytest.raises(BadInput, match="leave out --bake-grade"):
-            make.refuse_baked_texture(wrong, board)
-
-
 def test_the_command_lines_words_come_before_the_storyboards(options):
     board = Storyboard(texture="grain")
     assert make.texture_words(options, board) == "grain"

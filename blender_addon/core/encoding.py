@@ -33,10 +33,12 @@ class X264:
 
 
 DELIVERABLE = X264(crf=20, preset="medium")
+DRAFT = X264(crf=20, preset="superfast")
+"""to be looked at once"""
 CLIP = X264(crf=14, preset="superfast", keyframe_every=12)
 """visually lossless, as it is encoded once more; the sequencer scrubs well only with keyframes close by"""
 RETIMED = X264(crf=17, preset="medium")
 """pictures that were encoded before lose more"""
 BLENDER_CRF = {20: "HIGH"}
-BLENDER_PRESET = {"medium": "GOOD"}
-"""Blender's names for what the deliverable is encoded with"""
+BLENDER_PRESET = {"medium": "GOOD", "superfast": "REALTIME"}
+"""Blender's names for what the deliverable and its draft are encoded with"""

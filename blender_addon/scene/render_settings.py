@@ -57,8 +57,9 @@ def for_this_process(scene: Any) -> None:
 
 
 def draft(scene: Any) -> None:
-    """Makes the output small; not for saving."""
+    """Makes the output small, and encodes it fast; not for saving."""
     render = scene.render
+    render.ffmpeg.ffmpeg_preset = encoding.BLENDER_PRESET[encoding.DRAFT.preset]
     ratio = formats.draft_ratio(render.resolution_x, render.resolution_y)
     render.resolution_x, render.resolution_y = formats.draft_size(render.resolution_x, render.resolution_y)
     for strip in timeline.all_strips(scene):

@@ -69,7 +69,11 @@ def add_tracker(one: argparse.ArgumentParser) -> None:
 def add_render(one: argparse.ArgumentParser) -> None:
     """How Blender renders."""
     one.add_argument("--draft", action="store_true", help="render small and fast, for a first look")
-    one.add_argument("--bake-grade", action="store_true", help="apply the grade as a lookup table: faster, same look")
+    one.add_argument(
+        "--by-blender",
+        action="store_true",
+        help="no shortcut: Blender draws each frame, also where a table looks the same",
+    )
     one.add_argument("--blender", type=Path, metavar="PROGRAM", help="your own Blender 5 to render with")
     one.add_argument("--workers", type=count, metavar="N", help="how many processes at once (default: as many as fit)")
 
@@ -161,7 +165,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     names = (
         "draft",
         "overwrite",
-        "bake_grade",
+        "by_blender",
         "blender",
         "cluster",
         "workers",

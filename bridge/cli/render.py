@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
             workers=arguments.workers,
             on_progress=on_progress,
             draft=arguments.draft,
-            bake_grade=arguments.bake_grade,
+            by_blender=arguments.by_blender,
         )
     user_files.remember(video)
     show.show_render(result)

@@ -8,6 +8,7 @@ gradients: Shi and Tomasi, CVPR 1994).
 
 from collections.abc import Iterable
 from fractions import Fraction
+from typing import cast
 
 import cv2
 import numpy as np
@@ -92,8 +93,8 @@ def _telling(picture: Grey) -> npt.NDArray[np.float32]:
 
 
 def _small_grey(frame: Frame) -> Grey:
-    """Grey, `_MEASURED_WIDTH_PX` wide."""
-    height_px = max(16, round(frame.shape[0] * _MEASURED_WIDTH_PX / frame.shape[1]))
-    method = cv2.INTER_AREA if frame.shape[1] > _MEASURED_WIDTH_PX else cv2.INTER_LINEAR
-    small = cv2.resize(frame, (_MEASURED_WIDTH_PX, height_px), interpolation=method)
-    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
+    """Grey, at most `_MEASURED_WIDTH_PX` wide."""
+    if frame.shape[1] > _MEASURED_WIDTH_PX:
+        height_px = max(16, round(frame.shape[0] * _MEASURED_WIDTH_PX / frame.shape[1]))
+        frame = cast(Frame, cv2.resize(frame, (_MEASURED_WIDTH_PX, height_px), interpolation=cv2.INTER_AREA))
+    return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)

@@ -51,9 +51,10 @@ def render(
     workers: int | None = None,
     on_progress: OnProgress | None = None,
     draft: bool = False,
-    bake_grade: bool = False,
+    by_blender: bool = False,
     font: Path | None = None,
     cluster: str | None = None,
+    farm: Farm | None = None,
 ) -> RenderResult:
     """Builds the edit in Blender, saves it beside the video, renders what is not there yet, and joins it with the song.
 
@@ -70,9 +71,10 @@ def render(
         workers: how many Blender processes; as many as pay off by default.
         on_progress: told of progress and of the time left; may raise `Cancelled`.
         draft: 640 pixels wide, quickly.
-        bake_grade: let Blender render the grade as a table once, and apply that while encoding: faster.
+        by_blender: let Blender draw each frame, also those where a table of the grade gives the same picture.
         font: of the plan's titles.
         cluster: the address of a Ray cluster to render on.
+        farm: whose Blender is used, as `standing_by` gives it; by default one is started here.
 
     Raises:
         BadInput: a file is missing, the output cannot be written, or no cluster answers.
@@ -86,13 +88,13 @@ def render(
     blend_path = blend_path or out_path.with_suffix(".blend")
     on_progress = on_progress or _silent
     timings_s: dict[str, float] = {}
-    with _farms(blender, work_dir, cluster) as (farm, remote):
+    with _farms(blender, work_dir, cluster, farm) as (farm, remote):
         on_progress(0.0, "building the edit in Blender")
         with _timed(timings_s, "build"):
             build_edit(
                 farm, plan, analysis, look, clips, song_path, blend_path, font, out_path.with_suffix(".beatboard")
             )
-        output = Output(plan.width_px, plan.height_px, plan.fps, draft, bake_grade and not draft)
+        output = Output(*_size(plan.width_px, plan.height_px, is_draft=draft), plan.fps, draft, by_blender)
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(
                 farm, blend_path, work_dir, output, workers=workers, on_progress=on_progress, cluster=remote
@@ -115,7 +117,7 @@ def render_edit(
     workers: int | None = None,
     on_progress: OnProgress | None = None,
     draft: bool = False,
-    bake_grade: bool = False,
+    by_blender: bool = False,
 ) -> RenderResult:
     """Renders an edit as it stands in its .blend, whatever an editor made of it: picture and sound are Blender's.
 
@@ -137,7 +139,8 @@ def render_edit(
         with _timed(timings_s, "open"):
             edit, sound = mixed(farm, blend_path, scene)
         fps = Fraction(edit["fps"])
-        output = Output(edit["width_px"], edit["height_px"], fps, draft, bake_grade and not draft, scene)
+        size = _size(edit["width_px"], edit["height_px"], is_draft=draft)
+        output = Output(*size, fps, draft, by_blender, scene)
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(
                 farm, blend_path, work_dir, output, workers=workers, on_progress=on_progress
@@ -150,8 +153,28 @@ def render_edit(
 
 
 @contextmanager
+def standing_by(blender: Path | None, work_dir: Path) -> Iterator[Farm]:
+    """A Blender that gets ready while other work is done, for `render`'s `farm`.
+
+    Raises:
+        BadInput: the program can't be started.
+    """
+    from bridge.render.blender import Farm
+
+    with Farm(blender, work_dir) as farm:
+        farm.give_back(farm.take())
+        yield farm
+
+
+def _size(width_px: int, height_px: int, *, is_draft: bool) -> tuple[int, int]:
+    from blender_addon.core import formats
+
+    return formats.draft_size(width_px, height_px) if is_draft else (width_px, height_px)
+
+
+@contextmanager
 def _farms(
-    blender: Path | None, work_dir: Path, cluster: str | None = None
+    blender: Path | None, work_dir: Path, cluster: str | None = None, ready: Farm | None = None
 ) -> Iterator[tuple[Farm, ClusterFarm | None]]:
     """Where Blender processes come from, here and on the cluster if there is one; afterwards all have ended."""
     from bridge.render.blender import Farm
@@ -159,7 +182,7 @@ def _farms(
 
     with ExitStack() as opened:
         opened.callback(forget_unfinished, work_dir)  # after the farms' processes have ended
-        farm = opened.enter_context(Farm(blender, work_dir))
+        farm = ready or opened.enter_context(Farm(blender, work_dir))
         yield farm, opened.enter_context(_cluster_farm(cluster, blender, work_dir)) if cluster else None
 
 

@@ -76,6 +76,11 @@ class Blender:
                 on_frames(answer["frames"])
         raise self._died()
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
     def kill(self) -> None:
         """Ends the process at once; what it was writing is under a temporary name."""
         if hasattr(os, "killpg"):
@@ -128,8 +133,10 @@ class Farm:
         with self._lock:
             if self._closed:
                 raise RenderFailed("The render was stopped.")
-            if self._idle:
-                return self._idle.pop()
+            while self._idle:
+                if (blender := self._idle.pop()).is_up:
+                    return blender
+                self._running.discard(blender)
             blender = self._new()
             self._running.add(blender)
             return blender

@@ -32,13 +32,13 @@ def encode(frames: Iterable[VideoFrame], path: Path, fps: Fraction, x264: X264 =
             out.mux(stream.encode(None))
 
 
-def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction) -> None:
+def encode_still(frame: VideoFrame, path: Path, count: int, fps: Fraction, x264: X264 = DELIVERABLE) -> None:
     """Writes one yuv420p frame `count` times: `STILL_FRAMES` of them are encoded, and their packets repeated.
 
     That is exact: without B-frames each group of pictures begins with a keyframe and needs no other.
     """
     with files.written_beside(path) as beside, av.open(str(beside), "w") as out:
-        stream = add_video(out, (frame.width, frame.height), fps, DELIVERABLE)
+        stream = add_video(out, (frame.width, frame.height), fps, x264)
         encoded: list[Packet] = []
         for index in range(min(count, STILL_FRAMES)):
             frame.pts, frame.time_base, frame.pict_type = index, 1 / fps, PictureType.NONE

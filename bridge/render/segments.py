@@ -21,6 +21,7 @@ from blender_addon.core.types import Graded
 from bridge.common import encoding as streams
 from bridge.common import files
 from bridge.common.cores import cores
+from bridge.common.errors import RenderFailed
 from bridge.common.progress import OnProgress
 from bridge.render import encode, footage
 from bridge.render.blender import Blender, Died, Farm
@@ -40,7 +41,7 @@ WORKER_FRAMES = 60
 WORKER_BYTES = 1_000_000_000
 """what one process needs at 1080p"""
 CHECKED_SEGMENTS = 3
-"""how many baked segments are compared with Blender's own picture"""
+"""how many segments made by the grade's table are compared with Blender's own picture"""
 _TICK_S = 0.2
 
 
@@ -56,6 +57,8 @@ class Segment:
     graded: Graded = Graded.WHOLLY
     rests: bool = False
     """the shot says that the picture rests here"""
+    by_table: bool = False
+    """the clip and the grade's table give the picture"""
 
     @property
     def frame_count(self) -> int:
@@ -70,9 +73,19 @@ class Output:
     height_px: int
     fps: Fraction
     draft: bool = False
-    bake_grade: bool = False
+    by_blender: bool = False
+    """each frame, also where the grade's table gives the same picture"""
     scene: str = ""
     """the one that the file was saved in by default"""
+
+    @property
+    def x264(self) -> encoding.X264:
+        """What it is encoded with, here and by Blender."""
+        return encoding.DRAFT if self.draft else encoding.DELIVERABLE
+
+
+class NotAlike(RenderFailed):
+    """The grade's table doesn't give what Blender gives."""
 
 
 def render_segments(
@@ -86,6 +99,9 @@ def render_segments(
     cluster: ClusterFarm | None = None,
 ) -> tuple[list[Segment], int]:
     """Renders what is not there yet, on the cluster if there is one.
+
+    Where nothing but a clip and the grade is seen, Blender gives the grade as a table, which is applied while encoding,
+    and a few frames to prove that it looks alike.
 
     Returns:
         all segments in order, and how many of them had to be rendered.
@@ -105,25 +121,21 @@ def render_segments(
             os.utime(segment.path)
     if missing:
         crew = _Crew(cluster or farm, opening, missing, output, on_progress)
-        baked = [segment for segment in missing if output.bake_grade and segment.movie]
-        if baked:
-            crew.bake(blender, baked, folder)
         if cluster:
             cluster.carry(blend, blender.ask({"do": "about"}))
             crew.run(None, workers or cluster.seats)
         else:
-            crew.run(blender, workers or worker_count(sum(segment.frame_count for segment in missing)))
+            crew.run(blender, workers, folder)
     _forget_old(folder, {segment.path for segment in segments})
     return segments, len(missing)
 
 
 def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
-    graded, movie = Graded(found["graded"]), None if output.draft else found["movie"]
-    if output.bake_grade and graded is Graded.FADING:  # no table holds it
-        movie = None
-    mark = "-baked" if output.bake_grade and movie else ""
-    path = folder / f"{found['name']}-{code_version(*SOURCES)}{mark}.mp4"
-    return Segment(found["start"], found["end"], path, movie, graded, movie is not None and found["rests"])
+    graded, movie = Graded(found["graded"]), found["movie"]
+    by_table = movie is not None and graded is not Graded.FADING and not output.by_blender
+    path = folder / f"{found['name']}-{code_version(*SOURCES)}{'-table' if by_table else ''}.mp4"
+    rests = movie is not None and found["rests"]
+    return Segment(found["start"], found["end"], path, movie, graded, rests, by_table)
 
 
 def worker_count(frames: int) -> int:
@@ -155,59 +167,97 @@ class _Crew:
         self._changed = threading.Condition()
         self._started = time.monotonic()
 
-    def bake(self, blender: Blender, segments: list[Segment], folder: Path) -> None:
-        """Makes these segments without Blender, but for the grade's table and a few frames, to compare.
+    def run(self, first: Blender | None, count: int | None, folder: Path | None = None) -> None:
+        """Returns when every segment is there; raises the first failure, or what the report raises.
 
-        They are compared beside the encoding, and no segment is there before they were.
-
-        Raises:
-            RenderFailed: the table does not give what Blender gives.
+        Args:
+            first: a Blender with the edit open; without one, all are opened here, and make all segments.
+            count: how many processes; as many as pay off if it is None.
+            folder: for the grade's table.
         """
-        size = self._output
+        segments = sorted(self._open.values(), key=lambda segment: -segment.frame_count)
+        tabled = [segment for segment in segments if first and folder and segment.by_table]
+        own = [segment for segment in segments if segment not in tabled]
+        for segment in own:
+            self._todo.put((segment, 1))
+        count = count or worker_count(sum(segment.frame_count for segment in own))
+        leads = [partial(self._lead, blender) for blender in [first, *[None] * (count - 1)][: max(1, len(own))]]
+        if not (tabled and first and folder):
+            self._together(leads, segments)
+            return
         cube = folder / f".grade~{os.getpid()}.cube"
-        if any(segment.graded is Graded.WHOLLY for segment in segments):
-            blender.ask({"do": "bake", "path": str(cube)})
-        tables = {Graded.WHOLLY: cube, Graded.NOT: None}
-        baked = {graded: Baked(table, size.width_px, size.height_px, size.fps) for graded, table in tables.items()}
         try:
-            checked: Future[None] = Future()
-            todo = iter(segments)  # `next` of a list's iterator is whole under the interpreter's lock
-            encoding = partial(self._bake_rest, baked, todo, checked)
-            self._together([partial(self._check, blender, baked, segments, checked), *[encoding] * cores()], segments)
+            baked = self._baked(first, tabled, cube)
+            proof: Future[bool] = Future()
+            leads[0] = partial(self._prove, first, baked, tabled, proof)
+            encoding = partial(self._encode, baked, iter(tabled), proof)
+            self._together([*leads, *[encoding] * cores()], segments)
         finally:
             cube.unlink(missing_ok=True)
 
-    def _bake_rest(self, baked: Mapping[Graded, Baked], todo: Iterator[Segment], checked: Future[None]) -> None:
+    def _baked(self, blender: Blender, segments: Sequence[Segment], cube: Path) -> dict[Graded, Baked]:
+        """What makes segments without Blender, with the grade and without it."""
+        if any(segment.graded is Graded.WHOLLY for segment in segments):
+            blender.ask({"do": "bake", "path": str(cube)})
+        size = self._output
+        return {
+            graded: Baked(table, size.width_px, size.height_px, size.fps, size.x264)
+            for graded, table in ((Graded.WHOLLY, cube), (Graded.NOT, None))
+        }
+
+    def _encode(self, baked: Mapping[Graded, Baked], todo: Iterator[Segment], proof: Future[bool]) -> None:
+        """Makes one segment after the other, beside others like it; none is there before the proof is.
+
+        `next` of a list's iterator is whole under the interpreter's lock.
+        """
+
+        def proven() -> None:
+            if not proof.result():
+                raise NotAlike
+
         for segment in todo:
-            on_frames = partial(self._note, segment)
-            way = baked[segment.graded]
-            way.encode(segment.movie or {}, segment.frame_count, segment.path, on_frames, checked.result)
+            try:
+                on_frames = partial(self._note, segment)
+                baked[segment.graded].encode(segment.movie or {}, segment.frame_count, segment.path, on_frames, proven)
+            except NotAlike:
+                return
             self._finish(segment)
 
-    def _check(
-        self, blender: Blender, baked: Mapping[Graded, Baked], segments: Sequence[Segment], checked: Future[None]
+    def _prove(
+        self, blender: Blender, baked: Mapping[Graded, Baked], segments: Sequence[Segment], proof: Future[bool]
     ) -> None:
+        """Compares a few frames, then leads the Blender on, also through the segments if the table won't do."""
         try:
-            for segment in segments[:: -(-len(segments) // CHECKED_SEGMENTS)]:
-                self._compare(blender, baked[segment.graded], segment)
+            blender, alike = self._compared(blender, baked, segments[:: -(-len(segments) // CHECKED_SEGMENTS)])
+            if not alike:
+                for segment in segments:
+                    self._todo.put((segment, 1))
+            proof.set_result(alike)
         except Exception as error:
-            checked.set_exception(error)  # whoever waits for it must not wait for ever
+            proof.set_exception(error)  # whoever waits for it must not wait for ever
             raise
-        checked.set_result(None)
+        self._lead(blender)
 
-    def _compare(self, blender: Blender, baked: Baked, segment: Segment) -> None:
+    def _compared(
+        self, blender: Blender, baked: Mapping[Graded, Baked], segments: Sequence[Segment]
+    ) -> tuple[Blender, bool]:
+        """Whether the table gives a frame of each; and the Blender that was asked last, as one may die."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return blender, all(self._is_alike(blender, baked[segment.graded], segment) for segment in segments)
+            except Died:
+                self._farm.drop(blender)
+                if attempt == ATTEMPTS:
+                    raise
+                blender = self._opened()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _is_alike(self, blender: Blender, baked: Baked, segment: Segment) -> bool:
         at = segment.frame_count // 2
         still = self._still(blender, segment, segment.start + at)
-        baked.must_match(segment.movie or {}, at, still)
+        alike = baked.matches(segment.movie or {}, at, still)
         still.unlink()
-
-    def run(self, first: Blender | None, count: int) -> None:
-        """Returns when every segment is there; raises the first failure, or what the report raises."""
-        segments = sorted(self._open.values(), key=lambda segment: -segment.frame_count)
-        for segment in segments:
-            self._todo.put((segment, 1))
-        firsts = [first, *[None] * (count - 1)][: len(segments)]
-        self._together([partial(self._lead, blender) for blender in firsts], segments)
+        return alike
 
     def _together(self, leads: Sequence[Callable[[], None]], segments: Sequence[Segment]) -> None:
         """Runs the leads as threads until these segments are there."""
@@ -287,7 +337,7 @@ class _Crew:
             looked = pool.submit(self._is_at_rest, segment)
             still = self._still(blender, segment, segment.end - 1)
         if is_at_rest := looked.result():
-            encode_rest(still, segment.path, segment.frame_count, self._output.fps)
+            encode_rest(still, segment.path, segment.frame_count, self._output.fps, self._output.x264)
         still.unlink()
         return is_at_rest
 

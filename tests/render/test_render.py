@@ -16,7 +16,7 @@ import pytest
 
 from blender_addon.scene import timeline
 from bridge.common.errors import BadInput, Cancelled, RenderFailed
-from bridge.render import render, render_edit
+from bridge.render import render, render_edit, segments
 from bridge.render.blender import Blender
 from tests.addon_scene import edit_world as world
 from tests.addon_scene.edit_world import the_song
@@ -163,8 +163,23 @@ def test_a_blender_that_dies_is_started_again(material):
                 os.kill(process.pid, signal.SIGKILL)
                 killed.append(process.pid)
 
-    assert render(**material, on_progress=report).segments_rendered == 3
+    assert render(**material, on_progress=report, by_blender=True).segments_rendered == 3
     assert killed
+    assert len(planes(material["out_path"])) == 42
+
+
+def test_a_blender_that_dies_of_the_proof_is_started_again(material, monkeypatch):
+    still, died = segments._Crew._still, []
+
+    def once(crew, blender, *rest):
+        if not died:
+            died.append(blender)
+            os.kill(blender._process.pid, signal.SIGKILL)
+        return still(crew, blender, *rest)
+
+    monkeypatch.setattr(segments._Crew, "_still", once)
+    render(**material)
+    assert died
     assert len(planes(material["out_path"])) == 42
 
 

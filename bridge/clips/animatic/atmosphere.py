@@ -44,6 +44,8 @@ class Atmosphere:
         self._dither = np.random.default_rng(1).uniform(-_DITHER, _DITHER, (height_px, width_px, 3)).astype(np.float32)
         grid = np.meshgrid(np.linspace(-0.5, 0.5, self._grid_px[0]), np.linspace(-0.5, 0.5, self._grid_px[1]))
         self._x, self._y = (axis.astype(np.float32) for axis in grid)
+        self._from_above = 0.35 + 0.65 * np.clip(0.6 + self._y, 0, 1)
+        self._tints = np.stack([self._mist * _HAZE, self._warm * _LEAK], axis=1).astype(np.float32)
 
     def lay_over(
         self,
@@ -75,12 +77,13 @@ class Atmosphere:
 
     def _behind(self, pose: Pose, clock_s: float) -> npt.NDArray[np.float32]:
         haze = self._haze(pose, clock_s, 0.9, 1.0) * 0.6 + self._haze(pose, clock_s, 1.3, 0.55) * 0.4
-        haze *= 0.35 + 0.65 * np.clip(0.6 + self._y, 0, 1)
+        haze *= self._from_above
         side, height = self._leak_from
         sway = 0.06 * math.sin(0.5 * clock_s + self._leak_phase)
-        away = ((self._x - side * (0.56 + sway)) / 0.42) ** 2 + ((self._y - height - sway) / 0.75) ** 2
-        leak = np.exp(-away)
-        return (haze[..., None] * (self._mist * _HAZE) + leak[..., None] * (self._warm * _LEAK)).astype(np.float32)
+        across = np.exp(-(((self._x[0] - side * (0.56 + sway)) / 0.42) ** 2))
+        down = np.exp(-(((self._y[:, 0] - height - sway) / 0.75) ** 2))
+        both = cv2.merge([haze, np.outer(down, across).astype(np.float32)])
+        return np.asarray(cv2.transform(both, self._tints), np.float32)
 
     def _haze(self, pose: Pose, clock_s: float, near: float, size: float) -> npt.NDArray[np.float32]:
         scale = (1 - pose.dolly * near) / pose.zoom * _TILE_PX * 0.9 * size

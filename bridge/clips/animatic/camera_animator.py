@@ -27,7 +27,8 @@ from bridge.clips.base import Footage, Still, Work
 from bridge.common.frames import Frame, smoothstep
 from bridge.common.optical_flow import FlowMeter
 
-_PREVIEW_WIDTH_PX = 480
+_PREVIEW_WIDTHS_PX = (320, 480)
+"""the camera's speed is found at half the frame's width, within these"""
 _PREVIEW_PAIRS = 40
 """a shot of up to five seconds is measured whole: some of its pairs would meet its beats, or miss them"""
 _ROUNDS = 4
@@ -170,7 +171,8 @@ class _Shot:
         """The camera on each frame, as fast as its motion asks: the first of the moves that gets there in its room."""
         if self.request.frame_count < 2:
             return partial(self.moves[0].pose, _TYPICAL_SPEED)
-        width_px = min(_PREVIEW_WIDTH_PX, self.request.width_px)
+        least, most = _PREVIEW_WIDTHS_PX
+        width_px = min(self.request.width_px, most, max(least, self.request.width_px // 2))
         stage = self._stage(width_px, max(16, round(width_px * self.request.height_px / self.request.width_px)))
         nearest, best = math.inf, partial(self.moves[0].pose, _TYPICAL_SPEED)
         self.atmosphere = self._clear_enough(stage)
