@@ -24,6 +24,7 @@ from blender_addon.core.types import (
     JobState,
     SongAnalysis,
     Texture,
+    Treatments,
 )
 from bridge import cover as covers
 from bridge import plan, song
@@ -67,6 +68,8 @@ class MakeOptions:
     """None is the storyboard's, in these three; an empty title is no title, and the artist can stand alone"""
     artist: str | None = None
     font: Path | None = None
+    treatments: Treatments | None = None
+    """how far the shots' treatments may go; without it the storyboard's"""
     ending: Ending | None = None
     """how the whole cover stands in the last frame; without it the storyboard's"""
     draft: bool = False
@@ -288,7 +291,11 @@ def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, stor
     return plan.plan_edit(
         analysis,
         look,
-        dataclasses.replace(storyboard, ending=options.ending or storyboard.ending),
+        dataclasses.replace(
+            storyboard,
+            ending=options.ending or storyboard.ending,
+            treatments=options.treatments or storyboard.treatments,
+        ),
         length_s=options.length_s,
         width_px=first.width_px,
         height_px=first.height_px,

@@ -24,7 +24,7 @@ import bpy
 from blender_addon.core import codec, textures
 from blender_addon.core.formats import DRAFT_LONG_SIDE_PX
 from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis, Texture
-from blender_addon.scene import film_textures, grade, media, render_settings, segments, timeline, titles
+from blender_addon.scene import film_textures, grade, media, render_settings, segments, timeline, titles, treatments
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
@@ -141,6 +141,7 @@ def build(
     timeline.build(scene, plan, analysis, song_path=song, clips=clips)
     titles.lay_out(scene, plan, font, pictures)
     if look:
+        treatments.apply(scene, look.palette)
         grade.apply(scene, look.grade)
     film_textures.apply(scene, textures.choose(texture_words, look.texture if look else Texture()))
     render_settings.settings(scene)
@@ -149,6 +150,7 @@ def build(
 def make_ready(scene: Any, *, is_draft: bool) -> None:
     """What is for this render only, and must not be saved."""
     grade.follow(scene)
+    treatments.follow(scene)
     if is_draft:
         render_settings.draft(scene)
     render_settings.for_this_process(scene)
@@ -241,6 +243,7 @@ def do_open(job: dict[str, Any]) -> dict[str, Any]:
     must_have_its_media(scene)
     size = {"width_px": scene.render.resolution_x, "height_px": scene.render.resolution_y}
     grade.follow(scene)
+    treatments.follow(scene)
     if job["draft"]:
         render_settings.draft(scene)
     found = [dataclasses.asdict(segment) for segment in segments.segments(scene)]

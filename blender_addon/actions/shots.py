@@ -19,7 +19,7 @@ import bpy
 from ..core import codec, rules, strip_layout
 from ..core.strip_layout import SeenShot
 from ..core.types import ClipRequest, EditPlan, Excerpt, JobState, Shot, SongAnalysis
-from ..scene import compat, grade, timeline
+from ..scene import compat, grade, timeline, treatments
 from ..session import state
 from ..session.state import Row
 from ..session.tasks import Problem
@@ -169,6 +169,7 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     known.signature = now
     if scene is not None:
         grade.follow(scene)
+        treatments.follow(scene)
         timeline.follow_song(scene)
     listed = state.shot_list()
     plan, analysis = edit_of(scene), analysis_of(scene)

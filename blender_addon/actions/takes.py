@@ -14,7 +14,7 @@ from typing import Any
 import bpy
 
 from ..core import codec
-from ..scene import grade, timeline, titles
+from ..scene import grade, timeline, titles, treatments
 from ..session import files, state, tasks
 from ..session.state import Landing
 from ..session.tasks import Problem
@@ -77,6 +77,7 @@ def _show(scene: Any, shot_id: str, take: Any) -> Any:
     strip[TAKE_KEY] = take.sha256
     if state.settings_of(scene).use_grade:
         grade.spread(scene)
+    treatments.spread(scene)
     return strip
 
 

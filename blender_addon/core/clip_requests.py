@@ -5,9 +5,11 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from .timing import frame_at
-from .types import ClipRequest, EditPlan, Ending, EnergyCurve, Shot, ShotKind, SongAnalysis
+from .types import ClipRequest, EditPlan, Ending, EnergyCurve, Neighbour, Shot, ShotKind, SongAnalysis
 
 ENERGY_SAMPLES_PER_S = 8
+COVER_PAINTER = "cover"
+"""the painter that frames the cover itself, so that it alone can frame a shot otherwise than its neighbours"""
 
 
 def clip_requests(
@@ -28,6 +30,8 @@ def clip_requests(
     into = _into_next(plan, given.pop("into_next", ""))
     if into:
         given.setdefault("handles", "0")
+    directions = _matched_cuts(plan.shots)
+    beside = _beside(plan.shots, directions) if painter == COVER_PAINTER else [()] * len(plan.shots)
     beats = tuple(frame_at(beat.time_s - plan.excerpt.start_s, plan.fps) for beat in analysis.beats)
     return tuple(
         ClipRequest(
@@ -56,9 +60,29 @@ def clip_requests(
             direction=direction,
             matched=matched,
             ending=plan.ending if shot.kind is ShotKind.COVER_END else Ending.AUTO,
+            beside=neighbours,
         )
-        for shot, (direction, matched) in zip(plan.shots, _matched_cuts(plan.shots), strict=True)
+        for shot, (direction, matched), neighbours in zip(plan.shots, directions, beside, strict=True)
     )
+
+
+def _beside(shots: Sequence[Shot], directions: Sequence[tuple[int, str]]) -> list[tuple[Neighbour, ...]]:
+    """The neighbours that each shot must not look like.
+
+    Every second shot looks at both of its neighbours, and the one before the whole cover at that. The others stay as
+    they are, so that a shot that is changed changes those beside it at most.
+    """
+    ends = [after.kind is ShotKind.COVER_END for after in shots[1:]] + [False]
+    known = [
+        Neighbour(shot.kind, shot.framing, shot.seed, *direction, meets_ending)
+        for shot, direction, meets_ending in zip(shots, directions, ends, strict=True)
+    ]
+    found: list[tuple[Neighbour, ...]] = []
+    for index, shot in enumerate(shots):
+        looks = index % 2 == 1 and shot.kind is not ShotKind.COVER_END
+        after = tuple(known[index + 1 : index + 2])
+        found.append((known[index - 1], *after) if looks else after if ends[index] else ())
+    return found
 
 
 def _matched_cuts(shots: Sequence[Shot]) -> list[tuple[int, str]]:

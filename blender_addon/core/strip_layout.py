@@ -24,7 +24,7 @@ from itertools import count
 from typing import TypeVar
 
 from .rules import DEFAULT_MOTION, MOTIONS, SEEDS
-from .types import Framing, Shot, ShotKind
+from .types import Framing, Shot, ShotKind, Treatment
 
 SCENE_START = 1
 """the scene frame that shows the excerpt's first frame"""
@@ -36,7 +36,7 @@ TURN_S = 1.0
 """how long the last shot's picture takes to become the cover"""
 
 Setting = str | int
-Choice = TypeVar("Choice", ShotKind, Framing)
+Choice = TypeVar("Choice", ShotKind, Framing, Treatment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,7 @@ def properties_of(shot: Shot) -> dict[str, Setting]:
         "negative_prompt": shot.negative_prompt,
         "seed": shot.seed,
         "motion": shot.motion,
+        "treatment": str(shot.treatment),
         "why": json.dumps(shot.why, ensure_ascii=False),
     }
 
@@ -237,6 +238,7 @@ def _shot(piece: _Piece, id_: str, pieces: Sequence[_Piece], start: int) -> Shot
         seed=_number(strip, "seed", 0, *SEEDS),
         motion=_number(strip, "motion", DEFAULT_MOTION, *MOTIONS),
         why=_reasons(strip),
+        treatment=_choice(strip, "treatment", Treatment.NONE),
     )
     siblings = [other for other in pieces if other.strip.id == strip.id]
     keeps_role = siblings[-1 if shot.kind is ShotKind.COVER_END else 0] is piece

@@ -211,6 +211,34 @@ class Ending(StrEnum):
     """as large as fits"""
 
 
+class Treatment(StrEnum):
+    """What a shot is drawn with, in the cover's own colours."""
+
+    NONE = "none"
+    DUOTONE = "duotone"
+    """shadows in one colour, lights in another"""
+    MONO = "mono"
+    """black and white, hard"""
+    HALFTONE = "halftone"
+    """dots of ink"""
+    GLOW = "glow"
+    """lights bloom"""
+    FIELD = "field"
+    """light through a field of two colours"""
+    SPLIT = "split"
+    """channels that stand apart on the shot's first frames"""
+
+
+class Treatments(StrEnum):
+    """How far treatments may go."""
+
+    NONE = "none"
+    GENTLE = "gentle"
+    """the picture keeps its colours"""
+    BOLD = "bold"
+    """prints and tones too"""
+
+
 class Framing(StrEnum):
     """How close the camera is."""
 
@@ -242,6 +270,7 @@ class Shot:
     """1-255, the scale of Stable Video Diffusion's motion buckets"""
     why: tuple[str, ...] = ()
     """for people: the reasons for this cut, as in "chorus starts", "the drop" """
+    treatment: Treatment = Treatment.NONE
 
     @property
     def end_frame(self) -> int:
@@ -311,6 +340,19 @@ class EditPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A shot on the other side of a cut: what of it shapes its framing."""
+
+    kind: ShotKind
+    framing: Framing
+    seed: int
+    direction: int
+    matched: str
+    meets_ending: bool
+    """it is followed by the whole cover, which it must not look like either"""
+
+
+@dataclass(frozen=True, slots=True)
 class ClipRequest:
     """All that shapes a clip's pixels. Equal requests give equal clips, so its hash names the clip."""
 
@@ -348,6 +390,8 @@ class ClipRequest:
     there"""
     ending: Ending = Ending.AUTO
     """of the shot that ends the video"""
+    beside: tuple[Neighbour, ...] = ()
+    """the shots that this one must not look like, or the cut between them would not be seen"""
 
     @property
     def engine(self) -> str:

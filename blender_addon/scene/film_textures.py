@@ -12,7 +12,7 @@ import bpy
 
 from ..core.types import Texture
 from . import compat, timeline
-from .grade import LINEAR
+from .node_tree import LINEAR, Tree
 
 NAME = "Cover Texture"
 KEY = "beatboard_texture"
@@ -89,7 +89,7 @@ def _span(scene: Any) -> tuple[int, int] | None:
 
 def _group(texture: Texture) -> Any:
     """Only what there is an amount of: each step costs time on each frame."""
-    tree = _Tree()
+    tree = Tree(NAME)
     image = tree.start()
     if texture.halation:
         image = _halation(tree, image, tree.amount("halation", texture.halation))
@@ -105,78 +105,7 @@ def _group(texture: Texture) -> Any:
     return tree.end(image)
 
 
-class _Tree:
-    """A node group while it is being made, from left to right."""
-
-    def __init__(self) -> None:
-        self.group = bpy.data.node_groups.new(NAME, "CompositorNodeTree")
-        self.group.interface.new_socket("Image", in_out="INPUT", socket_type="NodeSocketColor")
-        self.group.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        self._column = 0
-
-    def start(self) -> Any:
-        self.input = self.node("NodeGroupInput", "Input").outputs[0]
-        return self.input
-
-    def end(self, image: Any) -> Any:
-        self.link(image, self.node("NodeGroupOutput", "Output").inputs[0])
-        return self.group
-
-    def node(self, kind: str, name: str, operation: str | None = None, row: int = 0) -> Any:
-        node = self.group.nodes.new(kind)
-        node.label = name
-        node.location = (self._column * 200, -row * 220)
-        self._column += 1
-        if operation:
-            node.operation = operation
-        return node
-
-    def link(self, output: Any, target: Any) -> None:
-        """To a socket, or a number (or several) into it."""
-        if isinstance(output, bpy.types.NodeSocket):
-            self.group.links.new(output, target)
-        else:
-            target.default_value = output
-
-    def math(self, operation: str, *values: Any, name: str = "") -> Any:
-        return self._calculated("ShaderNodeMath", operation, values, name)
-
-    def vector(self, operation: str, *values: Any, name: str = "") -> Any:
-        return self._calculated("ShaderNodeVectorMath", operation, values, name)
-
-    def _calculated(self, kind: str, operation: str, values: Any, name: str) -> Any:
-        node = self.node(kind, name, operation)
-        for value, target in zip(values, node.inputs, strict=False):
-            self.link(value, target)
-        return node.outputs["Value" if operation == "DOT_PRODUCT" else 0]
-
-    def scaled(self, vector: Any, factor: Any, name: str) -> Any:
-        node = self.node("ShaderNodeVectorMath", name, "SCALE")
-        self.link(vector, node.inputs[0])
-        self.link(factor, node.inputs["Scale"])
-        return node.outputs[0]
-
-    def converted(self, image: Any, source: str, target: str) -> Any:
-        node = self.node("CompositorNodeConvertColorSpace", f"To {target}")
-        node.from_color_space, node.to_color_space = source, target
-        self.link(image, node.inputs[0])
-        return node.outputs[0]
-
-    def amount(self, name: str, value: float) -> Any:
-        """The value that an editor changes, under the texture's name."""
-        node = self.node("ShaderNodeValue", name.capitalize(), row=1)
-        node.name = name.capitalize()
-        node.outputs[0].default_value = value
-        return node.outputs[0]
-
-    def places(self, kind: str) -> Any:
-        """Where each pixel is: "Normalized" (0-1) or "Pixel"."""
-        node = self.node("CompositorNodeImageCoordinates", "Places", row=1)
-        self.link(self.input, node.inputs[0])
-        return node.outputs[kind]
-
-
-def _halation(tree: _Tree, image: Any, amount: Any) -> Any:
+def _halation(tree: Tree, image: Any, amount: Any) -> Any:
     glow = tree.node("CompositorNodeGlare", "Warm glow of the highlights")
     glow.inputs["Type"].default_value = "Bloom"
     glow.inputs["Threshold"].default_value = HALATION_FROM
@@ -187,20 +116,20 @@ def _halation(tree: _Tree, image: Any, amount: Any) -> Any:
     return glow.outputs["Image"]
 
 
-def _vignette(tree: _Tree, image: Any, amount: Any) -> Any:
+def _vignette(tree: Tree, image: Any, amount: Any) -> Any:
     """Light times 1 - amount * r^2, r being 1 in the corners."""
     away = tree.vector("SUBTRACT", tree.places("Normalized"), (0.5, 0.5, 0.0))
     lost = tree.math("MULTIPLY", tree.math("MULTIPLY", tree.vector("DOT_PRODUCT", away, away), 2.0), amount)
     return tree.scaled(image, tree.math("SUBTRACT", 1.0, lost), "Darker toward the corners")
 
 
-def _fade(tree: _Tree, image: Any, amount: Any) -> Any:
+def _fade(tree: Tree, image: Any, amount: Any) -> Any:
     """Black becomes the amount, white stays."""
     left = tree.scaled(image, tree.math("SUBTRACT", 1.0, amount), "Less contrast")
     return tree.vector("ADD", left, amount, name="Lifted blacks")
 
 
-def _grain(tree: _Tree, image: Any, amount: Any) -> Any:
+def _grain(tree: Tree, image: Any, amount: Any) -> Any:
     """White noise of the amount as standard deviation in the mid-tones, a third of it in black and white."""
     noise = tree.node("ShaderNodeTexWhiteNoise", "Noise", row=1)
     noise.noise_dimensions = "4D"

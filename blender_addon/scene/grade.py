@@ -17,6 +17,7 @@ import bpy
 
 from ..core.types import Grade, Graded
 from . import timeline
+from .node_tree import LINEAR
 
 NAME = "Cover Grade"
 STRENGTH = "Strength"
@@ -25,7 +26,6 @@ MATRIX_ROWS = ("Red from", "Green from", "Blue from")
 CURVES = "Curves"
 MIX = "Mix by strength"
 ENCODE, DECODE = "To sRGB", "From sRGB"
-LINEAR = "Linear Rec.709"
 TABLE_SIZE = 52
 """steps of 5/255 each: the table's colours are whole bytes"""
 _NEVER = range(timeline.FAR_FRAME, timeline.FAR_FRAME + 1)

@@ -19,7 +19,7 @@ from typing import Any
 from ..core import encoding, formats, mp4, song_clock, strip_layout, timing, title_style
 from ..core.code_version import code_version
 from ..core.types import Graded, ShotKind
-from . import compat, grade, passthrough, timeline
+from . import compat, grade, passthrough, timeline, treatments
 
 SHORTEST_REST = 12
 """frames: a shorter rest is not worth a segment of its own"""
@@ -215,9 +215,13 @@ def _elsewhere(scene: Any, strips: list[Any], start: int, end: int) -> Any:
 def _is_timeless(strip: Any) -> bool:
     """Whether a strip looks the same wherever it lies in time."""
     return strip.type in ("MOVIE", "IMAGE", "COLOR", "TEXT") and all(
-        modifier.type == "COMPOSITOR" and modifier.node_group and grade.is_whole(modifier.node_group)
+        modifier.type == "COMPOSITOR" and modifier.node_group and _stays(modifier.node_group)
         for modifier in strip.modifiers
     )
+
+
+def _stays(group: Any) -> bool:
+    return grade.is_whole(group) or treatments.is_timeless(group)
 
 
 def _describe(thing: Any, start: int, skip: Collection[str] = (), inside: tuple[Any, ...] = ()) -> Any:
@@ -263,6 +267,7 @@ def _pointed_to(thing: Any, start: int, inside: tuple[Any, ...]) -> Any:
         return [
             [[node.name, _describe(node, start, inside=inside)] for node in thing.nodes if node.name not in elsewhere],
             links,
+            _keys(thing),
         ]
     if "VectorFont" in kinds:
         return _content(str(timeline.absolute(thing.filepath)))
@@ -271,6 +276,14 @@ def _pointed_to(thing: Any, start: int, inside: tuple[Any, ...]) -> Any:
     if "ID" in kinds:
         return os.urandom(16).hex()  # a scene, a mask: too much hangs on it, so it is rendered every time
     return _describe(thing, start, inside=inside)
+
+
+def _keys(tree: Any) -> Any:
+    """The values that an editor keyed in a node group, by scene frame."""
+    return [
+        [curve.data_path, curve.array_index, [[*point.co, point.interpolation] for point in curve.keyframe_points]]
+        for curve in timeline.animation(tree)
+    ]
 
 
 def _numbers(value: Any) -> Any:

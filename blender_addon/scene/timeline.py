@@ -255,9 +255,9 @@ def worn(scene: Any, name: str) -> list[tuple[Any, Any]]:
     return [(modifier, group) for modifier, group in groups if group and group.name.startswith(name)]
 
 
-def animation(scene: Any) -> Any:
-    """The scene's animation curves, empty if it has none."""
-    action = scene.animation_data and scene.animation_data.action
+def animation(owner: Any) -> Any:
+    """The animation curves of a scene or a node group, empty if it has none."""
+    action = owner.animation_data and owner.animation_data.action
     bags = action.layers[0].strips[0].channelbags if action and action.layers else ()
     return bags[0].fcurves if bags else ()
 

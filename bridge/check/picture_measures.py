@@ -48,8 +48,12 @@ def cut_measures(cuts: Sequence[VisibleCut], analysis: SongAnalysis, plan: EditP
 
 def _planned(cuts: Sequence[VisibleCut], plan: EditPlan) -> Measure:
     wanted = {shot.start_frame for shot in plan.shots[1:]}
-    seen = {frame for frame in wanted if any(abs(cut.frame - frame) <= 1 for cut in cuts)}
-    return info_only(Group.CUTS, "planned cuts seen", len(seen), f"{len(seen)} of {len(wanted)}")
+    unseen = sorted(frame for frame in wanted if all(abs(cut.frame - frame) > 1 for cut in cuts))
+    seen, places = len(wanted) - len(unseen), ", ".join(f"frame {frame}" for frame in unseen[:6])
+    return limited(
+        Group.CUTS, "planned cuts seen", seen, f"{seen} of {len(wanted)}", "", "all", not unseen,
+        f"Nobody sees a cut at {places}{'...' if unseen[6:] else ''}: give one of both shots another framing or seed.",
+    )  # fmt: skip
 
 
 def hold_measures(seen: Watched, analysis: SongAnalysis, fps: float, plan: EditPlan | None) -> list[Measure]:

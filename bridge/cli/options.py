@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blender_addon.core import formats, rules, timing
+from blender_addon.core.types import Treatments
 from bridge.common.errors import BadInput
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def add_edit(one: argparse.ArgumentParser) -> None:
         default="24",
         metavar="N",
         help="frames per second: 24 (default), 25, 30000/1001, 30, 50 or 60",
+    )
+    one.add_argument(
+        "--treatments",
+        type=Treatments,
+        choices=tuple(Treatments),
+        metavar="HOW",
+        help="how far shots are restyled: none; gentle; bold (default: the storyboard's, else gentle)",
     )
     add_tracker(one)
 
@@ -171,6 +179,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         "workers",
         "texture",
         "ending",
+        "treatments",
         "title",
         "artist",
         "font",

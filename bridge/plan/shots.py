@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from blender_addon.core.rules import RESTS_S, beat_frames, shot_energy
 from blender_addon.core.timing import frame_at
-from blender_addon.core.types import CoverLook, EditPlan, Framing, SectionRole, Shot, ShotKind, SongAnalysis
+from blender_addon.core.types import CoverLook, EditPlan, Framing, SectionRole, Shot, ShotKind, SongAnalysis, Treatment
 from bridge.plan.acts import assign_acts
 from bridge.plan.cues import Cues
 from bridge.plan.cuts import pace_of
@@ -15,7 +15,8 @@ from bridge.plan.grid import BarGrid
 from bridge.plan.motion import motions
 from bridge.plan.prompts import action_of, seed_of, write_prompt
 from bridge.plan.storyboard import BoardShot, Storyboard
-from bridge.plan.why import reasons
+from bridge.plan.treatments import Place, treat
+from bridge.plan.why import LOUD, reasons
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Draft:
             return BoardShot()
         return entries[shot] if shot < len(entries) else BoardShot(prompt=entries[shot % len(entries)].prompt)
 
+    @property
+    def hits(self) -> tuple[int, ...]:
+        """The downbeats' indices of the drop and of the first chorus."""
+        return tuple(index for index in (self.cues.drop, self.cues.hit) if index is not None)
+
     def role(self, shot: int) -> SectionRole:
         """The role of the section in which a shot's middle lies; a verse where there is none."""
         middle_s = (self.bars.downbeats_s[self.cuts[shot]] + self.bars.downbeats_s[self.cuts[shot + 1]]) / 2
@@ -61,9 +67,23 @@ def make_shots(draft: Draft) -> tuple[Shot, ...]:
     moving = motions(energies)
     framings = _framings(draft, energies)
     actions = _actions(draft)
-    return tuple(
+    filled = [
         _filled(draft, index, shot, framings[index], actions[index], moving[index]) for index, shot in enumerate(shots)
+    ]
+    treatments = _treatments(draft, shots, energies)
+    return tuple(
+        replace(shot, treatment=treatment, why=(*shot.why, why) if why else shot.why)
+        for shot, (treatment, why) in zip(filled, treatments, strict=True)
     )
+
+
+def _treatments(draft: Draft, shots: list[Shot], energies: list[float]) -> list[tuple[Treatment, str]]:
+    pace = pace_of(draft.bars.levels)
+    places = [
+        Place(shot.kind, draft.role(index), pace.place(energy) > LOUD, draft.cuts[index] in draft.hits)
+        for index, (shot, energy) in enumerate(zip(shots, energies, strict=True))
+    ]
+    return treat(places, draft.board.treatments, [draft.asked(index).treatment for index in range(draft.count)])
 
 
 def _placed(draft: Draft, index: int, act: int) -> Shot:

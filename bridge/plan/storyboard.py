@@ -12,7 +12,7 @@ from typing import Any
 
 from blender_addon.core import textures
 from blender_addon.core.rules import MOTIONS, SEEDS
-from blender_addon.core.types import Ending, Framing, Texture
+from blender_addon.core.types import Ending, Framing, Texture, Treatment, Treatments
 from bridge.common.errors import BadInput
 from bridge.plan.toml_lines import TomlLines
 
@@ -32,6 +32,7 @@ class BoardShot:
     seed: int | None = None
     motion: int | None = None
     framing: Framing | None = None
+    treatment: Treatment | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class Storyboard:
     """of title and artist: a TrueType or OpenType file"""
     ending: Ending = Ending.AUTO
     """how the whole cover stands in the last frame"""
+    treatments: Treatments = Treatments.GENTLE
+    """how far the shots' treatments may go"""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ _BOARD_KEYS = {
     "character": _TEXT,
     "seed": _SEED,
     "ending": _Key(str, words=tuple(str(ending) for ending in Ending)),
+    "treatments": _Key(str, words=tuple(str(wish) for wish in Treatments)),
     "shots": _Key(list),
 }
 _SHOT_KEYS = {
@@ -94,6 +98,7 @@ _SHOT_KEYS = {
     "seed": _SEED,
     "motion": _Key(int, *MOTIONS),
     "framing": _Key(str, words=tuple(str(framing) for framing in Framing)),
+    "treatment": _Key(str, words=tuple(str(treatment) for treatment in Treatment)),
 }
 _KIND_NAMES = {str: "a text in quotes", int: "a whole number", list: "tables headed [[shots]]"}
 
@@ -123,6 +128,8 @@ def load(path: str | Path, find: Callable[[str], Path | None] | None = None) -> 
         values["font"] = reader.font(values["font"])
     if "ending" in values:
         values["ending"] = Ending(values["ending"])
+    if "treatments" in values:
+        values["treatments"] = Treatments(values["treatments"])
     if "texture" in values:
         reader.check_texture(values["texture"])
     return Storyboard(**values)
@@ -203,6 +210,8 @@ class _Reader:
         values = self.table(data, _SHOT_KEYS, index)
         if "framing" in values:
             values["framing"] = Framing(values["framing"])
+        if "treatment" in values:
+            values["treatment"] = Treatment(values["treatment"])
         return BoardShot(**values)
 
     def picture(self, name: str) -> Path:

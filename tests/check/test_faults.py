@@ -69,7 +69,7 @@ def test_every_failure_says_what_to_do(folder: Path):
 @pytest.mark.parametrize(
     ("changes", "names"),
     [
-        ({"cut_late": {3: 3}}, {"on downbeats"}),
+        ({"cut_late": {3: 3}}, {"on downbeats", "planned cuts seen"}),
         ({"sound_late_s": 0.04}, {"offset to the song"}),
         ({"hold_frames": 0}, {"first frame's hold"}),
         ({"ending": made_video.world(50, 240)}, {"cover in the last frame", "last frame's difference"}),

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from blender_addon.core.types import ClipRequest, Ending, ShotKind
 from bridge.clips.animatic.depth import depth_name
 from bridge.clips.animatic.depth_classical import Map
-from bridge.clips.animatic.framing import Rectangle, Study, View, closest_width, framed, kept, studied
+from bridge.clips.animatic.framing import Rectangle, Study, View, closest_width, kept, studied
+from bridge.clips.animatic.neighbours import told_apart
 from bridge.clips.animatic.version import version
 from bridge.clips.base import Room, Still, Work
 from bridge.common.frames import Frame
@@ -48,7 +49,7 @@ class CoverPainter:
 
 def _still(request: ClipRequest, path: Path) -> Still:
     study, rng = studied(path, depth_name(request)), np.random.default_rng([request.seed, 2])
-    view = framed(request, study, rng)
+    view = told_apart(request, study)
     return _card(request, study, view) if view.is_card else _crop(request, path, study, view, rng)
 
 
@@ -105,13 +106,14 @@ def _crop(request: ClipRequest, path: Path, study: Study, view: View, rng: np.ra
 
 
 def _card(request: ClipRequest, study: Study, view: View) -> Still:
-    """The whole cover on its ground, which goes on around the frame; flat as a print."""
+    """The cover on its ground, which goes on around the frame; flat as a print."""
     from bridge.cover.mount import on_ground
 
     width_px, height_px = round(request.width_px * _CARD_ROOM), round(request.height_px * _CARD_ROOM)
     unit = request.width_px / view.width
     size = (round(unit), round(unit * study.height))
-    box = Box((width_px - size[0]) // 2, (height_px - size[1]) // 2, *size)
+    corner = (round(width_px / 2 - view.center[0] * unit), round(height_px / 2 - view.center[1] * unit))
+    box = Box(*corner, *size)
     rgb = on_ground(study.cover, box, width_px, height_px)
     width, height = view.width * _CARD_ROOM, view.width * _CARD_ROOM * view.aspect
     rectangle = (view.center[0] - width / 2, view.center[1] - height / 2, width, height)

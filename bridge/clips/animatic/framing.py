@@ -47,7 +47,7 @@ _MATCHED_SIDE = 0.06
 far as the camera travels until the cut"""
 _SIDE, _CUT = 0.16, 0.6
 """how wide a strip along a frame's side is, in its sizes; what it costs to have something there that draws the eye"""
-_AIR, _SLIVER, _LEGIBLE = 0.03, 10.0, 0.05
+_AIR, _SLIVER, _LEGIBLE = 0.03, 30.0, 0.05
 """between letters and the frame's sides, in its sizes; 1 over the part of a line that is cut for sure; the height of
 letters that are easily read, in heights of the frame"""
 _LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 4.0, 8.0, 6.0, 1.0
@@ -55,11 +55,24 @@ _LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 4.0, 8.0, 6.0, 1.0
 _LOST_COST, _AWAY_COST, _WIDTH_COST, _WORTH, _LITTLE_WORTH, _CHANCE = 2.5, 0.8, 1.5, 1.5, 0.4, 0.4
 """of losing the subject; of being one size away from where it belongs; of e times the width; what the best place is
 worth in a close shot, and in the others; how much is left to chance"""
+_BARE_COST, _BARE_LEVELS, _INNER = 6.0, 7.0, 0.7
+"""of a frame in which there is nothing to see; standard deviation of brightness (0-255) from which there is something;
+where it is looked for, in sizes of the frame"""
+_UPPER_PART, _STANDS_ALONE = 0.3, 0.8
+"""of a subject without a face, from its top: what is below isn't shown without it; of the cover's height, at most, that
+a figure has: what is higher is a view"""
+_EASILY_WHOLE = 0.7
+"""of the frame's height and width, at most, that a subject has which stays whole while the camera moves"""
 _CARD_COST = {Framing.WIDE: 1.6, Framing.MEDIUM: 1.9, Framing.CLOSE: 2.6, Framing.DETAIL: 3.2}
 """of showing the whole cover as a card instead"""
 _CARD_SIZES = {Framing.WIDE: 0.72, Framing.MEDIUM: 0.86, Framing.CLOSE: 0.94, Framing.DETAIL: 0.8}
 """of the card, in the frame's height or width"""
+_NEARLY_WHOLE = 1.1
+"""a cover so coarse that a frame could be filled only from so near to all of it is always a card"""
 _CUT_AT_ALL = 0.1
+ALTERNATIVES = (1.0, 0.72, 1.4, 0.56, 1.0)
+"""times the best width, where a shot would look too much like the one before; the last of them is a card"""
+_GREY_SIDE_PX = 256
 _PLACES, _EDGE = 33, 0.008
 """in a row that a frame may look at; how far it stays from the cover's edge at least, in its sizes"""
 
@@ -82,6 +95,8 @@ class Study:
     """the largest first"""
     goes_on: tuple[bool, bool]
     """whether it's certain what lies beside it, and above and below it"""
+    grey: npt.NDArray[np.uint8]
+    """its brightness, small"""
 
     @property
     def height(self) -> float:
@@ -146,6 +161,7 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         tuple(map(place, written.lines)),
         tuple(map(place, faces(cover))),
         (sure[0] and sure[2], sure[1] and sure[3]),
+        np.asarray(cv2.cvtColor(reduced(cover, _GREY_SIDE_PX), cv2.COLOR_RGB2GRAY), np.uint8),
     )
 
 
@@ -155,16 +171,24 @@ def _telling(salient: Map, detail: Map) -> Map:
     return np.asarray(salient * (0.15 + 0.85 * near / max(float(near.max()), 1e-6)), np.float32)
 
 
-def framed(request: ClipRequest, study: Study, rng: np.random.Generator) -> View:
-    """What a shot's still shows."""
+def framed(request: ClipRequest, study: Study, alternative: int = 0) -> View:
+    """What a shot's still shows.
+
+    Args:
+        alternative: which of the `ALTERNATIVES` to the best framing.
+    """
+    rng = np.random.default_rng([request.seed, 2, alternative])
     aspect = request.height_px / request.width_px
     card, card_cost = _card(request, study), _CARD_COST[request.framing]
+    if alternative == len(ALTERNATIVES) - 1:
+        return card
     world = study.world(aspect)
     largest = min(world[2], world[3] / aspect)
     finest = closest_width(request, study)
-    if finest > largest:  # so few pixels that no part of it fills a frame
-        return card
-    wanted, target = float(np.clip(_width(request, study, largest), finest, largest)), _Target.of(request, study, rng)
+    if finest > largest:
+        return _coarse(request, study, rng, ALTERNATIVES[alternative])
+    wanted = float(np.clip(ALTERNATIVES[alternative] * _width(request, study, largest), finest, largest))
+    target = _Target.of(request, study, rng)
     best, least = card, card_cost
     loosest = largest if request.framing in (Framing.WIDE, Framing.MEDIUM) else min(largest, 1.5 * wanted)
     for width in np.unique(np.clip(wanted * np.array([0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5]), finest, loosest)):
@@ -181,6 +205,29 @@ def framed(request: ClipRequest, study: Study, rng: np.random.Generator) -> View
     return best
 
 
+def _coarse(request: ClipRequest, study: Study, rng: np.random.Generator, change: float) -> View:
+    """What is shown of a cover with so few pixels that no part of it fills a frame.
+
+    It is a card, or a part that goes from one side of the frame to the other, with the card's ground on both others.
+    """
+    card = _card(request, study)
+    aspect, width = card.aspect, closest_width(request, study) * max(1.0, change)
+    is_far = request.framing in (Framing.WIDE, Framing.MEDIUM) and change == 1.0
+    if is_far or width * _NEARLY_WHOLE > max(1.0, study.height / aspect):
+        return card
+    size = width * np.array([1.0, aspect])
+    x, y = (
+        np.array([whole / 2]) if side >= whole else _between(side * (0.5 + _EDGE), whole - side * (0.5 + _EDGE))
+        for whole, side in ((1.0, size[0]), (study.height, size[1]))
+    )
+    cost = _Target.of(request, study, rng).cost(size, x, y)
+    cost += _CHANCE * rng.random(cost.shape) * (request.kind is ShotKind.MOTION)
+    row, column = np.unravel_index(int(cost.argmin()), cost.shape)
+    if cost[row, column] > _CARD_COST[request.framing]:
+        return card
+    return View((float(x[column]), float(y[row])), float(width), aspect, is_card=True)
+
+
 def _between(first: float, last: float) -> Places:
     """Places along an axis; its middle if there is no room for more."""
     middle = (first + last) / 2
@@ -194,12 +241,24 @@ def closest_width(request: ClipRequest, study: Study) -> float:
 
 def kept(view: View, study: Study, framing: Framing) -> tuple[Rectangle, ...]:
     """What the shot shows whole, or not at all, and has to while the camera moves: left, top, width, height."""
-    if view.is_card:
+    if view.is_card and (view.size >= (1.0, study.height)).all():
         return ((0.0, 0.0, 1.0, study.height),)
     x, y = (np.array([value]) for value in view.center)
     parts = (*study.heads(framing), *study.lines)
+    if framing in (Framing.WIDE, Framing.MEDIUM) and (study.subject[2:] < _EASILY_WHOLE * view.size).all():
+        parts = (*parts, study.subject)
     whole = (part for part in parts if _cuts(study, (part,), view.size, x, y).item() < _CUT_AT_ALL)
-    return tuple(_within_view(part, view) if _shown(part, view.size, x, y).item() > 0.5 else part for part in whole)
+    seen = (_within_view(part, view) if _shown(part, view.size, x, y).item() > 0.5 else part for part in whole)
+    return (*seen, *_beyond(view, study))
+
+
+def _beyond(view: View, study: Study) -> tuple[Rectangle, ...]:
+    """What lies beside a card that goes from one side of the frame to the other, or above and below it."""
+    if not view.is_card:
+        return ()
+    if view.size[0] < 1.0:
+        return ((-1.0, -1.0, 1.0, 2.0 + study.height), (1.0, -1.0, 1.0, 2.0 + study.height))
+    return ((-1.0, -1.0, 3.0, 1.0), (-1.0, study.height, 3.0, 1.0))
 
 
 def _within_view(part: Rectangle, view: View) -> Rectangle:
@@ -276,6 +335,7 @@ class _Target:
         study = self.study
         cost = _LINE_COST * _cuts(study, study.lines, size, x, y, _legible(study.lines, size))
         cost += _HEAD_COST * _cuts(study, study.heads(self.request.framing), size, x, y) + self._people(size, x, y)
+        cost += _BARE_COST * np.clip(1 - _spread(study, _INNER * size, x, y) / _BARE_LEVELS, 0, 1)
         if self.whole is not None:
             whole = _within_cover(self._fitting(size), study, _AIR * size, _EDGE * size)
             cost += _LOST_COST * (1 - _shown(whole, size, x, y))
@@ -311,7 +371,18 @@ class _Target:
             if body[3] > 0:
                 part = _shown(body, size, x, y) * body[2] * body[3] / (size[0] * size[1])
                 cost += _BODY_COST * part * ~has_head
+        if not study.faces:
+            cost += self._headless(size, x, y)
         return cost + _GROUP_COST * ((seen > 1) & (seen < len(study.faces)))
+
+    def _headless(self, size: Places, x: Places, y: Places) -> Places:
+        """What it costs to show the lower part of a subject that stands by itself without its upper one."""
+        left, top, width, height = self.study.subject
+        if height > _STANDS_ALONE * self.study.height:
+            return np.zeros((len(y), len(x)))
+        head, body = _UPPER_PART * height, (1 - _UPPER_PART) * height
+        part = _shown((left, top + head, width, body), size, x, y) * width * body / (size[0] * size[1])
+        return _BODY_COST * part * (1 - _shown((left, top, width, head), size, x, y))
 
 
 def _legible(lines: Sequence[Rectangle], size: Places) -> list[float]:
@@ -342,6 +413,30 @@ def _worth(study: Study, size: Places, x: Places, y: Places) -> Places:
         for places, count in ((y, score.shape[0]), (x, score.shape[1]))
     )
     return score[np.ix_(rows, columns)].astype(np.float64)
+
+
+def _spread(study: Study, size: Places, x: Places, y: Places) -> Places:
+    """The standard deviation of brightness, 0-255, in frames of this size around each place."""
+    grey = study.grey
+    unit = grey.shape[1]
+    columns, rows = (
+        [np.clip(np.round((places + side * end) * unit), 0, count).astype(int) for end in (-0.5, 0.5)]
+        for places, side, count in ((x, size[0], grey.shape[1]), (y, size[1], grey.shape[0]))
+    )
+
+    def total(sums: Places) -> Places:
+        (left, right), (top, bottom) = columns, rows
+        return (
+            sums[np.ix_(bottom, right)]
+            - sums[np.ix_(top, right)]
+            - sums[np.ix_(bottom, left)]
+            + sums[np.ix_(top, left)]
+        )
+
+    sums, squares = cv2.integral2(grey, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+    count = np.maximum(np.outer(rows[1] - rows[0], columns[1] - columns[0]), 1)
+    mean = total(np.asarray(sums)) / count
+    return np.sqrt(np.maximum(total(np.asarray(squares)) / count - mean**2, 0))
 
 
 def _cuts(
