@@ -158,7 +158,7 @@ class Lane:
                 for event in _events(lines):
                     self._hear(process, event)
             except ValueError as error:
-                how = f"said what cannot be read ({str(error)[:200]})"
+                how = f"sent something that cannot be read ({str(error)[:200]})"
                 kill(process)
         code = _wait(process)
         kill(process)  # what it started may have outlived it

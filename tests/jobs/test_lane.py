@@ -88,7 +88,7 @@ def test_a_line_that_cannot_be_read_ends_the_worker_and_its_job_is_told(make_lan
     one.start(TASK)
     event = events.get(timeout=PATIENCE_S)
     assert (event.job_id, event.kind) == ("j1", EventKind.CRASHED)
-    assert "said what cannot be read" in event.message
+    assert "sent something that cannot be read" in event.message
     assert one.is_free
 
 

@@ -54,7 +54,7 @@ OPTIONS = (
     options.choice(
         "camera", "how the camera moves, with Stable Diffusion 1.5", ("auto", *CAMERA_LORAS, "none"), "auto"
     ),
-    options.text("camera_lora", "a file in place of the known camera moves"),
+    options.text("camera_lora", "a LoRA file with a camera move of your own"),
     options.whole("frames", "frames of the model's own clip", 8, 32, FRAME_COUNT),
     options.whole("steps", "denoising steps", 1, 150, 25, draft="12"),
     options.number("guidance", "how closely it follows the prompt", 0.0, 30.0, 7.0),
