@@ -104,6 +104,8 @@ class EnginePart:
     options: tuple[Option, ...]
     memory: tuple[str, ...]
     """how each of its models runs on which size of GPU, for people; empty if it needs none"""
+    licences: tuple[str, ...] = ()
+    """the licence of each of its models' weights, for people"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,8 +138,8 @@ def show_engine(name: str, parts: Sequence[EnginePart], options: Sequence[Option
         facts.add_row(part.name, part.description)
         facts.add_row("", "ready" if part.available else f"needs {escape(part.missing)}")
         facts.add_row("", ", ".join(capabilities(part)))
-        for line in part.memory:
-            facts.add_row("", line)
+        for line in (*part.memory, *part.licences):
+            facts.add_row("", escape(line))
     _print(facts)
     table = Table(title="Options", title_justify="left", title_style="bold", box=None, header_style="bold")
     for column in ("option", "what it does", "takes", "default"):

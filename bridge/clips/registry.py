@@ -21,7 +21,7 @@ from blender_addon.core.options import Option
 from blender_addon.core.types import ClipRequest
 from bridge.clips import options, runway
 from bridge.clips.base import Animator, Painter
-from bridge.clips.diffusion import animatediff, families, sdxl, svd
+from bridge.clips.diffusion import animatediff, families, sdxl, still_families, svd
 from bridge.clips.gpu import footprints
 from bridge.clips.gpu.footprints import Footprint
 from bridge.common.errors import BadInput
@@ -44,6 +44,8 @@ class Entry:
     """environment variables that it cannot do without"""
     models: tuple[tuple[str, Footprint], ...] = ()
     """by id, and what each needs of a GPU; the first is the usual one"""
+    licences: tuple[str, ...] = ()
+    """of the weights of each of `models`, in a few words; as many as they are"""
     model_option: str = "model"
     """names the model"""
 
@@ -51,6 +53,11 @@ class Entry:
     def memory(self) -> tuple[str, ...]:
         """How its models run on which size of GPU, a line for each, for people."""
         return tuple(dict.fromkeys(f"{need.name}: {need.by_card}" for _, need in self.models))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Whose licence each model's weights are under, a line for each, for people."""
+        return tuple(f"{model}: {licence}" for (model, _), licence in zip(self.models, self.licences, strict=True))
 
     def footprint(self, given: Mapping[str, str]) -> Footprint | None:
         """What the model that is asked for needs; one that isn't known is taken for the usual one."""
@@ -120,8 +127,33 @@ def _video(family: families.Family) -> AnimatorEntry:
         packages=_DIFFUSION,
         extra="gpu",
         models=family.models,
+        licences=(family.licence,) * len(family.models),
         takes_last_frame=family.takes_last is not None,
         takes_words=True,
+    )
+
+
+def _stills(family: still_families.StillFamily) -> PainterEntry:
+    """The row of a family of image transformers."""
+
+    def make() -> Painter:
+        from bridge.clips.diffusion.transformer_painter import TransformerPainter
+
+        return TransformerPainter(family)
+
+    seen = ", which is shown the cover and the character" if family.most_references else ""
+    return PainterEntry(
+        name=family.name,
+        make=make,
+        description=f"keyframes by {family.title}{seen}",
+        own_options=family.options,
+        needs_gpu=True,
+        packages=(*_DIFFUSION, *(["torchvision"] if family.needs_vision else [])),
+        extra="gpu,vision" if family.needs_vision else "gpu",
+        models=family.models,
+        licences=family.licences,
+        model_option="painter_model",
+        paints_together=True,
     )
 
 
@@ -133,6 +165,11 @@ def _table(rows: Iterable[Row]) -> dict[str, Row]:
 
 
 _DIFFUSION = ("torch", "diffusers", "transformers", "accelerate", "peft", "safetensors")
+
+_STABILITY_TERMS = (
+    "Stability AI community licence: free below a yearly income of a million dollars;"
+    " the hub asks you to accept it first"
+)
 
 PAINTERS = _table(
     (
@@ -152,9 +189,11 @@ PAINTERS = _table(
             packages=_DIFFUSION,
             extra="gpu",
             models=((sdxl.BASE.source, footprints.SDXL),),
+            licences=("CreativeML Open RAIL++-M",),
             model_option="painter_model",
             paints_together=True,
         ),
+        *map(_stills, still_families.STILL_FAMILIES),
     )
 )
 
@@ -177,6 +216,7 @@ ANIMATORS = _table(
             packages=_DIFFUSION,
             extra="gpu",
             models=((svd.XT.source, footprints.SVD),),
+            licences=(_STABILITY_TERMS,),
         ),
         AnimatorEntry(
             name="animatediff",
@@ -190,6 +230,7 @@ ANIMATORS = _table(
                 (animatediff.SDXL.source, footprints.ANIMATEDIFF_SDXL),
                 (animatediff.SD15, footprints.ANIMATEDIFF_SPARSE),
             ),
+            licences=("Apache 2.0, on SDXL's CreativeML Open RAIL++-M", "Apache 2.0, on CreativeML Open RAIL-M"),
             takes_words=True,
         ),
         *map(_video, families.FAMILIES),
@@ -319,7 +360,7 @@ def missing(*rows: Entry) -> str:
     """What these lack here, together, and how to get it; empty if nothing."""
     lacking = {package: row.extra for row in rows for package in row.packages if not _is_here(package)}
     if lacking:
-        extras = ",".join(dict.fromkeys(filter(None, lacking.values())))
+        extras = ",".join(dict.fromkeys(filter(None, ",".join(lacking.values()).split(","))))
         return ", ".join(lacking) + (f" (pip install 'beatboard[{extras}]')" if extras else "")
     keys = dict.fromkeys(key for row in rows for key in row.keys if not os.environ.get(key))
     return ", ".join(f"the environment variable {key}" for key in keys)
@@ -386,4 +427,5 @@ def _part(
         takes_words=takes_words,
         options=declared,
         memory=row.memory,
+        licences=row.terms,
     )

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What all diffusion engines share: seeds, progress at every step, cancelling, and sound frames."""
 
+import dataclasses
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.core.types import ClipRequest
+from blender_addon.core.types import ClipRequest, Framing, ShotKind
 from bridge.clips.base import Work
+from bridge.clips.options import Values
 from bridge.common.errors import GenerationFailed
 
 
@@ -72,6 +75,35 @@ def to_bytes(pictures: Any, what: str) -> npt.NDArray[np.uint8]:
     if not torch.isfinite(pictures).all():
         raise no_numbers(what)
     return (pictures * 255.0 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def still_request(request: ClipRequest, painter: str, size_px: tuple[int, int], given: Values) -> ClipRequest:
+    """The request with all that doesn't shape its still set to one value: equal ones share a still.
+
+    Args:
+        size_px: width and height that the painter's model paints.
+        given: the painter's options that shape a still.
+    """
+    return dataclasses.replace(
+        request,
+        painter=painter,
+        animator="",
+        shot_id="",
+        kind=ShotKind.MOTION,
+        framing=Framing.WIDE,
+        motion=1,
+        frame_count=1,
+        hold_frames=0,
+        fps=Fraction(1),
+        width_px=size_px[0],
+        height_px=size_px[1],
+        accents=(),
+        energy=(),
+        options=tuple(sorted(given.texts.items())),
+        into="",
+        direction=0,
+        matched="",
+    )
 
 
 def size_like(request: ClipRequest, known_px: tuple[int, int], scale: float, multiple_px: int = 64) -> tuple[int, int]:

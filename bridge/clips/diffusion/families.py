@@ -34,6 +34,8 @@ class Family:
     """for people"""
     models: tuple[tuple[str, Footprint], ...]
     """the hub's, by id, and what each needs; the first is the usual one"""
+    licence: str
+    """of the weights, in a few words"""
     prefix: str
     """of the pipeline class in the model's own index"""
     pipeline: str
@@ -123,11 +125,15 @@ def _ltx2(first: Any, last: Any) -> dict[str, Any]:
     return {"conditions": conditions}
 
 
+LTX_TERMS = "Lightricks' own licence: read it before you sell what you make"
+TENCENT_TERMS = "Tencent's community licence: not for the European Union, the United Kingdom and South Korea"
+
 FAMILIES = (
     Family(
         name="wan5b",
         title="Wan 2.2 5B",
         models=(("Wan-AI/Wan2.2-TI2V-5B-Diffusers", footprints.WAN22_5B),),
+        licence="Apache 2.0",
         prefix="Wan",
         mark="expand_timesteps",  # the small 2.2
         pipeline="WanImageToVideoPipeline",
@@ -149,6 +155,7 @@ FAMILIES = (
             ("Wan-AI/Wan2.1-FLF2V-14B-720P-diffusers", footprints.WAN),
             ("Wan-AI/Wan2.2-I2V-A14B-Diffusers", footprints.WAN22),
         ),
+        licence="Apache 2.0",
         prefix="Wan",
         pipeline="WanImageToVideoPipeline",
         fps=16,
@@ -165,6 +172,7 @@ FAMILIES = (
         name="ltx2",
         title="LTX-2",
         models=(("Lightricks/LTX-2", footprints.LTX2),),
+        licence=LTX_TERMS,
         prefix="LTX2",
         pipeline="LTX2ConditionPipeline",
         fps=24,
@@ -188,6 +196,7 @@ FAMILIES = (
             ("Lightricks/LTX-Video-0.9.7-dev", footprints.LTX_13B),
             ("Lightricks/LTX-Video-0.9.8-13B-distilled", footprints.LTX_13B),
         ),
+        licence=LTX_TERMS,
         prefix="LTX",
         pipeline="LTXConditionPipeline",
         fps=25,
@@ -209,6 +218,7 @@ FAMILIES = (
             ("zai-org/CogVideoX-5b-I2V", footprints.COGVIDEOX),
             ("THUDM/CogVideoX-5b-I2V", footprints.COGVIDEOX),
         ),
+        licence="CogVideoX licence: commercial use has to be registered",
         prefix="CogVideoX",
         pipeline="CogVideoXImageToVideoPipeline",
         fps=8,
@@ -224,6 +234,7 @@ FAMILIES = (
         name="hunyuan15",
         title="HunyuanVideo 1.5",
         models=(("hunyuanvideo-community/HunyuanVideo-1.5-Diffusers-480p_i2v", footprints.HUNYUAN15),),
+        licence=TENCENT_TERMS,
         prefix="HunyuanVideo15",
         pipeline="HunyuanVideo15ImageToVideoPipeline",
         fps=24,
@@ -241,6 +252,7 @@ FAMILIES = (
         name="hunyuan",
         title="HunyuanVideo",
         models=(("hunyuanvideo-community/HunyuanVideo-I2V", footprints.HUNYUAN),),
+        licence=TENCENT_TERMS,
         prefix="HunyuanVideo",
         pipeline="HunyuanVideoImageToVideoPipeline",
         fps=24,

@@ -6,11 +6,10 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from blender_addon.core.types import ClipRequest, Framing, ShotKind
+from blender_addon.core.types import ClipRequest
 from bridge.clips import options
 from bridge.clips.base import Still, Work
 from bridge.clips.diffusion import common, few_steps, guidance
@@ -179,26 +178,7 @@ class SdxlPainter:
         """See `KeyframePainter`."""
         given = options.of(request, SHAPING)
         width_px, height_px = model_size(request, given.number("painter_scale"))
-        return dataclasses.replace(
-            request,
-            painter=self.name,
-            animator="",
-            shot_id="",
-            kind=ShotKind.MOTION,
-            framing=Framing.WIDE,
-            motion=1,
-            frame_count=1,
-            hold_frames=0,
-            fps=Fraction(1),
-            width_px=width_px,
-            height_px=height_px,
-            accents=(),
-            energy=(),
-            options=tuple(sorted(given.texts.items())),
-            into="",
-            direction=0,
-            matched="",
-        )
+        return common.still_request(request, self.name, (width_px, height_px), given)
 
     def character_reference(self, request: ClipRequest, work: Work) -> Frame | None:
         """See `KeyframePainter`."""

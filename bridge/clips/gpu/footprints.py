@@ -97,6 +97,11 @@ SVD_DECODING_GIB = 22.0
 """of it, for all frames at once by the compiled decoder; the network takes 5"""
 ANIMATEDIFF_SDXL = Footprint("AnimateDiff with SDXL", 7.9, 5.7, 1.4, 22.0, 9.0)
 ANIMATEDIFF_SPARSE = Footprint("AnimateDiff with Stable Diffusion 1.5", 4.6, 3.4, 0.3, 8.0, 4.0)
+FLUX2_KLEIN_4B = Footprint("FLUX.2 klein 4B", 14.9, 7.2, 7.5, 5.0, 3.0)
+FLUX2_KLEIN_9B = Footprint("FLUX.2 klein 9B", 32.4, 16.9, 15.3, 6.0, 3.5)
+Z_IMAGE = Footprint("Z-Image", 19.2, 11.5, 7.5, 5.0, 3.0)
+QWEN_IMAGE = Footprint("Qwen-Image", 53.7, 38.1, 15.4, 8.0, 5.0)
+FLUX_KONTEXT = Footprint("FLUX.1 Kontext", 31.5, 22.2, 8.9, 6.0, 4.0)
 WAN = Footprint("Wan 2.1 14B", 43.0, 30.5, 10.6, 20.0, 10.0)
 WAN22 = Footprint("Wan 2.2 A14B", 64.0, 26.7, 10.6, 20.0, 10.0)
 WAN22_5B = Footprint("Wan 2.2 5B", 21.5, 9.4, 10.6, 14.0, 6.0)
