@@ -37,6 +37,7 @@ from bridge.plan.storyboard import Storyboard
 from bridge.song import audio
 
 if TYPE_CHECKING:
+    from bridge.jobs.batch import Workers
     from bridge.render.blender import Farm
     from bridge.render.fonts import Font
 
@@ -120,6 +121,8 @@ class Material:
     """of both; None if there are none"""
     farm: "Farm"
     """whose Blender is ready, or nearly"""
+    workers: "Workers"
+    """which make the clips"""
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,11 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
 
     preflight(options)
     storyboard = load_storyboard(options.storyboard)
-    with render.standing_by(options.blender, render_folder()) as farm, trimmed_store() as store:
+    with (
+        trimmed_store() as store,
+        workers_for(options, store) as workers,
+        render.standing_by(options.blender, render_folder()) as farm,
+    ):
         with display.stage("Cover"):
             look = covers.look(options.cover)
             texts = title_placement.texts_of(options.title, options.artist, storyboard)
@@ -178,7 +185,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
         with display.stage("Song") as on_progress:
             analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
         edit = plan_for(options, analysis, look, storyboard)
-        material = Material(options, analysis, look, storyboard, edit, store, texts, font, farm)
+        material = Material(options, analysis, look, storyboard, edit, store, texts, font, farm, workers)
         return [make_format(material, wanted, display) for wanted in options.formats]
 
 
@@ -233,6 +240,16 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
 def render_folder() -> Path:
     """Where rendered segments are kept."""
     return paths.cache_folder() / "render"
+
+
+def workers_for(options: MakeOptions, store: Store) -> "Workers":
+    """What will make the clips, started: all of them for a cover that is new here, else one for what has changed."""
+    from bridge import jobs
+
+    is_new = not options.cover.is_file() or files.sha256_of(options.cover) not in store
+    ready = jobs.standing_by(store, options.painter, options.animator, workers=options.workers)
+    ready.warm_up(None if is_new else 1)
+    return ready
 
 
 @contextmanager
@@ -309,8 +326,6 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
     Raises:
         GenerationFailed: one or more failed; the message has the first one's reason.
     """
-    from bridge import jobs
-
     options, store = material.options, material.store
     store.put(options.cover)
     character = store.put(material.storyboard.character) if material.storyboard.character else None
@@ -322,7 +337,7 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
         options=options.clip_options,
         character_sha256=character,
     )
-    finished = jobs.run_batch(requests, store, workers=options.workers, on_update=BatchProgress(requests, on_progress))
+    finished = material.workers.run(requests, BatchProgress(requests, on_progress))
     failed = [job for job in finished if job.state is not JobState.DONE]
     if failed:
         raise GenerationFailed(

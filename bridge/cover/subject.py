@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the cover has something to show: saliency, the subject's box and mask, and the calm area beside it."""
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -159,6 +160,19 @@ def _enlarged(small: Map, cover: Frame) -> Map:
     return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
+def _remembered(found: Callable[[Frame], Map]) -> Callable[[Frame], Map]:
+    """The same, found once for each of the last few pictures: framing, depth and grade all ask about a cover."""
+
+    @lru_cache(maxsize=8)
+    def of(pixels: bytes, shape: tuple[int, ...]) -> Map:
+        values = found(np.frombuffer(pixels, np.uint8).reshape(shape))
+        values.flags.writeable = False  # it's everyone's
+        return values
+
+    return lambda small: of(small.tobytes(), small.shape)
+
+
+@_remembered
 def _small_saliency(small: Frame) -> Map:
     lab = from_srgb(small)
     height, width = small.shape[:2]
@@ -214,6 +228,7 @@ def _stretched(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return np.clip((values - low) / (high - low), 0, 1)
 
 
+@_remembered
 def _small_mask(small: Frame) -> Map:
     salient = _small_saliency(small)
     if salient.max() <= 0:

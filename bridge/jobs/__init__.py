@@ -8,6 +8,7 @@ from blender_addon.core.types import ClipRequest, Job
 
 if TYPE_CHECKING:
     from bridge.common.store import Store
+    from bridge.jobs.batch import Workers
 
 
 def run_batch(
@@ -36,3 +37,15 @@ def run_batch(
     from bridge.jobs.batch import run
 
     return run(requests, store, workers, on_update, make_clip)
+
+
+def standing_by(store: "Store", painter: str, animator: str, *, workers: int | None) -> "Workers":
+    """Worker processes that are started ahead of their requests, for `with`.
+
+    Args:
+        workers: as in `run_batch`.
+    """
+    from bridge.jobs.batch import Workers
+    from bridge.jobs.devices import kind_of
+
+    return Workers(store, {kind_of(painter, animator)}, workers)

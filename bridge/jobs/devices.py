@@ -63,11 +63,20 @@ def cpus(count: int | None = None) -> list[Device]:
 
 def kind_for(request: ClipRequest) -> DeviceKind:
     """What a clip is made on here: a GPU if its engine is made for one and there is one."""
-    return DeviceKind.GPU if wants_gpu(request) and gpus() else DeviceKind.CPU
+    return kind_of(request.painter, request.animator)
+
+
+def kind_of(painter: str, animator: str) -> DeviceKind:
+    """What this engine's clips are made on here."""
+    return DeviceKind.GPU if _needs_gpu(painter, animator) and gpus() else DeviceKind.CPU
 
 
 def wants_gpu(request: ClipRequest) -> bool:
     """Whether its engine is made for one."""
+    return _needs_gpu(request.painter, request.animator)
+
+
+def _needs_gpu(painter: str, animator: str) -> bool:
     from bridge.clips import registry
 
-    return registry.needs_gpu(request.painter, request.animator)
+    return registry.needs_gpu(painter, animator)

@@ -55,8 +55,8 @@ class LocalExecutor:
             return ()
         return ("--turn", str(self._scratch.folder / f"{device.kind}{device.index}.turn"))
 
-    def warm_up(self, count: int) -> None:
-        """Starts so many workers ahead of their first task."""
+    def warm_up(self, count: int | None) -> None:
+        """Starts so many workers, or all, ahead of their first task."""
         for lane in self._lanes[:count]:
             lane.warm_up()
 

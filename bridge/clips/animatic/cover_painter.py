@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from blender_addon.core.types import ClipRequest, Ending, ShotKind
 from bridge.clips.animatic.depth import depth_name
-from bridge.clips.animatic.depth_classical import Map
+from bridge.clips.animatic.depth_classical import CLASSICAL, Map
 from bridge.clips.animatic.framing import Rectangle, Study, View, closest_width, kept, studied
 from bridge.clips.animatic.neighbours import told_apart
 from bridge.clips.animatic.version import version
@@ -68,7 +68,7 @@ def whole_cover(path: Path, width_px: int, height_px: int, ending: Ending) -> "M
     """What a video ends on."""
     from bridge.cover import mounted
 
-    return mounted(studied(path).cover, width_px, height_px, ending)
+    return mounted(studied(path, CLASSICAL).cover, width_px, height_px, ending)
 
 
 @lru_cache(maxsize=2)
@@ -76,7 +76,7 @@ def _world(path: Path, aspect: float) -> tuple[Frame, tuple[float, float]]:
     """The cover with what certainly lies around it, and the cover's top left corner in it, in pixels."""
     from bridge.cover import extended
 
-    study = studied(path)
+    study = studied(path, CLASSICAL)
     left, top, _, _ = study.world(aspect)
     side_px = study.cover.shape[1]
     whole = extended(study.cover, round(-left * side_px), round(-top * side_px))
