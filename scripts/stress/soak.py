@@ -111,10 +111,10 @@ class Soak:
             f"from pathlib import Path; from scripts.stress import soak; soak.run_bridge(Path({str(self.home)!r}))"
         )
         self.bridge = subprocess.Popen([sys.executable, "-c", program], env=environment, cwd=ROOT)
-        end_s = time.monotonic() + 60
+        end_s = time.monotonic() + 180  # on a busy machine, with faults at work
         while process.find(self.home) is None:
-            if time.monotonic() > end_s:
-                raise RuntimeError("the bridge does not answer")
+            if time.monotonic() > end_s or self.bridge.poll() is not None:
+                raise RuntimeError(f"the bridge does not answer; exit code {self.bridge.poll()}")
             time.sleep(0.05)
 
     def ask(self, call: Callable[[Client], object]) -> object:
