@@ -80,6 +80,7 @@ INTO_NEXT = text("into_next", "shots that end on the next one's keyframe: s02,s0
 MEMORY = whole(
     "memory", "0 (fastest) to 4 (least memory), see the section on cards", 0, 4, automatic="the fastest that fits"
 )
+LORA = text("lora", "LoRA files with their weights, as in me.safetensors:0.8,film.safetensors")
 SCALE = number("scale", "makes the model's own picture smaller or larger", 0.05, 2.0, 1.0)
 CHUNKS = whole(
     "chunks", "a long shot is made in so many clips, one after the other", 1, MOST_CHUNKS, automatic="as few as needed"

@@ -22,6 +22,9 @@ CACHE = options.number(
     0.0,
     draft="0.1",
 )
+VIDEO_LORA = options.text(
+    "video_lora", "LoRA files for the video model, with their weights; one for few steps wants steps=4 and guidance=1"
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Family:
             options.whole("steps", "denoising steps", 1, 200, self.steps, draft="12"),
             options.number("guidance", "how closely it follows the prompt", 0.0, 30.0, self.guidance),
             *([CACHE] if self.can_reuse else []),
+            VIDEO_LORA,
             options.SCALE,
             options.MEMORY,
             options.CHUNKS,

@@ -37,7 +37,8 @@ class ImageToVideoAnimator:
         model = model_for(request, given, family)
         without_marks = watermark.remover(work, given.text("watermark"))
         work.report(0.0, f"loading {model.source}")
-        pipeline = load(model, family, devices.asked_policy(given), work.memory_level)
+        loras = models.read_loras(given.text("video_lora"))
+        pipeline = load(model, family, loras, devices.asked_policy(given), work.memory_level)
         # a clip may be slowed down by half before another chunk is worth its time
         count = chunks.chunk_count(request, given, Fraction(family.most_frames * 3, family.fps * 2))
         frames = chunks.made_in_chunks(
@@ -74,7 +75,13 @@ def check_family(model: models.Model, family: Family) -> None:
         )
 
 
-def load(model: models.Model, family: Family, asked: MemoryPolicy | None, memory_level: int) -> Any:
+def load(
+    model: models.Model,
+    family: Family,
+    loras: tuple[tuple[str, float], ...],
+    asked: MemoryPolicy | None,
+    memory_level: int,
+) -> Any:
     """The pipeline on the best device."""
     import diffusers
     import torch
@@ -85,10 +92,11 @@ def load(model: models.Model, family: Family, asked: MemoryPolicy | None, memory
         dtype = torch.bfloat16 if devices.best_device().type == "cuda" else torch.float32
         pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
+        models.add_loras(pipeline, loras)
         return pipeline
 
     need = models.sized(family.footprint(model.source), model)
-    return PIPELINES.take((family.name, model), need, asked, memory_level, build).pipeline
+    return PIPELINES.take((family.name, model, loras), need, asked, memory_level, build).pipeline
 
 
 def frame_count(family: Family, request: ClipRequest) -> int:

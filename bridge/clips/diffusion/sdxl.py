@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from blender_addon.core.types import ClipRequest
@@ -19,7 +18,6 @@ from bridge.clips.gpu import devices, footprints, models
 from bridge.clips.gpu.devices import MemoryPolicy
 from bridge.clips.gpu.pipeline_cache import PIPELINES, Kept
 from bridge.clips.options import Values
-from bridge.common.errors import BadInput
 from bridge.common.frames import Frame, resized
 
 BASE = models.Model("stabilityai/stable-diffusion-xl-base-1.0", variant="fp16")
@@ -42,7 +40,7 @@ SHAPING = (
     ),
     options.GUIDANCE_INTERVAL,
     options.number("painter_scale", "makes the model's own picture smaller or larger", 0.05, 2.0, 1.0),
-    options.text("lora", "LoRA files with their weights, as in me.safetensors:0.8,film.safetensors"),
+    options.LORA,
     options.choice("fast", "keyframes in 4 to 8 steps; each method has weights of its own", few_steps.METHODS, "no"),
     options.text("fast_lora", "another LoRA file for the option fast", automatic="its usual one"),
     options.number("style", "how much of the cover's style IP-Adapter brings in", 0.0, 1.0, 0.0),
@@ -98,7 +96,7 @@ class Recipe:
         return cls(
             model=models.Model.named(given.text("painter_model"), fast.model or BASE),
             adapters=models.Model.named(given.text("adapters"), ADAPTERS),
-            loras=read_loras(given.text("lora")),
+            loras=models.read_loras(given.text("lora")),
             few_steps=fast,
             steps=given.whole("painter_steps", automatic=fast.steps),
             guidance=given.number("painter_guidance", automatic=fast.guidance),
@@ -261,24 +259,6 @@ def encoded(pipeline: Any, recipe: Recipe, requests: Sequence[ClipRequest]) -> l
                 )
             )
     return [pairs[request.prompt, request.negative_prompt] for request in requests]
-
-
-def read_loras(text: str) -> tuple[tuple[str, float], ...]:
-    """ "a.safetensors:0.8,b.safetensors" to pairs of file and weight; the weight is 1 if none is given.
-
-    Raises:
-        BadInput: a weight is no number, or a file isn't there.
-    """
-    pairs = []
-    for entry in filter(None, (part.strip() for part in text.split(","))):
-        file, _, weight = entry.partition(":")
-        if not Path(file).expanduser().is_file():
-            raise BadInput(f"The LoRA file {file} is not there. Give its path with --set lora=FILE:WEIGHT.")
-        try:
-            pairs.append((file, float(weight or 1.0)))
-        except ValueError:
-            raise BadInput(f"The weight of the LoRA {file} is a number such as 0.8, not {weight!r}.") from None
-    return tuple(pairs)
 
 
 def model_size(request: ClipRequest, scale: float) -> tuple[int, int]:

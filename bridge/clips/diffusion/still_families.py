@@ -61,6 +61,7 @@ class StillFamily:
             options.whole("painter_steps", "denoising steps", 1, 150, self.steps),
             options.number("painter_guidance", "how closely it follows the prompt", 0.0, 30.0, self.guidance),
             options.number("painter_scale", "makes the model's own picture smaller or larger", 0.05, 2.0, 1.0),
+            options.LORA,
             *([references] if self.most_references else []),
         )
 

@@ -66,7 +66,7 @@ def painted(family: StillFamily, request: ClipRequest, work: Work, index: int, o
     pictures, words = references(family, request, given, work)
     licence = dict(zip(dict(family.models), family.licences, strict=True)).get(model.source)
     work.report(index / of, f"loading {model.source}" + (f" ({licence})" if licence else ""))
-    pipeline = load(family, model, given, work.memory_level)
+    pipeline = load(family, model, models.read_loras(given.text("lora")), given, work.memory_level)
     width_px, height_px = model_size(family, request, given)
     steps = given.whole("painter_steps")
     stage = "painting" if of == 1 else f"painting keyframe {index + 1} of {of}"
@@ -116,7 +116,9 @@ def references(family: StillFamily, request: ClipRequest, given: Values, work: W
     return pictures, ", ".join(words.format(name) for (_, words), name in zip(found, names, strict=False))
 
 
-def load(family: StillFamily, model: models.Model, given: Values, memory_level: int) -> Any:
+def load(
+    family: StillFamily, model: models.Model, loras: tuple[tuple[str, float], ...], given: Values, memory_level: int
+) -> Any:
     """The pipeline on the best device. Kept between shots.
 
     Raises:
@@ -131,10 +133,11 @@ def load(family: StillFamily, model: models.Model, given: Values, memory_level: 
         dtype = torch.bfloat16 if devices.best_device().type == "cuda" else torch.float32
         pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
         pipeline.set_progress_bar_config(disable=True)
+        models.add_loras(pipeline, loras)
         return pipeline
 
     need = models.sized(family.footprint(model.source), model)
-    return PIPELINES.take((family.name, model), need, devices.asked_policy(given), memory_level, build).pipeline
+    return PIPELINES.take((family.name, model, loras), need, devices.asked_policy(given), memory_level, build).pipeline
 
 
 def check_family(model: models.Model, family: StillFamily) -> None:

@@ -85,6 +85,24 @@ def is_unloadable(error: Exception) -> bool:
     return (isinstance(error, kinds) and not out_of_memory) or bool(names & {"SafetensorError", "TransportError"})
 
 
+def read_loras(text: str) -> tuple[tuple[str, float], ...]:
+    """ "a.safetensors:0.8,b.safetensors" to pairs of file and weight; the weight is 1 if none is given.
+
+    Raises:
+        BadInput: a weight is no number, or a file isn't there.
+    """
+    pairs = []
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        file, _, weight = entry.partition(":")
+        if not Path(file).expanduser().is_file():
+            raise BadInput(f"The LoRA file {file} is not there. Give it as FILE:WEIGHT.")
+        try:
+            pairs.append((file, float(weight or 1.0)))
+        except ValueError:
+            raise BadInput(f"The weight of the LoRA {file} is a number such as 0.8, not {weight!r}.") from None
+    return tuple(pairs)
+
+
 def add_loras(pipeline: Any, loras: Sequence[tuple[str, float]]) -> None:
     """Loads LoRAs, each from a file, a folder or the hub by id ("owner/name" or "owner/name/file"), with its weight.
 

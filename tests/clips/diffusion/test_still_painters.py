@@ -14,6 +14,7 @@ from bridge.clips.gpu import models
 from bridge.common.errors import BadInput, Cancelled
 from tests.clips.diffusion import tiny_still_models
 from tests.clips.diffusion.diffusion_world import FakeWork, request_for, save_picture
+from tests.clips.diffusion.tiny_adapters import save_lora
 
 pytestmark = pytest.mark.torch
 
@@ -90,6 +91,12 @@ def test_the_pictures_that_are_shown_reach_the_model(name, folders, desk):
 def test_an_editor_of_pictures_without_a_picture_is_said(name, folders, desk):
     with pytest.raises(BadInput, match="changes pictures and has none: give a character, or --set references=cover"):
         paint(asked(name, folders, references="character"), desk())
+
+
+def test_a_lora_changes_the_still(folders, desk, tmp_path):
+    lora = save_lora(tmp_path / "style.safetensors", "transformer.transformer_blocks.0.attn.to_q", 32)
+    plain = paint(asked("qwen-image", folders), desk())
+    assert not np.array_equal(plain, paint(asked("qwen-image", folders, lora=lora), desk()))
 
 
 def test_a_model_of_another_family_names_its_painter(folders, desk):

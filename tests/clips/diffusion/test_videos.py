@@ -17,6 +17,7 @@ from bridge.clips.gpu.models import Model
 from bridge.common.errors import BadInput, Cancelled
 from tests.clips.diffusion import tiny_video_models
 from tests.clips.diffusion.diffusion_world import FakeWork, picture, request_for, save_picture
+from tests.clips.diffusion.tiny_adapters import save_lora
 
 pytestmark = pytest.mark.torch
 
@@ -101,6 +102,16 @@ def test_the_seed_decides_and_a_cancel_stops_within_a_step(family, still, tmp_pa
     with pytest.raises(Cancelled):
         film(asked(name, model=folder, frame_count=5, scale=0.15, steps=9), still, stopped)
     assert len(stopped.reports) == 3
+
+
+def test_a_lora_for_the_video_model_changes_the_film(wan, still, desk, tmp_path):
+    lora = save_lora(tmp_path / "few.safetensors", "diffusion_model.blocks.0.self_attn.q", 24)
+    request = asked("wan", model=wan, frame_count=5, **SMALL)
+    with_it = asked("wan", model=wan, frame_count=5, video_lora=f"{lora}:0.9", **SMALL)
+    assert not np.array_equal(film(request, still, desk)[1], film(with_it, still, desk)[1])
+    save_lora(lora, "transformer.blocks.0.attn1.to_nothing", 24)
+    with pytest.raises(BadInput, match="could not be used as a LoRA for this model"):
+        film(asked("wan", model=wan, frame_count=5, video_lora=f"{lora}:0.8", **SMALL), still, desk)
 
 
 @pytest.mark.parametrize("name", ["wan_flf", "wan22", "ltx", "ltx2"])

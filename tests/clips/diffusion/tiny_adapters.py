@@ -13,6 +13,14 @@ HIDDEN = 32
 """of the tiny image encoder; 49 patches and a class token"""
 
 
+def save_lora(path: Path, layer: str, width: int, rank: int = 2) -> Path:
+    """A LoRA for one square layer, named as trainers name it."""
+    torch.manual_seed(0)
+    down, up = torch.randn(rank, width), torch.randn(width, rank)
+    save_file({f"{layer}.lora_A.weight": down, f"{layer}.lora_B.weight": up}, path)
+    return path
+
+
 def save_ip_adapters(folder: Path, sdxl: Path, cross_dim: int = 64, unet: Any = None) -> Path:
     """A folder laid out like h94/IP-Adapter: the plain, the plus and the plus-face adapter, and their encoder."""
     torch.manual_seed(0)
