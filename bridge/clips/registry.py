@@ -13,6 +13,7 @@ import importlib.util
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from blender_addon.core import options as core_options
@@ -21,9 +22,11 @@ from blender_addon.core.options import Option
 from blender_addon.core.types import ClipRequest
 from bridge.clips import options, runway
 from bridge.clips.base import Animator, Painter
+from bridge.clips.comfyui import engine as comfyui
 from bridge.clips.diffusion import animatediff, families, sdxl, still_families, svd
 from bridge.clips.gpu import footprints
 from bridge.clips.gpu.footprints import Footprint
+from bridge.common import files
 from bridge.common.errors import BadInput
 
 
@@ -48,6 +51,8 @@ class Entry:
     """of the weights of each of `models`, in a few words; as many as they are"""
     model_option: str = "model"
     """names the model"""
+    file_options: tuple[str, ...] = ()
+    """options that name a file whose content shapes the picture, so that another content is another clip"""
 
     @property
     def memory(self) -> tuple[str, ...]:
@@ -194,6 +199,14 @@ PAINTERS = _table(
             paints_together=True,
         ),
         *map(_stills, still_families.STILL_FAMILIES),
+        PainterEntry(
+            name="comfyui",
+            make=comfyui.ComfyPainter,
+            description="keyframes by your own workflow on your own ComfyUI",
+            own_options=comfyui.PAINTER_OPTIONS,
+            packages=("httpx",),
+            file_options=("painter_workflow",),
+        ),
     )
 )
 
@@ -234,6 +247,16 @@ ANIMATORS = _table(
             takes_words=True,
         ),
         *map(_video, families.FAMILIES),
+        AnimatorEntry(
+            name="comfyui",
+            make=comfyui.ComfyAnimator,
+            description="your own workflow on your own ComfyUI",
+            own_options=comfyui.ANIMATOR_OPTIONS,
+            packages=("httpx",),
+            file_options=("workflow",),
+            takes_last_frame=True,
+            takes_words=True,
+        ),
         AnimatorEntry(
             name="runway",
             make=runway.RunwayAnimator,
@@ -354,6 +377,14 @@ def load(request: ClipRequest) -> Engine:
     """
     check(request.painter, request.animator, request.options)
     return Engine(painter(request.painter).make(), animator(request.animator).make())
+
+
+def contents(request: ClipRequest) -> tuple[str, ...]:
+    """The hashes of the files whose content shapes the clip: its options name them. One that isn't there has none."""
+    rows = painter(request.painter), animator(request.animator)
+    named = {name for row in rows for name in row.file_options}
+    places = [Path(text).expanduser() for name, text in request.options if name in named]
+    return tuple(files.sha256_of(place) for place in places if place.is_file())
 
 
 def missing(*rows: Entry) -> str:

@@ -12,17 +12,16 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from blender_addon.core import codec, network
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips import options
+from bridge.clips import options, remote
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.camera_words import moving_prompt
 from bridge.common import files, paths
@@ -104,14 +103,9 @@ def model_of(request: ClipRequest) -> RunwayModel:
 
 def duration_s(request: ClipRequest) -> int:
     """The shortest clip that is as long as the shot's moving part; the longest there is, slowed down, if none is."""
-    moving_s = moving_frames(request) / request.fps
+    moving_s = remote.moving_frames(request) / request.fps
     durations = model_of(request).durations_s
     return next((length for length in durations if length >= moving_s), durations[-1])
-
-
-def moving_frames(request: ClipRequest) -> int:
-    """How many of the shot's frames move."""
-    return max(2, request.frame_count - request.hold_frames)
 
 
 class RunwayAnimator:
@@ -131,9 +125,9 @@ class RunwayAnimator:
             url = bought(runway, receipt, request, still, work)
             path = work.folder / "runway.mp4"
             download(url, path, work)
-        frames = decoded(path, request)
+        frames = remote.decoded(path, request, "Runway")
         receipt.done()
-        return Footage(_each(frames), len(frames), Fraction(len(frames)) * request.fps / moving_frames(request), False)
+        return remote.footage(frames, request)
 
 
 def require_consent(request: ClipRequest) -> None:
@@ -221,7 +215,7 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
     images: Any = image(runway, resized(still.rgb, width_px, height_px))
     end = still.end if still.end is None else resized(still.end, width_px, height_px)
     if request.kind is ShotKind.COVER_END:
-        end = whole_cover(request, work, width_px, height_px)
+        end = remote.whole_cover(request, work, width_px, height_px)
     elif end is not None and not model.takes_last:
         raise BadInput(f"Runway's {model_name(request)} can't end on a given picture: leave out into_next.")
     if model.takes_last and end is not None:
@@ -311,14 +305,6 @@ def image(runway: Any, picture: Frame) -> str:
     return str(runway.uploads.create_ephemeral(file=("keyframe.png", buffer.getvalue(), "image/png")).uri)
 
 
-def whole_cover(request: ClipRequest, work: Work, width_px: int, height_px: int) -> Frame:
-    """The whole cover, on which the last shot ends."""
-    from bridge import cover
-
-    picture = cover.load(work.file(request.cover_sha256))
-    return cover.mounted(picture, width_px, height_px, request.ending).picture
-
-
 def download(url: str, path: Path, work: Work) -> None:
     """Fetches the clip at once: its address is good for a day or two only.
 
@@ -342,32 +328,6 @@ def download(url: str, path: Path, work: Work) -> None:
         ) from None
 
 
-def decoded(path: Path, request: ClipRequest) -> list[Frame]:
-    """The clip's frames that the shot uses: from its start, for as long as the moving part lasts.
-
-    Raises:
-        GenerationFailed: it is no video.
-    """
-    import av
-    from av.error import FFmpegError
-
-    try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            rate = stream.average_rate or Fraction(24)
-            count = max(2, math.ceil(moving_frames(request) / request.fps * rate))
-            frames = []
-            for frame in container.decode(stream):
-                frames.append(cast(Frame, frame.to_ndarray(format="rgb24")))
-                if len(frames) == count:
-                    break
-    except (FFmpegError, IndexError) as error:
-        raise GenerationFailed("Runway sent something that is no video. Try again.") from error
-    if not frames:
-        raise GenerationFailed("Runway sent a video without pictures. Try again.")
-    return frames
-
-
 def _ending(task: Any) -> str:
     if task.status == "CANCELLED":
         return "The clip was cancelled at Runway. Make the shot again to start anew."
@@ -386,7 +346,3 @@ def _sentence(error: Any) -> str:
     body = getattr(error, "body", None)
     reason = body.get("error") if isinstance(body, dict) else None
     return f"Runway refused the request with status {status}{f': {reason}' if reason else ''}."
-
-
-def _each(frames: Sequence[Frame]) -> Iterator[Frame]:
-    yield from frames

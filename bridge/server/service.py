@@ -216,7 +216,7 @@ class Bridge:
             self._closing.wait(1.0)
 
     def _check_places(self, request: ClipRequest, where: str) -> None:
-        """Makes sure that no option names a file of this machine that isn't its owner's to share.
+        """Makes sure that no option names a file of this machine that isn't its owner's to share, or another server.
 
         Raises:
             BadField: one does. What is there, or not, makes no difference to the answer.
@@ -224,6 +224,8 @@ class Bridge:
         if self.options.allowed_folders is None:
             return
         for name, value in request.options:
+            if "://" in value:
+                raise BadField(where, f"{name} names a server, which only the owner of this bridge may do")
             for place in re.split(r"[,;]\s*", value):
                 without_weight = re.sub(r":[\d.]*$", "", place.strip())
                 if _LEADS_AWAY.search(without_weight) and not self._is_allowed(Path(without_weight).expanduser()):

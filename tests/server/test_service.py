@@ -242,6 +242,15 @@ def test_options_name_no_files_outside_of_what_the_owner_allows(open_bridge, tmp
         bridge._check_places(fine, "")
 
 
+@pytest.mark.parametrize("value", ["http://10.0.0.1:8188", "http://127.0.0.1:8188,https://far", "HTTPS://far"])
+def test_options_name_no_servers_where_others_ask(open_bridge, value):
+    job = new("a")
+    job = dataclasses.replace(job, request=dataclasses.replace(job.request, options=(("comfyui", value),)))
+    with pytest.raises(BadInput, match="comfyui names a server, which only the owner of this bridge may do"):
+        open_bridge(allowed_folders=()).submit([job])
+    open_bridge()._check_places(job.request, "")
+
+
 @pytest.mark.parametrize("line", ["character = '/etc/shadow'", "character = '/etc/nothing'", "font = '{font}'"])
 def test_a_storyboard_tells_nothing_of_this_machines_files(tmp_path, line):
     font = tmp_path / "secret.ttf"
