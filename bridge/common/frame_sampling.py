@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Frames out of video files, by PyAV."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from bridge.common.files import for_ffmpeg
 from bridge.common.shown_frames import shown
@@ -34,9 +36,27 @@ def _sample_one(video: Path, count: int, width_px: int | None) -> list[npt.NDArr
         stream.thread_type = "AUTO"
         last = max(0, stream.frames - 1)
         places = np.linspace(0, last, count) if count > 1 else np.array([last / 2])
-        wanted = set(places.round().astype(int).tolist())
-        frames = shown(container.decode(stream), stream.codec_context.sample_aspect_ratio)
-        return [_sized(frame, width_px or frame.width) for i, frame in enumerate(frames) if i in wanted]
+        wanted = sorted(set(places.round().astype(int).tolist()))
+        pixel_shape = stream.codec_context.sample_aspect_ratio
+        found = shown(_frames_at(container, stream, wanted), pixel_shape)
+        return [_sized(frame, width_px or frame.width) for frame in found]
+
+
+def _frames_at(container: InputContainer, stream: VideoStream, wanted: Sequence[int]) -> Iterator[av.VideoFrame]:
+    """The frames with these numbers, of a video whose frames come evenly: each from the keyframe before it on."""
+    if not stream.average_rate or stream.time_base is None:
+        yield from (frame for i, frame in enumerate(container.decode(stream)) if i in wanted)
+        return
+    length = 1 / (stream.average_rate * stream.time_base)
+    for number in wanted:
+        place = (stream.start_time or 0) + round(number * length)
+        container.seek(place, stream=stream)
+        frame = None
+        for frame in container.decode(stream):
+            if frame.pts is not None and frame.pts + length / 2 > place:
+                break
+        if frame is not None:
+            yield frame
 
 
 def _sized(frame: av.VideoFrame, width_px: int) -> npt.NDArray[np.uint8]:
