@@ -10,8 +10,8 @@ import gpu
 
 from ..client.client import Client
 from ..core import codec, rules, textures
-from ..core.types import CoverLook, Grade, ShotKind, Texture
-from ..scene import film_textures, grade, timeline
+from ..core.types import CoverLook, Ending, Grade, ShotKind, Texture
+from ..scene import film_textures, grade, timeline, treatments
 from ..session import connection, state, tasks
 from ..session.tasks import Problem, Task
 from . import shots
@@ -42,6 +42,20 @@ def apply_texture(scene: Any) -> None:
     if wanted != Texture():
         _spare_software_gl(scene)
     film_textures.apply(scene, wanted)
+
+
+def apply_treatments(scene: Any) -> None:
+    """Draws the shots that name a treatment with it, in the cover's colours."""
+    settings = state.settings_of(scene)
+    if timeline.SCENE_KEY in scene and settings.look:
+        treatments.apply(scene, codec.loads(CoverLook, settings.look).palette)
+
+
+def apply_ending(scene: Any) -> None:
+    """Lets the planned edit end as the settings say: the last shot's clip has to be made anew, and the list says so."""
+    if timeline.SCENE_KEY in scene:
+        timeline.set_ending(scene, Ending(state.settings_of(scene).ending))
+        shots.refresh(scene, force=True)
 
 
 def set_texture(scene: Any, name: str) -> None:

@@ -10,7 +10,7 @@ from ..client.client import Client
 from ..core import codec, formats, storyboard_files, strip_layout
 from ..core.formats import Format
 from ..core.messages import PlanEdit
-from ..core.types import CoverLook, EditPlan
+from ..core.types import CoverLook, EditPlan, Ending, Treatments
 from ..scene import render_settings, timeline
 from ..session import connection, files, state, tasks
 from ..session.tasks import Problem, Task
@@ -50,6 +50,8 @@ def plan(scene: Any) -> None:
         width_px=chosen.width_px,
         height_px=chosen.height_px,
         fps=Fraction(settings.fps),
+        ending=Ending(settings.ending) if _is_chosen(settings, "ending") else None,
+        treatments=Treatments(settings.treatments) if _is_chosen(settings, "treatments") else None,
     )
     storyboard, song, uid = (
         state.path_of(settings.storyboard),
@@ -74,6 +76,11 @@ def plan(scene: Any) -> None:
         return client, edit, target, hero
 
     tasks.start("plan", "Planning the shots", work, lambda result: _planned(uid, *result))
+
+
+def _is_chosen(settings: Any, name: str) -> bool:
+    """Whether a choice is the tab's: a storyboard's stands as long as nobody made another."""
+    return not settings.storyboard or settings.is_property_set(name)
 
 
 def _planned(uid: int, client: Client, edit: EditPlan, wav: Path, hero: Path | None) -> None:
@@ -102,6 +109,7 @@ def lay_out(scene: Any, edit: EditPlan, wav: Path) -> None:
     settings.planned_fps = str(edit.fps)
     render_settings.settings(scene)
     look.apply_holds(scene)
+    look.apply_treatments(scene)
     look.apply_grade(scene)
     look.apply_texture(scene)
     takes.reattach(scene)
@@ -128,6 +136,7 @@ def _kept(scene: Any, shot: strip_layout.Shot) -> strip_layout.Shot:
                 seed=old.seed,
                 motion=old.motion,
                 framing=old.framing,
+                treatment=old.treatment,
             )
     return shot
 

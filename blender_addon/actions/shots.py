@@ -355,6 +355,8 @@ def changes(request: ClipRequest, shot: Shot, plan: EditPlan) -> list[str]:
         holder = shot if hasattr(shot, name) else plan
         if getattr(request, name) != getattr(holder, name) and words not in found:
             found.append(words)
+    if shot.kind is strip_layout.ShotKind.COVER_END and request.ending is not plan.ending:
+        found.append("ending")
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .options import Option
 from .rules import DEFAULT_LENGTH_S
-from .types import ClipRequest, CoverLook, EditPlan, Grade, Job, SongAnalysis, TitleLine
+from .types import ClipRequest, CoverLook, EditPlan, Ending, Grade, Job, SongAnalysis, TitleLine, Treatments
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +192,9 @@ class PlanEdit:
     width_px: int = 1920
     height_px: int = 1080
     fps: Fraction = Fraction(24)
+    ending: Ending | None = None
+    """the storyboard's if it is None; the treatments alike"""
+    treatments: Treatments | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,11 @@ def show_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, b
     scene[SCENE_KEY] = json.dumps((_header(scene) or {}) | {"markers": markers, "origin": _origin(scene)})
 
 
+def set_ending(scene: Any, ending: Ending) -> None:
+    """Changes how the whole cover will stand in the last frame of the edit."""
+    scene[SCENE_KEY] = json.dumps((_header(scene) or {}) | {"ending": str(ending)})
+
+
 def follow_song(scene: Any) -> None:
     """Moves our markers along where the editor moved the song; markers that were moved by hand stay."""
     header, origin = _header(scene), _origin(scene)

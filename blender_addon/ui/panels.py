@@ -171,6 +171,7 @@ class BEATBOARD_PT_plan(Tab, bpy.types.Panel):
     def draw(self, context: Any) -> None:
         layout, _, settings = self.start(context)
         layout.prop(settings, "length_s")
+        layout.prop(settings, "treatments")
         layout.prop(settings, "storyboard", placeholder="Optional")
         layout.prop(settings, "character", placeholder="Optional")
 
@@ -201,7 +202,7 @@ class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
             column.prop(strip, name)
         column = layout.column(align=True)
         column.active = not row.is_locked
-        for name in ("beatboard_seed", "beatboard_motion", "beatboard_framing"):
+        for name in ("beatboard_seed", "beatboard_motion", "beatboard_framing", "beatboard_treatment"):
             column.prop(strip, name)
         column = layout.column(align=True)
         doing = row.state in BUSY and row.detail
@@ -455,6 +456,9 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
         column.prop(settings, "hero_hold")
         column = layout.column(heading="Ending")
         column.prop(settings, "end_on_cover")
+        sub = column.column()
+        sub.active = settings.end_on_cover
+        sub.prop(settings, "ending")
 
 
 class BEATBOARD_PT_title(Tab, bpy.types.Panel):

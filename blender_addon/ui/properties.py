@@ -18,7 +18,7 @@ from bpy.props import (
 
 from ..core import formats, rules, textures
 from ..core.timing import FRAME_RATES
-from ..core.types import Framing
+from ..core.types import Framing, Treatment
 from ..session import state
 
 BESIDE = {"PATH_SUPPORTS_BLEND_RELATIVE"}
@@ -41,6 +41,20 @@ MARKERS = (
     ("NONE", "None", "No markers"),
     ("DOWNBEATS", "Downbeats", "A marker on each bar's first beat, where sections start, and on the drop"),
     ("BEATS", "All Beats", "A marker on every beat too"),
+)
+ENDINGS = (
+    ("auto", "As It Fits", "As large as fits where that leaves nothing uncertain beside the cover, else as a card"),
+    ("card", "Card", "The whole cover with room around it, on a ground of its own colors"),
+    ("full", "As Large as Fits", "The whole cover as large as fits into the frame"),
+)
+TREATMENT_LEVELS = (
+    ("none", "None", "Shots stay as they are"),
+    ("gentle", "Gentle", "A soft glow in the chorus, channels that split on the hit"),
+    ("bold", "Bold", "Duotone, halftone, black and white and fields of color too"),
+)
+TREATMENTS = tuple(
+    (treatment.value, treatment.value.title(), f"What the shot is drawn with, in the cover's colors: {treatment.value}")
+    for treatment in Treatment
 )
 FRAMINGS = tuple(
     (framing.value, framing.value.title(), f"How close the camera is: {framing.value}") for framing in Framing
@@ -132,6 +146,18 @@ def _hold_changed(settings: Any, context: Any) -> None:
     from ..actions import look
 
     look.apply_holds(settings.id_data)
+
+
+def _ending_changed(settings: Any, context: Any) -> None:
+    from ..actions import look
+
+    look.apply_ending(settings.id_data)
+
+
+def _treatment_changed(strip: Any, context: Any) -> None:
+    from ..scene import treatments
+
+    treatments.spread(strip.id_data)
 
 
 class BeatboardScene(bpy.types.PropertyGroup):
@@ -234,6 +260,19 @@ class BeatboardScene(bpy.types.PropertyGroup):
         description="Let the last shot turn into the album cover and stay there",
         default=True,
         update=_hold_changed,
+    )
+    ending: EnumProperty(
+        name="Cover",
+        description="How the whole cover stands in the last frame",
+        items=ENDINGS,
+        default="auto",
+        update=_ending_changed,
+    )
+    treatments: EnumProperty(
+        name="Treatments",
+        description="How far shots may be restyled when they are planned, in the cover's own colors",
+        items=TREATMENT_LEVELS,
+        default="gentle",
     )
     title: StringProperty(name="Title", description="Title, shown over the opening as a text strip that you can change")
     artist: StringProperty(name="Artist", description="Artist name, shown under the title")
@@ -344,6 +383,13 @@ STRIP_PROPERTIES = {
         description="How close the camera is",
         items=FRAMINGS,
         **_choice("framing", [framing.value for framing in Framing], 1),
+    ),
+    "beatboard_treatment": EnumProperty(
+        name="Treatment",
+        description="What the shot is drawn with, in the cover's own colors: nodes that you can open and key",
+        items=TREATMENTS,
+        update=_treatment_changed,
+        **_choice("treatment", [treatment.value for treatment in Treatment], 0),
     ),
 }
 """a shot's settings, under the keys that `strip_layout` reads, with names, ranges and tooltips"""

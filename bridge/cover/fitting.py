@@ -23,7 +23,7 @@ from bridge.common.frames import Frame
 from bridge.cover.grading import apply_grade
 from bridge.cover.oklab import Floats, from_srgb, gradient_to_srgb, to_srgb
 from bridge.cover.subject import faces
-from bridge.cover.transport import directions, sample_colors, squared_distance
+from bridge.cover.transport import directions, palette_distance, sample_colors, squared_distance
 
 CURVE_POINTS = 33
 _KNOTS = 9
@@ -32,7 +32,7 @@ _AXES = directions(24).T
 _NEUTRAL = np.concatenate([np.zeros(6), np.tile(np.concatenate([[0.0], np.ones(_KNOTS)]), 3)])
 _BOUNDS = [(-0.25, 0.4)] * 6 + ([(0.0, 0.25)] + [(0.35, 2.2)] * _KNOTS) * 3
 _NEAR, _FAR = 0.05, 0.065
-"""palette distances: nearer footage is as light as its cover and stays so, farther footage is free to change"""
+"""palette distances: nearer footage has its cover's colours and stays as it is, farther footage is free to change"""
 _HELD_SHARE, _HELD_NEAR, _HELD_FAR = 0.01, 0.02, 0.05
 """a cover has a colour if this share of it lies within the first distance in Oklab; not at all, beyond the second"""
 _HELD_STAYS, _SKIN_STAYS = 10.0, 0.02
@@ -69,7 +69,7 @@ _SKINS = len(SKIN)
 def fit_grade(frames: Sequence[Frame], cover: Frame) -> Grade:
     """The one grade that brings an edit's colours to its cover's.
 
-    Where the footage has the cover's colours already (the animatic is made from it), it comes out near neutral.
+    Where the footage has the cover's colours already (the animatic is made from it), it is neutral.
 
     Args:
         frames: sampled from the ungraded edit, from all its shots.
@@ -78,6 +78,8 @@ def fit_grade(frames: Sequence[Frame], cover: Frame) -> Grade:
     Raises:
         ValueError: no frames.
     """
+    if palette_distance(frames, [cover]) <= _NEAR:
+        return NEUTRAL_GRADE
     return _fitted(sample_colors(frames, _SAMPLES), cover, list(frames), pull=1.0)
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -60,7 +61,10 @@ def plan(given: messages.PlanEdit, store: Store, on_progress: OnProgress) -> Any
     from bridge.plan import storyboard
 
     on_progress(0.1, "planning")
-    board = storyboard.load(store.path(given.storyboard_sha256), uploads(store)) if given.storyboard_sha256 else None
+    board = storyboard.Storyboard()
+    if given.storyboard_sha256:
+        board = storyboard.load(store.path(given.storyboard_sha256), uploads(store))
+    board = replace(board, ending=given.ending or board.ending, treatments=given.treatments or board.treatments)
     return plans.plan_edit(
         *(given.analysis, given.look, board),
         length_s=given.length_s,

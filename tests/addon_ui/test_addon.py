@@ -12,8 +12,11 @@ import pytest
 from blender_addon.actions import shots, title
 from blender_addon.client.process import Installation
 from blender_addon.core import network
-from blender_addon.scene import timeline
+from blender_addon.core.clip_requests import clip_requests
+from blender_addon.core.types import Ending, PaletteColor, ShotKind, Treatment
+from blender_addon.scene import timeline, treatments
 from blender_addon.session import connection, environment, preferences, state, tasks
+from tests.addon_scene import edit_world
 from tests.addon_ui import ui_world
 
 pytestmark = pytest.mark.slow
@@ -139,6 +142,30 @@ def test_strip_properties_are_the_shots_settings(on, tmp_path):
     strip.beatboard_prompt, strip.beatboard_motion, strip.beatboard_framing = "rain", 999, "close"
     shot = timeline.read(on).shots[1]
     assert (shot.prompt, shot.motion, shot.framing.value) == ("rain", 255, "close")
+
+
+def test_a_shot_s_treatment_is_chosen_and_undressed_in_the_tab(on, tmp_path):
+    ui_world.lay_out(on, tmp_path)
+    clip = next(iter(edit_world.make_clips(tmp_path / "clips", (48,)).values()))
+    treatments.apply(on, (PaletteColor((10, 20, 40), 0.5, "ink"), PaletteColor((240, 120, 60), 0.5, "amber")))
+    strip = timeline.place_clip(on, "s02", clip)
+    strip.beatboard_treatment = "duotone"
+    assert timeline.read(on).shots[1].treatment is Treatment.DUOTONE
+    assert any("duotone" in modifier.node_group.name for modifier in strip.modifiers)
+    strip.beatboard_treatment = "none"
+    assert not any("duotone" in modifier.node_group.name for modifier in strip.modifiers)
+
+
+def test_another_ending_makes_the_last_shot_s_clip_stale_and_no_other(on, tmp_path):
+    ui_world.lay_out(on, tmp_path)
+    plan, analysis = timeline.read(on), edit_world.analysis()
+    asked = clip_requests(plan, analysis, painter="cover", animator="camera")
+    state.settings_of(on).ending = "card"
+    plan = timeline.read(on)
+    assert plan.ending is Ending.CARD
+    changed = ["ending" in shots.changes(*pair, plan) for pair in zip(asked, plan.shots, strict=True)]
+    assert changed == [shot.kind is ShotKind.COVER_END for shot in plan.shots]
+    assert any(changed)
 
 
 def test_the_list_shows_the_timeline(on, tmp_path):

@@ -69,9 +69,13 @@ _CARD_SIZES = {Framing.WIDE: 0.72, Framing.MEDIUM: 0.86, Framing.CLOSE: 0.94, Fr
 """of the card, in the frame's height or width"""
 _NEARLY_WHOLE = 1.1
 """a cover so coarse that a frame could be filled only from so near to all of it is always a card"""
+_ASIDE = 0.3
+"""how far a smaller card stands aside, of the room around it"""
 _CUT_AT_ALL = 0.1
-ALTERNATIVES = (1.0, 0.72, 1.4, 0.56, 1.0)
-"""times the best width, where a shot would look too much like the one before; the last of them is a card"""
+ALTERNATIVES = (1.0, 0.72, 1.4, 0.56, 1.2, 0.8, 1.0)
+"""times the best width, where a shot would look too much like the one beside it; the last of them is a card"""
+_ELSEWHERE = 0.5
+"""how much more is left to chance with each of them: where nothing closer can be shown, something else can"""
 _GREY_SIDE_PX = 256
 _PLACES, _EDGE = 33, 0.008
 """in a row that a frame may look at; how far it stays from the cover's edge at least, in its sizes"""
@@ -198,7 +202,8 @@ def framed(request: ClipRequest, study: Study, alternative: int = 0) -> View:
             for start, length, side in ((world[0], world[2], size[0]), (world[1], world[3], size[1]))
         )
         cost = target.cost(size, x, y) + _WIDTH_COST * abs(np.log(width / wanted))
-        cost += _CHANCE * rng.random(cost.shape) * (request.kind is ShotKind.MOTION)
+        chance = _CHANCE * (request.kind is ShotKind.MOTION) + _ELSEWHERE * alternative
+        cost += chance * rng.random(cost.shape)
         row, column = np.unravel_index(int(cost.argmin()), cost.shape)
         if cost[row, column] < least:
             least, best = float(cost[row, column]), View((float(x[column]), float(y[row])), float(width), aspect)
@@ -210,7 +215,7 @@ def _coarse(request: ClipRequest, study: Study, rng: np.random.Generator, change
 
     It is a card, or a part that goes from one side of the frame to the other, with the card's ground on both others.
     """
-    card = _card(request, study)
+    card = _card(request, study, change)
     aspect, width = card.aspect, closest_width(request, study) * max(1.0, change)
     is_far = request.framing in (Framing.WIDE, Framing.MEDIUM) and change == 1.0
     if is_far or width * _NEARLY_WHOLE > max(1.0, study.height / aspect):
@@ -267,11 +272,21 @@ def _within_view(part: Rectangle, view: View) -> Rectangle:
     return (left, top, right - left, bottom - top)
 
 
-def _card(request: ClipRequest, study: Study) -> View:
-    """The whole cover, as a card."""
+def _card(request: ClipRequest, study: Study, change: float = 1.0) -> View:
+    """The whole cover, as a card; a smaller one stands aside.
+
+    Args:
+        change: times its size, if below 1.
+    """
     aspect = request.height_px / request.width_px
     whole = max(1.0, study.height / aspect)
-    return View((0.5, study.height / 2), whole / _CARD_SIZES[request.framing], aspect, is_card=True)
+    width = whole / (_CARD_SIZES[request.framing] * min(1.0, change))
+    size, cover = width * np.array([1.0, aspect]), np.array([1.0, study.height])
+    aside = _ASIDE * (size - cover) * (change < 1) * (1 if request.seed % 2 else -1)
+    axis = int((size - cover).argmax())
+    center = cover / 2
+    center[axis] += aside[axis]
+    return View((float(center[0]), float(center[1])), width, aspect, is_card=True)
 
 
 def _width(request: ClipRequest, study: Study, largest: float) -> float:
