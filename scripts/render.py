@@ -22,9 +22,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import bpy
 
 from blender_addon.core import codec, textures
+from blender_addon.core.cut_list import CutList
 from blender_addon.core.formats import DRAFT_LONG_SIDE_PX
 from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis, Texture
-from blender_addon.scene import film_textures, grade, media, render_settings, segments, timeline, titles, treatments
+from blender_addon.scene import (
+    cut_lists,
+    film_textures,
+    grade,
+    media,
+    render_settings,
+    segments,
+    timeline,
+    titles,
+    treatments,
+)
 
 MARK = "@beatboard "
 """begins each line that is an answer: Blender writes to standard output too"""
@@ -194,8 +205,10 @@ def serve() -> None:
 
     Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, scene, draft}`,
     which gives the output's size and rate and the segments, `{"do": "about"}`, `{"do": "mix", path}`, which writes the
-    sound as WAV, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too, and
-    `{"do": "bake", path}`, which writes the grade as a .cube. If the other side goes away, this process ends at once.
+    sound as WAV, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too,
+    `{"do": "bake", path}`, which writes the grade as a .cube, `{"do": "cuts", blend, scene, cube}`, which gives the
+    timeline for other editors, and `{"do": "lay out", cuts, blend}`, which lays one out. If the other side goes away,
+    this process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -278,6 +291,27 @@ def do_bake(job: dict[str, Any]) -> None:
     beside.replace(job["path"])
 
 
+def do_cuts(job: dict[str, Any]) -> dict[str, Any]:
+    """An edit's timeline for other editors; its grade, if it has one, goes to a table."""
+    open_blend(Path(job["blend"]))
+    scene = served["scene"] = scene_named(job["scene"]) if job["scene"] else bpy.context.scene
+    is_graded = grade.find(scene) is not None
+    if is_graded:
+        do_bake({"path": job["cube"]})
+    return {"cuts": codec.encode(cut_lists.read(scene)), "graded": is_graded}
+
+
+def do_lay_out(job: dict[str, Any]) -> list[str]:
+    """Lays another editor's timeline out in an empty file and saves it; gives what is not there."""
+    new_scene()
+    cuts = codec.decode(CutList, job["cuts"])
+    notes = cut_lists.lay_out(bpy.context.scene, cuts)
+    timeline.save(bpy.context.scene, Path(job["blend"]))
+    bpy.ops.file.make_paths_relative()  # needs a file to start from
+    timeline.save(bpy.context.scene, Path(job["blend"]))
+    return notes
+
+
 def do_about(_job: dict[str, Any]) -> dict[str, Any]:
     """Which Blender this is, and the files that the open edit uses."""
     used = [Path(path).resolve() for path in bpy.utils.blend_paths(absolute=True)]
@@ -289,6 +323,8 @@ DO = {
     "mix": do_mix,
     "bake": do_bake,
     "build": do_build,
+    "cuts": do_cuts,
+    "lay out": do_lay_out,
     "open": do_open,
     "render": do_render,
 }

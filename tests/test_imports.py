@@ -27,7 +27,7 @@ BRIDGE_LEVELS = (
     ("__main__",),
     ("cli",),
     ("server",),
-    ("make", "retime"),
+    ("make", "retime", "exchange"),
     ("render",),
     ("jobs",),
     ("check", "clips"),

@@ -24,6 +24,7 @@ SHAPES_NOTHING = (
     "blender_addon.core.types",  # another field is another request
     "bridge.clips.base",
     "bridge.clips.gpu",  # where Depth Anything runs
+    "blender_addon.scene.cut_lists",  # what other editors get
     "bridge.common.errors",
     "bridge.common.files",
     "bridge.common.paths",

@@ -82,12 +82,12 @@ def render(scene: Any, *, then_check: bool = False) -> None:
     def work(task: Task) -> None:
         video.parent.mkdir(parents=True, exist_ok=True)
         try:
-            code, words = _follow(way, task)
+            code, words = follow(way, task)
         finally:
             copy.unlink(missing_ok=True)
             folder.rmdir()
         if code or not video.is_file():
-            raise Problem(f"Blender could not render: {_reason(words)}")
+            raise Problem(f"Blender could not render: {reason(words)}")
 
     def done(_: None) -> None:
         found = state.find_scene(uid)
@@ -98,7 +98,7 @@ def render(scene: Any, *, then_check: bool = False) -> None:
 
 
 @dataclass(frozen=True)
-class _Way:
+class Way:
     """A program to run."""
 
     command: list[str]
@@ -108,16 +108,16 @@ class _Way:
     """on top of ours"""
 
 
-def _way(scene: Any, blend: Path, video: Path) -> _Way:
+def _way(scene: Any, blend: Path, video: Path) -> Way:
     try:
         installation = connection.local_installation()
     except Problem:
         return _alone(scene, blend, video)
     program = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
-    return _ours(installation, "render", str(blend), "--scene", scene.name, "-o", str(video), *program)
+    return bridge_command(installation, "render", str(blend), "--scene", scene.name, "-o", str(video), *program)
 
 
-def _alone(scene: Any, blend: Path, video: Path) -> _Way:
+def _alone(scene: Any, blend: Path, video: Path) -> Way:
     frames = scene.frame_end - scene.frame_start + 1
     program = [bpy.app.binary_path, "-b", "--factory-startup", "-P"] if bpy.app.binary_path else [sys.executable]
     script = str(SOURCE / "scripts" / "render.py")
@@ -127,15 +127,15 @@ def _alone(scene: Any, blend: Path, video: Path) -> _Way:
         done = json.loads(line[len(MARK) :]).get("frames") if line.startswith(MARK) else None
         return (done / frames, f"frame {done} of {frames}") if done else None
 
-    return _Way(command, heard)
+    return Way(command, heard)
 
 
-def _ours(installation: Installation, name: str, *words: str) -> _Way:
-    """One of the bridge's commands."""
+def bridge_command(installation: Installation, name: str, *words: str) -> Way:
+    """One of the bridge's commands, which is told to say how far it is."""
     environment = {"PYTHONPATH": str(installation.source)} if installation.source else {}
     if installation.home:
         environment["BEATBOARD_HOME"] = str(installation.home)
-    return _Way([str(installation.python), "-m", "bridge", name, *words, "--tell"], _progress, environment)
+    return Way([str(installation.python), "-m", "bridge", name, *words, "--tell"], _progress, environment)
 
 
 def _progress(line: str) -> tuple[float, str] | None:
@@ -163,10 +163,10 @@ def check(scene: Any) -> None:
             plan_path, result = Path(folder, "plan.json"), Path(folder, "check.json")
             plan_path.write_text(codec.dumps(rendered), encoding="utf-8")
             sources = [str(video), "--song", str(song), "--cover", str(cover), "--plan", str(plan_path)]
-            way = _ours(installation, "check", *sources, "--json", str(result), "--page", str(page))
-            _, words = _follow(way, task)
+            way = bridge_command(installation, "check", *sources, "--json", str(result), "--page", str(page))
+            _, words = follow(way, task)
             if not result.is_file():
-                raise Problem(f"The check stopped: {_reason(words)}")
+                raise Problem(f"The check stopped: {reason(words)}")
             return read(json.loads(result.read_text(encoding="utf-8")), video, page)
 
     def done(result: Measured) -> None:
@@ -198,7 +198,7 @@ def read(report: dict[str, Any], video: Path, page: Path) -> Measured:
     return Measured(video, page, sum(measure["verdict"] == "pass" for measure in measures), failures)
 
 
-def _follow(way: _Way, task: Task) -> tuple[int, list[str]]:
+def follow(way: Way, task: Task) -> tuple[int, list[str]]:
     """Runs a program in the task's thread, telling of its progress; its exit code and last lines."""
     process = subprocess.Popen(
         way.command,
@@ -235,6 +235,7 @@ def _follow(way: _Way, task: Task) -> tuple[int, list[str]]:
             process.wait()
 
 
-def _reason(words: Sequence[str]) -> str:
+def reason(words: Sequence[str]) -> str:
+    """Why a program ended, by its last lines."""
     ours = [line for line in words if line.startswith("beatboard: ")]
     return (ours or list(words) or ["it gave no reason"])[-1].removeprefix("beatboard: ")

@@ -10,7 +10,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..actions import deliver, generate, look, plan, project, shots, song, takes, title
+from ..actions import deliver, exchange, generate, look, plan, project, shots, song, takes, title
 from ..core import network, regrid
 from ..core.messages import EnginePart
 from ..scene import timeline
@@ -650,6 +650,43 @@ class BEATBOARD_OT_collect(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         return f"Into {project.collect(Path(self.directory))}"
+
+
+class BEATBOARD_OT_export_timeline(Base, bpy.types.Operator):
+    """Write the timeline for Resolve, Premiere, Final Cut and others, with the grade as a .cube beside it"""
+
+    bl_idname, bl_label = "beatboard.export_timeline", "Export Timeline"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    filepath: StringProperty(subtype="FILE_PATH")
+    filter_glob: StringProperty(default="*.otio;*.xml;*.fcpxml;*.edl", options={"HIDDEN"})
+    check_existing: BoolProperty(default=True, options={"HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context), _not_set_up(), _busy("export"))
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        self.filepath = f"{Path(bpy.data.filepath).stem or 'edit'}.otio"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        exchange.export(scene, Path(bpy.path.abspath(self.filepath)))
+
+
+class BEATBOARD_OT_import_timeline(Base, ImportHelper, bpy.types.Operator):
+    """Lay a timeline of Resolve, Premiere, Final Cut or another editor out in a new scene"""
+
+    bl_idname, bl_label = "beatboard.import_timeline", "Import Timeline"
+    filter_glob: StringProperty(default="*.otio;*.xml;*.fcpxml;*.edl", options={"HIDDEN"})
+    fps: StringProperty(name="Frame Rate of an EDL", description="An .edl doesn't say it", default="25")
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _not_set_up(), _busy("import"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        exchange.import_file(Path(self.filepath), self.fps)
 
 
 class BEATBOARD_OT_open(Base, bpy.types.Operator):

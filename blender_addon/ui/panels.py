@@ -508,6 +508,12 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
         if not _draw_progress(layout, "collect"):
             layout.operator("beatboard.collect", icon="PACKAGE")
         draw_trouble(layout, "collect")
+        if not _draw_progress(layout, "export") and not _draw_progress(layout, "import"):
+            row = layout.row(align=True)
+            row.operator("beatboard.export_timeline", icon="EXPORT")
+            row.operator("beatboard.import_timeline", icon="IMPORT")
+        for kind in ("export", "exported", "import", "imported"):
+            draw_trouble(layout, kind)
 
 
 def _is_planned_for(scene: Any, settings: Any) -> bool:

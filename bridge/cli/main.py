@@ -15,6 +15,8 @@ from bridge.cli import (
     check,
     engines,
     estimate,
+    export_timeline,
+    import_timeline,
     jobs,
     look,
     make,
@@ -28,7 +30,23 @@ from bridge.cli import (
 from bridge.common import paths
 from bridge.common.errors import BadInput, BeatboardError, Cancelled
 
-COMMANDS = (make, analyze, look, plan, render, check, takes, estimate, train_lora, retime, engines, serve, jobs)
+COMMANDS = (
+    make,
+    analyze,
+    look,
+    plan,
+    render,
+    check,
+    takes,
+    estimate,
+    train_lora,
+    retime,
+    export_timeline,
+    import_timeline,
+    engines,
+    serve,
+    jobs,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
