@@ -152,17 +152,17 @@ def scenery(
     """Ridges and a disc in a sky; a title in small letters."""
     chance, picture = np.random.default_rng(seed), np.zeros((height, width, 3), np.float32)
     down = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    picture[:] = np.float32(colors[0]) * (1 - down) + np.float32(colors[1]) * down
+    picture[:] = np.array(colors[0], np.float32) * (1 - down) + np.array(colors[1], np.float32) * down
     centre = (round(width * chance.uniform(0.3, 0.7)), round(height * 0.3))
     cv2.circle(picture, centre, round(0.09 * height), tuple(map(float, colors[2])), -1, cv2.LINE_AA)
     x = np.arange(width) / height
     for ridge in range(3):
-        waves = sum(
-            chance.uniform(0.01, 0.05) * np.sin(x * chance.uniform(3, 16) + chance.uniform(0, 6)) for _ in "1234"
-        )
+        waves = np.zeros_like(x)
+        for _ in range(4):
+            waves += chance.uniform(0.01, 0.05) * np.sin(x * chance.uniform(3, 16) + chance.uniform(0, 6))
         line = (0.5 + 0.15 * ridge + waves) * height
         below = np.arange(height)[:, None] > line[None, :]
-        shade = np.float32(colors[3]) * (0.45 + 0.25 * ridge)
+        shade = np.array(colors[3], np.float32) * (0.45 + 0.25 * ridge)
         picture[below] = shade
     picture += chance.normal(0, 4, picture.shape).astype(np.float32)
     whole = np.clip(picture, 0, 255).astype(np.uint8)
@@ -279,7 +279,7 @@ class Judge:
         from_px = np.array([self.points[match.queryIdx].pt for match in good]) / self.side
         to_px = np.array([points[match.trainIdx].pt for match in good])
         matrix, agree = cv2.estimateAffinePartial2D(from_px, to_px, ransacReprojThreshold=3.0)
-        return None if matrix is None or int(agree.sum()) < SURE else matrix
+        return None if matrix is None or int(agree.sum()) < SURE else matrix.astype(np.float64)
 
     def look(self, frame: Frame, tally: Tally) -> None:
         """Counts what is wrong with one frame."""

@@ -450,8 +450,8 @@ def _spread(study: Study, size: Places, x: Places, y: Places) -> Places:
 
     sums, squares = cv2.integral2(grey, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
     count = np.maximum(np.outer(rows[1] - rows[0], columns[1] - columns[0]), 1)
-    mean = total(np.asarray(sums)) / count
-    return np.sqrt(np.maximum(total(np.asarray(squares)) / count - mean**2, 0))
+    mean = total(np.asarray(sums, np.float64)) / count
+    return np.sqrt(np.maximum(total(np.asarray(squares, np.float64)) / count - mean**2, 0))
 
 
 def _cuts(

@@ -82,8 +82,9 @@ class Workflow:
     def link(self, place: Place) -> str | None:
         """The node that an input is linked to, if it is."""
         found = self.inputs(place.node).get(place.input)
-        is_link = isinstance(found, list) and len(found) == 2 and str(found[0]) in self.nodes
-        return str(found[0]) if is_link else None
+        if not (isinstance(found, list) and len(found) == 2):
+            return None
+        return str(found[0]) if str(found[0]) in self.nodes else None
 
     def links(self, node: str) -> Iterator[tuple[str, str]]:
         """Its linked inputs, and the nodes that they are linked to."""

@@ -10,6 +10,7 @@ import json
 import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -206,8 +207,9 @@ class FakeComfyUI:
                 if self.path == "/upload/image":
                     kind = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
                     part = next(email.message_from_bytes(kind + body, policy=email.policy.default).iter_parts())
-                    fake.uploads[part.get_filename()] = part.get_payload(decode=True)
-                    self.answer(200, {"name": part.get_filename(), "subfolder": "", "type": "input"})
+                    name = str(part.get_filename())
+                    fake.uploads[name] = cast(bytes, part.get_payload(decode=True))
+                    self.answer(200, {"name": name, "subfolder": "", "type": "input"})
                     return
                 content = json.loads(body)
                 if self.path == "/prompt":
@@ -225,7 +227,7 @@ class FakeComfyUI:
                 else:
                     self.answer(404)
 
-            def answer(self, status, body=b""):
+            def answer(self, status: int, body: Any = b"") -> None:
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
