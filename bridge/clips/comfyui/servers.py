@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +36,8 @@ USUAL = "http://127.0.0.1:8188"
 POLL_S = 1.0
 MOST_SILENT_POLLS = 30
 """so often in a row it may leave a question unanswered: it does while it loads a model"""
+_NODE_ID = re.compile(r"^Node ID '#(.+)'$")
+"""the details of an error about a node's type; what the error is called changed with time"""
 
 
 @dataclass(frozen=True)
@@ -301,10 +304,10 @@ def _refusal(content: Mapping[str, Any], workflow: Workflow) -> str:
     error = content.get("error")
     if not isinstance(error, dict):
         return f"ComfyUI refuses the workflow: {error}."
-    about = error.get("extra_info") or {}
-    if about.get("class_type") and str(about.get("node_id")) in workflow.nodes:
+    unknown = _NODE_ID.search(str(error.get("details", "")))
+    if unknown and unknown[1] in workflow.nodes:
         return (
-            f"ComfyUI has no nodes of the type {about['class_type']!r}, as {_label(workflow, about['node_id'])} is."
+            f"ComfyUI has no nodes of the type {workflow.node_class(unknown[1])!r}, as {workflow.label(unknown[1])} is."
             " Install there what brings them, or export another workflow."
         )
     return f"ComfyUI refuses the workflow: {str(error.get('message', '')).rstrip('.')}."

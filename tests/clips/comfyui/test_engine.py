@@ -13,7 +13,7 @@ from bridge.clips import make_clip, registry
 from bridge.clips.comfyui import servers
 from bridge.clips.comfyui.engine import ComfyAnimator, ComfyPainter
 from bridge.common.errors import BadInput, Cancelled, GenerationFailed
-from tests.clips.comfyui.fake_comfyui import FakeComfyUI, picture, video
+from tests.clips.comfyui.fake_comfyui import FakeComfyUI, fault, picture, video
 from tests.clips.comfyui.workflows import animating, node, painting, saved, without_last
 from tests.clips.diffusion.diffusion_world import FakeWork, request_for, save_picture
 
@@ -161,6 +161,13 @@ def test_two_nodes_that_save_are_told_unless_one_is_named(server, paint):
 def test_refusals_name_the_node(server, paint, change, message):
     with pytest.raises(GenerationFailed, match=re.escape(message)):
         paint(painting() | change)
+
+
+def test_older_servers_refuse_an_unknown_type_in_other_words(server, paint, monkeypatch):
+    error = fault("invalid_prompt", "Cannot execute because node Upscaler does not exist.", "Node ID '#8'")
+    monkeypatch.setattr(server, "faults", lambda nodes: (error, {}))
+    with pytest.raises(GenerationFailed, match=re.escape("no nodes of the type 'Upscaler', as 'My upscaler' (8) is.")):
+        paint(painting() | {"8": node("Upscaler", "My upscaler")})
 
 
 @pytest.mark.parametrize(("event", "told", "message"), [
