@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.core import codec, formats, rules, textures
+from blender_addon.core import codec, formats, reading_names, rules, textures
 from blender_addon.core.formats import Format
 from blender_addon.core.types import (
     Clip,
@@ -62,6 +62,8 @@ class MakeOptions:
     formats: tuple[Format, ...] = (formats.parse("16:9"),)
     fps: Fraction = Fraction(24)
     tracker: str = "bars"
+    reading: int = 1
+    """which of the song's likeliest readings counts"""
     grade_strength: float = 1.0
     texture: str | None = None
     """which of the cover's textures, as `textures.choose` reads it; without it the storyboard's, else none"""
@@ -183,7 +185,9 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
             texts = title_placement.texts_of(options.title, options.artist, storyboard)
             font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
         with display.stage("Song") as on_progress:
-            analysis = song.analyze(options.song, tracker=options.tracker, on_progress=on_progress)
+            analysis = song.analyze(options.song, options.tracker, on_progress, options.reading)
+        if choice := reading_names.choice(analysis):
+            display.say(choice)
         edit = plan_for(options, analysis, look, storyboard)
         material = Material(options, analysis, look, storyboard, edit, store, texts, font, farm, workers)
         return [make_format(material, wanted, display) for wanted in options.formats]

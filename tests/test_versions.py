@@ -20,6 +20,7 @@ SHAPES_NOTHING = (
     "blender_addon.core.options",  # what is asked for is in the request
     "bridge.clips.options",
     "blender_addon.core.rules",  # what they shape is a plan, which is named by what it says
+    "blender_addon.core.reading_names",  # words for what was heard
     "blender_addon.core.textures",  # words for the grade's textures, which Blender draws
     "blender_addon.core.types",  # another field is another request
     "bridge.clips.base",

@@ -21,7 +21,7 @@ from typing import Any
 import bpy
 
 from ..client.process import Installation
-from ..core import codec, strip_layout
+from ..core import codec, regrid, strip_layout
 from ..core.types import EditPlan
 from ..scene import media, render_settings, timeline
 from ..session import connection, state, tasks
@@ -154,6 +154,9 @@ def check(scene: Any) -> None:
     if plan is None or song is None or cover is None:
         raise Problem("Choose the song and the cover, and plan the shots first.")
     installation = connection.local_installation()
+    analysis = shots.analysis_of(scene)
+    number = regrid.reading_of(analysis) if analysis else 0
+    reading = ["--reading", str(number)] if number > 1 else []
     page, uid, rendered = video.with_suffix(".html"), scene.session_uid, _as_rendered(scene, plan)
 
     def work(task: Task) -> Measured:
@@ -163,7 +166,7 @@ def check(scene: Any) -> None:
             plan_path, result = Path(folder, "plan.json"), Path(folder, "check.json")
             plan_path.write_text(codec.dumps(rendered), encoding="utf-8")
             sources = [str(video), "--song", str(song), "--cover", str(cover), "--plan", str(plan_path)]
-            way = bridge_command(installation, "check", *sources, "--json", str(result), "--page", str(page))
+            way = bridge_command(installation, "check", *sources, *reading, "--json", str(result), "--page", str(page))
             _, words = follow(way, task)
             if not result.is_file():
                 raise Problem(f"The check stopped: {reason(words)}")

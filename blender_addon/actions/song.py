@@ -146,6 +146,22 @@ def read_differently(scene: Any, change: Callable[[SongAnalysis], SongAnalysis])
     shots.refresh(scene, force=True)
 
 
+def use_reading(scene: Any, number: int) -> None:
+    """Counts the song in one of its readings; 1 is as it was heard.
+
+    Raises:
+        Problem: the song was not analysed yet, or has no such reading.
+    """
+
+    def change(analysis: SongAnalysis) -> SongAnalysis:
+        try:
+            return regrid.with_reading(analysis, number)
+        except IndexError:
+            raise Problem(f"This song has no reading {number}: analyze it again.") from None
+
+    read_differently(scene, change)
+
+
 def downbeat_here(scene: Any) -> None:
     """Reads the song with a downbeat at the playhead.
 

@@ -6,11 +6,12 @@ Whatever stands on downbeats (sections, the drop) moves to the nearest downbeat 
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
-from .types import Beat, Section, SongAnalysis
+from .types import Beat, Section, SongAnalysis, SongReading
 
 
 def with_downbeat_shift(analysis: SongAnalysis, beats: int) -> SongAnalysis:
@@ -21,8 +22,7 @@ def with_downbeat_shift(analysis: SongAnalysis, beats: int) -> SongAnalysis:
     meter = analysis.meter
     beats = beats if beats > 0 else beats % meter
     shifted = shifted_positions(positions, beats, meter)
-    other = replace(analysis, second_shift_beats=-beats % meter)
-    return _rebuilt(other, [replace(b, position=p) for b, p in zip(analysis.beats, shifted, strict=True)])
+    return rebuilt(analysis, [replace(b, position=p) for b, p in zip(analysis.beats, shifted, strict=True)])
 
 
 def shifted_positions(positions: list[int], beats: int, meter: int) -> list[int]:
@@ -50,7 +50,7 @@ def half_tempo(analysis: SongAnalysis) -> SongAnalysis:
     for i in range(first, len(bars), 2):
         pair = [beat for bar in bars[i : i + 2] for beat in bar]
         kept += [replace(beat, position=n + 1) for n, beat in enumerate(pair[::2])]
-    return _rebuilt(replace(analysis, second_tempo=2.0), kept)
+    return rebuilt(analysis, kept)
 
 
 def double_tempo(analysis: SongAnalysis) -> SongAnalysis:
@@ -68,8 +68,7 @@ def double_tempo(analysis: SongAnalysis) -> SongAnalysis:
     times_s = [beat.time_s for beat in analysis.beats]
     times_s.append(2 * times_s[-1] - times_s[-2])
     times_s = [time_s for a, b in pairwise(times_s) for time_s in (a, (a + b) / 2)]
-    other = replace(analysis, second_tempo=0.5)
-    return _rebuilt(other, [replace(b, time_s=t) for b, t in zip(doubled, times_s, strict=True)])
+    return rebuilt(analysis, [replace(b, time_s=t) for b, t in zip(doubled, times_s, strict=True)])
 
 
 def with_downbeat_at(analysis: SongAnalysis, time_s: float) -> SongAnalysis:
@@ -95,7 +94,77 @@ def _moved_by_half_a_beat(analysis: SongAnalysis) -> SongAnalysis:
     times_s.append(2 * times_s[-1] - times_s[-2])
     middles_s = [(a + b) / 2 for a, b in pairwise(times_s)]
     moved = [replace(b, time_s=t) for b, t in zip(analysis.beats, middles_s, strict=True)]
-    return _rebuilt(analysis, moved)
+    return rebuilt(analysis, moved)
+
+
+def tempo_of(beats: Sequence[Beat]) -> float:
+    """The median tempo in beats per minute; 0.0 of fewer than two beats."""
+    periods_s = [b.time_s - a.time_s for a, b in pairwise(beats)]
+    return round(60 / median(periods_s), 3) if periods_s else 0.0
+
+
+def meter_of(beats: Sequence[Beat], otherwise: int = 4) -> int:
+    """The most frequent number of beats per whole bar, or the given one if there is no whole bar."""
+    lengths = Counter(beat.bar for beat in beats if 0 < beat.bar < beats[-1].bar)
+    return Counter(lengths.values()).most_common(1)[0][0] if lengths else otherwise
+
+
+def with_figures(sections: Sequence[Section], beats: Sequence[Beat]) -> tuple[Section, ...]:
+    """The sections with tempo and confidence of the beats in them."""
+    told: list[Section] = []
+    for section in sections:
+        inside = [beat for beat in beats if section.start_s <= beat.time_s < section.end_s]
+        downs = [beat.confidence for beat in inside if beat.position == 1]
+        confidence = round(sum(downs) / len(downs), 4) if downs else 0.0
+        told.append(replace(section, tempo_bpm=tempo_of(inside), confidence=confidence))
+    return tuple(told)
+
+
+def as_reading(analysis: SongAnalysis, share: float) -> SongReading:
+    """The way in which the analysis counts now, to be kept beside others."""
+    return SongReading(
+        share=round(share, 4),
+        tempo_bpm=analysis.tempo_bpm,
+        meter=analysis.meter,
+        times_s=tuple(beat.time_s for beat in analysis.beats),
+        positions=tuple(beat.position for beat in analysis.beats),
+        confidences=tuple(beat.confidence for beat in analysis.beats),
+        sections=analysis.sections,
+        drop_s=analysis.drop_s,
+    )
+
+
+def with_reading(analysis: SongAnalysis, number: int) -> SongAnalysis:
+    """The song counted in one of its readings; 1 is as it was heard.
+
+    Raises:
+        IndexError: there is no such reading.
+    """
+    if not 1 <= number <= len(analysis.readings):
+        raise IndexError(f"no reading {number}")
+    reading = analysis.readings[number - 1]
+    beats: list[Beat] = []
+    bar = 0
+    for time_s, position, confidence in zip(reading.times_s, reading.positions, reading.confidences, strict=True):
+        bar += position == 1
+        beats.append(Beat(time_s, bar, position, confidence))
+    return replace(
+        analysis,
+        beats=tuple(beats),
+        tempo_bpm=reading.tempo_bpm,
+        meter=reading.meter,
+        sections=reading.sections,
+        drop_s=reading.drop_s,
+        confidence=reading.share,
+    )
+
+
+def reading_of(analysis: SongAnalysis) -> int:
+    """The number of the reading in which the analysis counts now; 0 if it is counted by hand."""
+    times_s = tuple(beat.time_s for beat in analysis.beats)
+    positions = tuple(beat.position for beat in analysis.beats)
+    known = ((reading.times_s, reading.positions) for reading in analysis.readings)
+    return next((number for number, one in enumerate(known, start=1) if one == (times_s, positions)), 0)
 
 
 def _bars(analysis: SongAnalysis) -> list[list[Beat]]:
@@ -108,7 +177,7 @@ def _bars(analysis: SongAnalysis) -> list[list[Beat]]:
     return bars
 
 
-def _rebuilt(analysis: SongAnalysis, beats: list[Beat]) -> SongAnalysis:
+def rebuilt(analysis: SongAnalysis, beats: Sequence[Beat]) -> SongAnalysis:
     """The analysis on another grid: bars counted anew, sections and drop on the nearest downbeats."""
     counted: list[Beat] = []
     bar = 0
@@ -117,15 +186,13 @@ def _rebuilt(analysis: SongAnalysis, beats: list[Beat]) -> SongAnalysis:
             continue
         bar += beat.position == 1
         counted.append(replace(beat, time_s=round(beat.time_s, 4), bar=bar))
-    periods_s = [b.time_s - a.time_s for a, b in pairwise(counted)]
     downbeats_s = [beat.time_s for beat in counted if beat.position == 1]
-    lengths = Counter(Counter(beat.bar for beat in counted if 0 < beat.bar < bar).values())
     return replace(
         analysis,
         beats=tuple(counted),
-        tempo_bpm=round(60 / median(periods_s), 3) if periods_s else 0.0,
-        meter=lengths.most_common(1)[0][0] if lengths else analysis.meter,
-        sections=_snapped(analysis, downbeats_s),
+        tempo_bpm=tempo_of(counted),
+        meter=meter_of(counted, analysis.meter),
+        sections=with_figures(_snapped(analysis, downbeats_s), counted),
         drop_s=_snap(analysis.drop_s, downbeats_s),
     )
 

@@ -47,6 +47,10 @@ class Section:
     role: SectionRole
     energy: float
     """0-1, the mean of the energy curve"""
+    tempo_bpm: float = 0.0
+    """the median over the section; 0.0 if it has no two beats"""
+    confidence: float = 0.0
+    """0-1: how likely a downbeat in it is a downbeat of the song; 0.0 if it has none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,24 @@ class DrumGap:
 
 
 @dataclass(frozen=True, slots=True)
+class SongReading:
+    """One way to count the song: the level of its beat, its phase, its meter. All that changes with it is here."""
+
+    share: float
+    """0-1: how likely its downbeats are the song's, beside the other readings"""
+    tempo_bpm: float
+    meter: int
+    times_s: tuple[float, ...]
+    """of its beats, in order"""
+    positions: tuple[int, ...]
+    """of its beats in the bar"""
+    confidences: tuple[float, ...]
+    """of its beats"""
+    sections: tuple[Section, ...]
+    drop_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SongAnalysis:
     """What the ear heard. Every list is in order of time."""
 
@@ -96,10 +118,8 @@ class SongAnalysis:
     """0-1: how likely a downbeat of this grid is a downbeat of the song"""
     tracker: str
     """the tracker's name and version, as in "bars-1" """
-    second_shift_beats: int = 0
-    """the second-best phase, for `regrid.with_downbeat_shift`; 0 if unknown"""
-    second_tempo: float = 1.0
-    """the second-best tempo octave: 0.5 for `regrid.half_tempo`, 2.0 for `regrid.double_tempo`; 1.0 if unknown"""
+    readings: tuple[SongReading, ...] = ()
+    """what was heard, then the likeliest other ways to count it; none without beats. See `regrid.with_reading`"""
 
     @property
     def downbeats_s(self) -> tuple[float, ...]:

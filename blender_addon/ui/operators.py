@@ -289,6 +289,20 @@ class BEATBOARD_OT_regrid(Base, bpy.types.Operator):
         song.read_differently(scene, changes[self.reading])
 
 
+class BEATBOARD_OT_use_reading(Base, bpy.types.Operator):
+    """Count the song's bars this way; the shots stay where they are until you plan again"""
+
+    bl_idname, bl_label = "beatboard.use_reading", "Use Reading"
+    number: IntProperty(name="Number", description="1 is as the song was heard", default=1, min=1)
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_heard(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        song.use_reading(scene, self.number)
+
+
 class BEATBOARD_OT_downbeat_here(Base, bpy.types.Operator):
     """Make a bar start at the playhead"""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..actions import generate, plan, shots, song, takes
-from ..core import textures
+from ..core import reading_names, regrid, textures
 from ..core.options import Option
 from ..core.types import SongAnalysis
 from ..scene import timeline, titles
@@ -105,10 +105,11 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
         layout.label(text="No beat was heard in this song", icon="ERROR")
         return
     column = layout.column(align=True)
-    _fact(column, "Tempo", f"{analysis.tempo_bpm:.1f} BPM, {analysis.meter} beats a bar")
+    _fact(column, "Tempo", f"{analysis.tempo_bpm:.1f} BPM, {reading_names.bar_name(analysis.meter)}")
     _fact(column, "Length", f"{analysis.duration_s // 60:.0f}:{analysis.duration_s % 60:04.1f}")
     row = _fact_row(column, "Confidence")
     row.progress(factor=analysis.confidence, text=f"{analysis.confidence:.0%}")
+    _draw_readings(layout, analysis)
     row = layout.row(align=True)
     row.operator("beatboard.regrid", text="", icon="TRIA_LEFT").reading = "EARLIER"
     row.operator("beatboard.downbeat_here", icon="MARKER_HLT")
@@ -117,6 +118,24 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
     row.operator("beatboard.regrid", text="Half Tempo").reading = "HALF"
     row.operator("beatboard.regrid", text="Double Tempo").reading = "DOUBLE"
     layout.prop(settings, "markers")
+
+
+def _draw_readings(layout: Any, analysis: SongAnalysis) -> None:
+    """The likeliest ways to count the song, to choose with one press; only where there is a choice, or was one."""
+    chosen = regrid.reading_of(analysis)
+    shown = sorted({1, *reading_names.likely_others(analysis), chosen} - {0}) if analysis.readings else []
+    if len(shown) < 2 and chosen:
+        return
+    column = layout.column(align=True)
+    for number in shown:
+        one, first = analysis.readings[number - 1], analysis.readings[0]
+        text = "As heard" if number == 1 else reading_names.difference(one, first).capitalize()
+        column.operator(
+            "beatboard.use_reading",
+            text=f"{text}: {one.share:.0%}",
+            icon="RADIOBUT_ON" if number == chosen else "RADIOBUT_OFF",
+            depress=number == chosen,
+        ).number = number
 
 
 def _fact(layout: Any, name: str, value: str) -> None:

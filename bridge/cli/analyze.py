@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge.common import progress
 
     with progress.display().stage("Song") as on_progress:
-        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+        analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
     if arguments.plot:
         song.plot(analysis, song.decode(arguments.song), arguments.plot)
     if arguments.click:

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     display = progress.display(often=arguments.tell)
     edit = options.read_plan(arguments.plan) if arguments.plan else None
     with display.stage("Song") as on_progress:
-        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+        analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
     with display.stage("Check") as on_progress:
         measured = check.check(
             arguments.video, arguments.song, arguments.cover, plan=edit, analysis=analysis, on_progress=on_progress

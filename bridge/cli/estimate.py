@@ -41,7 +41,7 @@ def _requests(arguments: argparse.Namespace):
     wishes = options.make_options(arguments, Path("video.mp4"))
     registry.check_options(wishes.painter, wishes.animator, wishes.clip_options)
     with progress.display().stage("Song") as on_progress:
-        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+        analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
     edit = make.plan_for(wishes, analysis, cover.look(arguments.cover), make.load_storyboard(arguments.storyboard))
     requests = []
     for wanted in wishes.formats:

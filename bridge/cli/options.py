@@ -70,8 +70,15 @@ def add_edit(one: argparse.ArgumentParser) -> None:
 
 
 def add_tracker(one: argparse.ArgumentParser) -> None:
-    """Which ear listens."""
+    """Which ear listens, and which of its readings counts."""
     one.add_argument("--tracker", default="bars", help="what finds the beats: bars (default), librosa or beat-this")
+    one.add_argument(
+        "--reading",
+        type=count,
+        default=1,
+        metavar="N",
+        help="which of the readings that `analyze` lists: 1 is the likeliest (default)",
+    )
 
 
 def add_render(one: argparse.ArgumentParser) -> None:
@@ -195,6 +202,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         formats=formats.parse_list(arguments.format, arguments.size),
         fps=arguments.fps,
         tracker=arguments.tracker,
+        reading=arguments.reading,
         grade_strength=getattr(arguments, "grade", 1.0),
         **given,
     )

@@ -21,12 +21,16 @@ def add(commands: options.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs it."""
+    from blender_addon.core import reading_names
     from bridge import cover, make, plan, song
     from bridge.cli import show
     from bridge.common import progress
 
-    with progress.display().stage("Song") as on_progress:
-        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+    shown = progress.display()
+    with shown.stage("Song") as on_progress:
+        analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
+    if choice := reading_names.choice(analysis):
+        shown.say(choice)
     look = cover.look(arguments.cover)
     chosen = options.make_options(arguments, output=Path("plan.mp4"))
     edit = make.plan_for(chosen, analysis, look, make.load_storyboard(arguments.storyboard))

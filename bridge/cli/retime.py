@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     display = progress.display()
     with display.stage("Song") as on_progress:
-        analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
+        analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
     with display.stage("Retime") as on_progress:
         done = retime.retime(arguments.video, arguments.song, arguments.output, analysis, on_progress)
     left_out = f", {done.left_out} left out, since there are not enough bars" if done.left_out else ""

@@ -19,21 +19,36 @@ if TYPE_CHECKING:
     from bridge.render import RenderResult
 
 
+OTHER_TEMPO = 0.03
+"""a section's tempo is told if it is so much unlike the song's, as a share of it"""
+
+
 def show_analysis(analysis: SongAnalysis) -> None:
     """The song's grid in a few lines."""
+    from blender_addon.core import reading_names, regrid
+
     table = _table("Song")
     table.add_row("length", f"{analysis.duration_s:.1f} s")
     table.add_row("tempo", f"{analysis.tempo_bpm:.1f} bpm" if analysis.beats else "no beat found")
-    table.add_row("meter", f"{analysis.meter} beats in a bar")
+    table.add_row("meter", reading_names.bar_name(analysis.meter))
+    chosen = regrid.reading_of(analysis)
+    for number, one in enumerate(analysis.readings, start=1):
+        what = reading_names.name(one) if number == 1 else reading_names.difference(one, analysis.readings[0])
+        mark = "  <- this one" if number == chosen else ""
+        table.add_row(f"reading {number}", f"{what}, {one.share:.0%} likely{mark}")
     table.add_row("beats, downbeats", f"{len(analysis.beats)}, {len(analysis.downbeats_s)}")
     table.add_row("confidence", f"{analysis.confidence:.0%} likely that a downbeat is right")
     table.add_row("drop", f"{analysis.drop_s:.2f} s" if analysis.drop_s is not None else "none")
     for section in analysis.sections:
         place = f"{section.start_s:7.2f} - {section.end_s:7.2f} s   energy {section.energy:.2f}"
+        if section.tempo_bpm and abs(section.tempo_bpm / analysis.tempo_bpm - 1) > OTHER_TEMPO:
+            place += f"   {section.tempo_bpm:.1f} bpm"
         table.add_row(f"{section.label} {section.role.value}", place)
     for gap in analysis.drum_gaps:
         table.add_row("drum gap", f"{gap.start_s:7.2f} - {gap.end_s:7.2f} s")
     _print(table)
+    if choice := reading_names.choice(analysis):
+        _print(choice)
 
 
 _INDENT = 6

@@ -31,6 +31,10 @@ class Display(Protocol):
         """Opens a stage; its `OnProgress` is what the `with` statement gives."""
         ...
 
+    def say(self, line: str) -> None:
+        """Shows a line that stays, between two stages."""
+        ...
+
 
 class PlainDisplay:
     """Lines on standard error, at most one every five seconds within a stage: for logs and pipes.
@@ -60,6 +64,9 @@ class PlainDisplay:
         self.seconds[title] = time.monotonic() - started
         print(f"{title}: done in {self.seconds[title]:.1f} s", file=sys.stderr, flush=True)
 
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
 
 class BarDisplay:
     """A progress bar per stage, by rich."""
@@ -85,6 +92,9 @@ class BarDisplay:
             yield lambda progress, stage: bars.update(task, completed=progress, doing=stage)
             bars.update(task, completed=1.0, doing="")
         self.seconds[title] = time.monotonic() - started
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
 
 def display(*, often: bool = False) -> Display:

@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from bridge.song.trackers import Tracker
 
 
-def analyze(path: str | os.PathLike[str], tracker: str = "bars", on_progress: OnProgress | None = None) -> SongAnalysis:
+def analyze(
+    path: str | os.PathLike[str], tracker: str = "bars", on_progress: OnProgress | None = None, reading: int = 1
+) -> SongAnalysis:
     """Analyses a song, or recalls the analysis of the same file by the same tracker's version.
 
     Args:
         path: the song.
         tracker: a name from `bridge.song.trackers.names()`.
         on_progress: is told how far it is (0-1) and what is being done.
+        reading: which of the song's likeliest readings to count in, from 1.
 
     Raises:
-        BadInput: the file holds no song, or there is no such tracker.
+        BadInput: the file holds no song, or there is no such tracker or reading.
     """
     from bridge.common.files import sha256_of
     from bridge.song import cache, trackers
@@ -42,7 +45,21 @@ def analyze(path: str | os.PathLike[str], tracker: str = "bars", on_progress: On
         known = analyze_audio(decode(song, SAMPLE_RATE_HZ), song_sha256, ear, tell)
         cache.save(known)
     tell(1.0, "analysed")
-    return known
+    return _in_reading(known, reading, song.name)
+
+
+def _in_reading(analysis: SongAnalysis, number: int, name: str) -> SongAnalysis:
+    from blender_addon.core import regrid
+    from bridge.common.errors import BadInput
+
+    if number == 1:
+        return analysis  # a song without a beat has no reading, and needs none
+    try:
+        return regrid.with_reading(analysis, number)
+    except IndexError:
+        count = len(analysis.readings)
+        some = {0: "no reading", 1: "only one reading"}.get(count, f"{count} readings")
+        raise BadInput(f"{name} has {some}: `beatboard analyze` lists them; there is no --reading {number}.") from None
 
 
 def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> "Audio":

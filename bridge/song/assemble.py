@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a tracker's grid to the whole analysis: bars are counted, and the rest is hung on their downbeats."""
 
-from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 
+from blender_addon.core import regrid
 from blender_addon.core.types import Beat, SongAnalysis
 from bridge.song.audio import Audio
 from bridge.song.drums import drum_gaps
@@ -14,8 +15,6 @@ from bridge.song.structure import find_sections
 from bridge.song.trackers import BeatGrid
 
 _SILENT_POWER = 1e-9
-_USUAL_BPM = 115.0
-"""the middle of the octave in which most songs are counted"""
 
 
 def summarize(audio: Audio, spectra: Spectra, grid: BeatGrid, song_sha256: str, tracker: str) -> SongAnalysis:
@@ -24,31 +23,33 @@ def summarize(audio: Audio, spectra: Spectra, grid: BeatGrid, song_sha256: str, 
     silent = spectra.power.max(initial=0.0) < _SILENT_POWER
     beats = () if silent else _beats(grid, duration_s)
     downbeats_s = np.array([beat.time_s for beat in beats if beat.position == 1])
-    beat_s = float(np.median(np.diff([beat.time_s for beat in beats]))) if len(beats) > 1 else 0.0
+    tempo_bpm = regrid.tempo_of(beats)
     loudness = Loudness(audio)
     energy = energy_curve(loudness, duration_s)
-    return SongAnalysis(
+    analysis = SongAnalysis(
         song_sha256=song_sha256,
         duration_s=duration_s,
-        tempo_bpm=round(60 / beat_s, 3) if beat_s else 0.0,
-        meter=_meter(beats),
+        tempo_bpm=tempo_bpm,
+        meter=regrid.meter_of(beats),
         beats=beats,
-        sections=find_sections(spectra, downbeats_s, duration_s, energy),
+        sections=regrid.with_figures(find_sections(spectra, downbeats_s, duration_s, energy), beats),
         energy=energy,
         drop_s=find_drop(loudness, downbeats_s),
-        drum_gaps=() if silent else drum_gaps(spectra, beat_s or 0.5),
+        drum_gaps=() if silent else drum_gaps(spectra, 60 / tempo_bpm if tempo_bpm else 0.5),
         confidence=0.0 if silent else round(grid.confidence, 4),
         tracker=tracker,
-        second_shift_beats=grid.second_shift_beats,
-        second_tempo=_other_octave(beat_s),
     )
+    return _with_readings(analysis, grid) if beats else analysis
 
 
-def _other_octave(beat_s: float) -> float:
-    """Half of a fast tempo, twice a slow one: what stays nearer to the usual."""
-    if not beat_s:
-        return 1.0
-    return 0.5 if 60 / beat_s > _USUAL_BPM else 2.0
+def _with_readings(analysis: SongAnalysis, grid: BeatGrid) -> SongAnalysis:
+    """The analysis with the other readings kept beside the one that was found."""
+    readings = [regrid.as_reading(analysis, analysis.confidence)]
+    for other in grid.others:
+        shares = np.full(len(other.times_s), other.share)
+        beats = _beats(BeatGrid(other.times_s, other.positions, shares, other.share), analysis.duration_s)
+        readings.append(regrid.as_reading(regrid.rebuilt(analysis, beats), other.share))
+    return replace(analysis, readings=tuple(readings))
 
 
 def _beats(grid: BeatGrid, duration_s: float) -> tuple[Beat, ...]:
@@ -62,9 +63,3 @@ def _beats(grid: BeatGrid, duration_s: float) -> tuple[Beat, ...]:
         bar += int(position == 1)
         beats.append(Beat(time_s, bar, int(position), round(float(confidence), 4)))
     return tuple(beats)
-
-
-def _meter(beats: tuple[Beat, ...]) -> int:
-    """The most frequent number of beats per whole bar; 4 if there is no whole bar."""
-    lengths = Counter(beat.bar for beat in beats if 0 < beat.bar < beats[-1].bar)
-    return Counter(lengths.values()).most_common(1)[0][0] if lengths else 4

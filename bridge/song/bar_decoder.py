@@ -145,7 +145,7 @@ def best_path(features: Features, model: BarModel, penalty: Array | None = None)
     count = int(np.log(_FASTEST_BPM / _SLOWEST_BPM) / np.log(_PERIOD_RATIO)) + 1
     periods = 60 * CUE_RATE_HZ / _FASTEST_BPM * _PERIOD_RATIO ** np.arange(count)
     beats = np.array([meter.beats for meter in METERS])
-    beat_fit, scores = _tempo_scores(features, periods, model)
+    beat_fit, scores = tempo_scores(features, periods, model)
     rows = _decode(
         np.ascontiguousarray(worth, dtype=np.float32),
         _rows([[mark.position for mark in meter.marks] for meter in METERS]).astype(np.int64),
@@ -180,7 +180,7 @@ def _rows(rows: Sequence[Sequence[float]]) -> Array:
     return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
 
 
-def _tempo_scores(features: Features, periods: Array, model: BarModel) -> tuple[Array, Array]:
+def tempo_scores(features: Features, periods: Array, model: BarModel) -> tuple[Array, Array]:
     """The fit of each beat period, (seconds, periods); the score per frame of a bar, (seconds, meters, periods).
 
     The usual tempo is one of simple meters: four beats of three parts are compared by these, three where simple beats

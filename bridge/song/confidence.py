@@ -33,8 +33,6 @@ class Rating:
     """0-1 for each beat: for the downbeats around it"""
     confidence: float
     """0-1 for the song's downbeats"""
-    second_shift_beats: int
-    """the second-best phase: how many beats later "the one" would be"""
 
 
 def rate(reading: Reading, alternative: Reading, features: Features, model: BarModel) -> Rating:
@@ -48,11 +46,10 @@ def rate(reading: Reading, alternative: Reading, features: Features, model: BarM
     """
     meter = int(reading.positions.max(initial=0))
     if len(reading.times_s) < 2 * meter or meter < 2:
-        return Rating(np.full(len(reading.times_s), 0.1), 0.1 if len(reading.times_s) else 0.0, 0)
+        return Rating(np.full(len(reading.times_s), 0.1), 0.1 if len(reading.times_s) else 0.0)
     margins = phase_margins(reading, features, model)
     chances = _chance(signs(reading, alternative, margins, features))
-    second = 1 + int(margins.sum(axis=1).argmin())
-    return Rating(chances, float(chances[reading.positions == 1].mean()), second)
+    return Rating(chances, float(chances[reading.positions == 1].mean()))
 
 
 def signs(reading: Reading, alternative: Reading, margins: Values, features: Features) -> Values:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from blender_addon.core import reading_names
 from blender_addon.core.types import SongAnalysis
 from bridge.common.errors import BadInput
 from bridge.common.files import written_beside
@@ -51,7 +52,7 @@ def _title(analysis: SongAnalysis) -> str:
         return f"{minutes}:{seconds:02d}   no beats found"
     drop = f"   drop at {analysis.drop_s:.2f} s" if analysis.drop_s is not None else ""
     return (
-        f"{minutes}:{seconds:02d}   {analysis.tempo_bpm:.1f} bpm   {analysis.meter} beats per bar   "
+        f"{minutes}:{seconds:02d}   {analysis.tempo_bpm:.1f} bpm   {reading_names.bar_name(analysis.meter)}   "
         f"{len(analysis.downbeats_s)} bars   confidence {analysis.confidence:.2f}{drop}"
     )
 

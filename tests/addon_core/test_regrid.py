@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blender_addon.core import regrid
+from blender_addon.core import reading_names, regrid
 from blender_addon.core.types import Beat, DrumGap, EnergyCurve, Section, SectionRole, SongAnalysis
 
 
@@ -88,10 +88,59 @@ def test_shift_there_and_back():
     assert regrid.with_downbeat_shift(regrid.with_downbeat_shift(grid(pickup=1), 1), -1).beats == grid(pickup=1).beats
 
 
-def test_the_way_back_is_the_second_best_reading():
-    assert regrid.with_downbeat_shift(grid(), 1).second_shift_beats == 3
-    assert regrid.half_tempo(grid()).second_tempo == 2.0
-    assert regrid.double_tempo(grid()).second_tempo == 0.5
+def with_half_tempo() -> SongAnalysis:
+    """A song that may be counted at half its tempo, too."""
+    heard = grid(bars=9)
+    half = regrid.as_reading(regrid.half_tempo(heard), 0.6)
+    return replace(heard, readings=(regrid.as_reading(heard, 0.8), half))
+
+
+def test_a_reading_is_chosen_and_left_again_without_a_trace():
+    heard = with_half_tempo()
+    half = regrid.with_reading(heard, 2)
+    well_formed(half)
+    assert (half.tempo_bpm, half.confidence, regrid.reading_of(half)) == (60, 0.6, 2)
+    assert half.beats == regrid.half_tempo(heard).beats
+    assert regrid.with_reading(half, 1) == heard
+    assert regrid.reading_of(regrid.with_downbeat_shift(heard, 1)) == 0
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_a_reading_that_is_not_there_is_refused(number):
+    with pytest.raises(IndexError):
+        regrid.with_reading(with_half_tempo(), number)
+
+
+def test_readings_are_told_by_what_is_unlike():
+    heard = grid(bars=8)
+    others = [
+        regrid.double_tempo(heard),
+        regrid.with_downbeat_shift(heard, 2),
+        regrid.with_downbeat_at(heard, heard.beats[4].time_s + 0.25),
+    ]
+    told = [reading_names.difference(regrid.as_reading(one, 0.3), regrid.as_reading(heard, 0.5)) for one in others]
+    assert told == ["240 bpm", "the one 2 beats later", "half a beat later"]
+
+
+def test_a_choice_is_told_while_it_is_open_and_another_is_likely():
+    heard = with_half_tempo()
+    assert reading_names.choice(heard) == ("Read as 120 bpm, 4 beats a bar; 60 bpm is nearly as likely: `--reading 2`.")
+    assert reading_names.choice(regrid.with_reading(heard, 2)) == ""
+    unlikely = replace(heard.readings[1], share=0.1)
+    assert reading_names.choice(replace(heard, readings=(heard.readings[0], unlikely))) == ""
+
+
+def test_sections_have_the_tempo_and_the_confidence_of_their_own_beats():
+    heard = grid()
+    middle_s = heard.sections[1].start_s
+    slowed = [
+        replace(b, time_s=middle_s + 1.5 * (b.time_s - middle_s), confidence=0.5) if b.time_s > middle_s else b
+        for b in heard.beats
+    ]
+    sections = regrid.rebuilt(replace(heard, duration_s=100.0), slowed).sections
+    assert [section.tempo_bpm for section in sections] == pytest.approx([120, 80])
+    assert sections[0].confidence == pytest.approx(0.9)
+    assert sections[1].confidence < 0.65
 
 
 def test_half_tempo_makes_one_bar_of_two():

@@ -21,6 +21,16 @@ DEFAULT = "bars"
 
 
 @dataclass(frozen=True)
+class OtherGrid:
+    """Another reading than the one that was found."""
+
+    times_s: "Values"
+    positions: "npt.NDArray[np.int64]"
+    share: float
+    """0-1: how likely its downbeats are the song's"""
+
+
+@dataclass(frozen=True)
 class BeatGrid:
     """What a tracker hears: beats in order of time."""
 
@@ -31,8 +41,8 @@ class BeatGrid:
     """0-1 for each beat: how likely the downbeats around it are downbeats of the song"""
     confidence: float
     """0-1: how likely a downbeat of this grid is a downbeat of the song"""
-    second_shift_beats: int = 0
-    """the second-best phase: how many beats later "the one" would be; 0 if unknown"""
+    others: "tuple[OtherGrid, ...]" = ()
+    """other readings of the song, likeliest first"""
 
 
 class Tracker(Protocol):

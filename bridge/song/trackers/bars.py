@@ -11,7 +11,9 @@ from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
 from bridge.song.confidence import rate
 from bridge.song.downbeat_phase import PhaseModel, settle
 from bridge.song.features import CUE_RATE_HZ, Features, compute_features
+from bridge.song.odd_meters import recount
 from bridge.song.onset_times import refine
+from bridge.song.readings import other_grids
 from bridge.song.spectra import Spectra
 from bridge.song.trackers import BeatGrid
 
@@ -32,12 +34,14 @@ class BarsTracker:
         alternative = self.read(features, penalty(reading, len(features.cues)))
         rating = rate(reading, alternative, features, self._model)
         times_s = refine(reading.times_s, spectra)
-        return BeatGrid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
+        models = self._model, self._phase
+        others = other_grids(reading, rating.confidence, features, spectra, models, (alternative,))
+        return BeatGrid(times_s, reading.positions, rating.confidences, rating.confidence, others)
 
     def read(self, features: Features, cost: Array | None = None) -> Reading:
         """The song's bars beat by beat; `cost` is what each frame is worth less, see `best_path`."""
         bars = correct_bars(best_path(features, self._model, cost), features, self._model)
-        return settle(_beats(bars, features), features, self._phase)
+        return recount(settle(_beats(bars, features), features, self._phase), features)
 
 
 def create() -> BarsTracker:

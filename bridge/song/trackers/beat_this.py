@@ -6,13 +6,18 @@ Needs the extra "beat-this". Its weights are fetched by the package itself at fi
 """
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bridge.common.errors import BadInput
+from bridge.song.alternative import Reading
 from bridge.song.audio import Audio
+from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
+from bridge.song.features import compute_features
+from bridge.song.readings import other_grids
 from bridge.song.spectra import Spectra
 from bridge.song.trackers import BeatGrid
 
@@ -32,17 +37,19 @@ class BeatThisTracker:
         self._checkpoint = checkpoint
         self.version = _version(checkpoint)
 
-    def track(self, audio: Audio, spectra: Spectra) -> BeatGrid:  # noqa: ARG002 - the network listens for itself
+    def track(self, audio: Audio, spectra: Spectra) -> BeatGrid:
         beat_logits, downbeat_logits = self._logits(audio)
         from beat_this.model.postprocessor import Postprocessor
 
         beats_s, downbeats_s = Postprocessor(type="minimal", fps=_RATE_HZ)(beat_logits, downbeat_logits)
-        return to_grid(
+        grid = to_grid(
             np.asarray(beats_s, float),
             np.asarray(downbeats_s, float),
             _probability(beat_logits),
             _probability(downbeat_logits),
         )
+        found, models = Reading(grid.times_s, grid.positions), (WEIGHTS, PHASE_WEIGHTS)
+        return replace(grid, others=other_grids(found, grid.confidence, compute_features(spectra), spectra, models))
 
     def _logits(self, audio: Audio) -> tuple[Any, Any]:
         """Of beats and of downbeats, 50 a second."""

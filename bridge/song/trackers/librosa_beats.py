@@ -15,6 +15,7 @@ from bridge.song.confidence import beat_scores, rate
 from bridge.song.downbeat_phase import settle
 from bridge.song.features import Features, compute_features
 from bridge.song.onset_times import Times, refine
+from bridge.song.readings import other_grids
 from bridge.song.spectra import Spectra
 from bridge.song.trackers import BeatGrid
 from bridge.song.trackers.bars import BarsTracker
@@ -40,7 +41,9 @@ class LibrosaTracker:
         alternative = BarsTracker().read(features, penalty(reading, len(features.cues)))
         rating = rate(reading, alternative, features, WEIGHTS)
         times_s = refine(reading.times_s, spectra)
-        return BeatGrid(times_s, reading.positions, rating.confidences, rating.confidence, rating.second_shift_beats)
+        models = WEIGHTS, PHASE_WEIGHTS
+        others = other_grids(reading, rating.confidence, features, spectra, models, (alternative,))
+        return BeatGrid(times_s, reading.positions, rating.confidences, rating.confidence, others)
 
 
 def create() -> LibrosaTracker:
