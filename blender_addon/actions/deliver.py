@@ -73,10 +73,10 @@ def render(scene: Any, *, then_check: bool = False) -> None:
         raise Problem("A render is running already.")
     if gone := media.missing(scene):
         raise Problem(media.sentence(gone))
-    render_settings.settings(scene)
     folder = Path(tempfile.mkdtemp(prefix="beatboard-"))
     copy = folder / "render.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
+    with render_settings.lent(scene, colors=not timeline.own_strips(scene)):
+        bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
     uid, way = scene.session_uid, _way(scene, copy, video)
 
     def work(task: Task) -> None:

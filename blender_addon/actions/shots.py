@@ -66,15 +66,16 @@ def edit_of(scene: Any) -> EditPlan | None:
     """The edit as the timeline shows it; None if nothing was planned here."""
     if timeline.SCENE_KEY not in scene:
         return None
-    return timeline.read(scene, _kept(scene))
+    return timeline.read(scene, ids_in_use(scene))
 
 
 def seen_shots(scene: Any) -> tuple[SeenShot, ...]:
     """The shots that the timeline shows; none gets the id of a deleted one whose takes are kept."""
-    return timeline.seen_shots(scene, _kept(scene))
+    return timeline.seen_shots(scene, ids_in_use(scene))
 
 
-def _kept(scene: Any) -> set[str]:
+def ids_in_use(scene: Any) -> set[str]:
+    """Ids that no new shot gets: of shots with takes or jobs, even if they were deleted."""
     settings = state.settings_of(scene)
     return {take.shot_id for take in settings.takes} | {record.shot_id for record in settings.jobs}
 

@@ -15,6 +15,7 @@ How an edited timeline is read:
 - What lies before the scene's first frame is cut off. Settings out of range are brought into it.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -73,13 +74,13 @@ class SeenShot:
     """the shot has an id that its strip doesn't carry yet"""
 
 
-def lay_out(shots: Sequence[Shot]) -> tuple[Strip, ...]:
+def lay_out(shots: Sequence[Shot], start: int = SCENE_START) -> tuple[Strip, ...]:
     """The strip of each shot."""
     return tuple(
         Strip(
             id=shot.id,
-            left=to_scene(shot.start_frame),
-            right=to_scene(shot.end_frame),
+            left=to_scene(shot.start_frame, start),
+            right=to_scene(shot.end_frame, start),
             channel=SHOT_CHANNEL,
             color_tag=ACT_COLORS.get(shot.act, "NONE"),
             properties=properties_of(shot),
@@ -109,6 +110,42 @@ def at_cuts(shots: Sequence[Shot]) -> tuple[Shot, ...]:
     return (*cut, *shots[-1:])
 
 
+def around(planned: Sequence[Shot], staying: Sequence[Shot], taken: Collection[str] = ()) -> tuple[Shot, ...]:
+    """Shots that stay where they are and, wherever none of them lies, the planned ones; in order of time.
+
+    No two get the same id, and no new one any of `taken`.
+    """
+    ids = {shot.id for shot in staying}
+    used = ids | {shot.id for shot in planned} | set(taken)
+    found = list(staying)
+    for shot in planned:
+        spans = [(shot.start_frame, shot.end_frame)]
+        for other in staying:
+            spans = _without(spans, other.start_frame, other.end_frame)
+        for left, right in spans:
+            id_ = _fresh_id(shot.id, used) if shot.id in ids else shot.id
+            ids.add(id_)
+            used.add(id_)
+            found.append(_part(shot, id_, left, right))
+    return tuple(sorted(found, key=lambda shot: shot.start_frame))
+
+
+def _without(spans: Sequence[tuple[int, int]], left: int, right: int) -> list[tuple[int, int]]:
+    """What of some spans lies before or after [left, right)."""
+    parts = [part for a, b in spans for part in ((a, min(b, left)), (max(right, a), b))]
+    return [(a, b) for a, b in parts if a < b]
+
+
+def _part(shot: Shot, id_: str, left: int, right: int) -> Shot:
+    """A part of a shot; it has the hold only if it has the end of the shot that is held."""
+    is_last = shot.kind is ShotKind.COVER_END
+    keeps_role = right == shot.end_frame if is_last else left == shot.start_frame
+    part = replace(shot, id=id_, start_frame=left, frame_count=right - left)
+    if not keeps_role:
+        return replace(part, kind=ShotKind.MOTION, hold_frames=0)
+    return replace(part, hold_frames=min(shot.hold_frames, right - left))
+
+
 def cover_turn(frame_count: int, hold_frames: int, fps: Fraction | float) -> range:
     """The frames of a shot that ends on the cover, counted from its first, on which its picture becomes the cover.
 
@@ -135,6 +172,14 @@ def properties_of(shot: Shot) -> dict[str, Setting]:
         "treatment": str(shot.treatment),
         "why": json.dumps(shot.why, ensure_ascii=False),
     }
+
+
+def fingerprint(shot: Shot) -> str:
+    """What an editor may change of a shot, in short: its frames and settings."""
+    values = (
+        shot.start_frame, shot.frame_count, shot.prompt, shot.negative_prompt, shot.seed, shot.motion, str(shot.framing)
+    )  # fmt: skip
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
 
 
 def read_back(
@@ -173,12 +218,7 @@ def _visible(strip: Strip, others: Sequence[Strip], start: int) -> list[_Piece]:
     spans = [(max(strip.left, start), strip.right)]
     for other in others:
         if _covers(other, strip):
-            spans = [
-                part
-                for left, right in spans
-                for part in ((left, min(right, other.left)), (max(left, other.right), right))
-            ]
-            spans = [(left, right) for left, right in spans if left < right]
+            spans = _without(spans, other.left, other.right)
     return [_Piece(strip, left, right) for left, right in spans if left < right]
 
 

@@ -3,8 +3,8 @@
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +24,59 @@ class RenderError(RuntimeError):
     """Blender rendered something else than what was asked for, or nothing."""
 
 
-def settings(scene: Any) -> None:
-    """The deliverable's settings, saved with the .blend: H.264 High, yuv420p, BT.709, AAC, the colours as they are."""
+def settings(scene: Any, *, colors: bool = True) -> None:
+    """The deliverable's settings, saved with the .blend: H.264 High, yuv420p, BT.709, AAC, the colours as they are.
+
+    Without `colors`, the scene keeps its own colour management: the editor's own strips were made with it.
+    """
     timeline.prepare(scene)
-    render = scene.render
-    render.resolution_percentage = 100
-    render.use_sequencer = True
-    render.dither_intensity = 0.0  # noise that the encoder would have to spend bits on
-    image = render.image_settings
-    image.media_type = "VIDEO"  # first: it decides which formats there are
-    image.file_format, image.color_mode = "FFMPEG", "RGB"
-    video = render.ffmpeg
-    video.format, video.codec = "MPEG4", "H264"
+    for owner, name, value in _wanted(scene, colors=colors):
+        setattr(owner, name, value)
+
+
+@contextmanager
+def lent(scene: Any, *, colors: bool) -> Iterator[None]:
+    """The deliverable's settings for a while, as for a copy that is saved; then the editor's own again."""
+    timeline.prepare(scene)
+    names = [(owner, name) for owner, name, _ in _wanted(scene, colors=colors)]
+    before = [(owner, name, getattr(owner, name)) for owner, name in names]
+    settings(scene, colors=colors)
+    try:
+        yield
+    finally:
+        for owner, name, value in before:
+            with suppress(TypeError):  # of a kind of file that the editor's own is not
+                setattr(owner, name, value)
+
+
+def _wanted(scene: Any, *, colors: bool) -> list[tuple[Any, str, Any]]:
+    """Each setting: whose it is, its name, its value."""
+    render, image, video = scene.render, scene.render.image_settings, scene.render.ffmpeg
     x264 = encoding.DELIVERABLE
-    video.constant_rate_factor = encoding.BLENDER_CRF[x264.crf]
-    video.ffmpeg_preset = encoding.BLENDER_PRESET[x264.preset]
-    video.gopsize = round(timeline.scene_fps(scene))
-    video.audio_codec, video.audio_bitrate, video.audio_channels = "AAC", encoding.AUDIO_KBIT_PER_S, "STEREO"
-    video.audio_mixrate = encoding.SAMPLE_RATE_HZ
-    scene.view_settings.view_transform, scene.view_settings.look = "Standard", "None"
-    scene.sequencer_colorspace_settings.name = "sRGB"
+    wanted = [
+        (render, "resolution_percentage", 100),
+        (render, "use_sequencer", True),
+        (render, "dither_intensity", 0.0),  # noise that the encoder would have to spend bits on
+        (image, "media_type", "VIDEO"),  # first: it decides which formats there are
+        (image, "file_format", "FFMPEG"),
+        (image, "color_mode", "RGB"),
+        (video, "format", "MPEG4"),
+        (video, "codec", "H264"),
+        (video, "constant_rate_factor", encoding.BLENDER_CRF[x264.crf]),
+        (video, "ffmpeg_preset", encoding.BLENDER_PRESET[x264.preset]),
+        (video, "gopsize", round(timeline.scene_fps(scene))),
+        (video, "audio_codec", "AAC"),
+        (video, "audio_bitrate", 192),
+        (video, "audio_channels", "STEREO"),
+        (video, "audio_mixrate", encoding.SAMPLE_RATE_HZ),
+    ]
+    if colors:
+        wanted += [
+            (scene.view_settings, "view_transform", "Standard"),
+            (scene.view_settings, "look", "None"),
+            (scene.sequencer_colorspace_settings, "name", "sRGB"),
+        ]
+    return wanted
 
 
 def for_this_process(scene: Any) -> None:

@@ -20,12 +20,14 @@ from ..core import codec, mp4, strip_layout
 from ..core.song_clock import Clock, SongStrip
 from ..core.strip_layout import SCENE_START, SHOT_CHANNEL, SONG_CHANNEL, SeenShot, Strip
 from ..core.timing import frame_at
-from ..core.types import EditPlan, Ending, Excerpt, ShotKind, SongAnalysis
+from ..core.types import EditPlan, Ending, Excerpt, Shot, ShotKind, SongAnalysis
 from . import compat
 
 SCENE_KEY = "beatboard_edit"
 """the scene's custom property that holds, as JSON, what strips cannot"""
 SONG_KEY = "beatboard_song"
+PLANNED_KEY = "beatboard_planned"
+"""the scene's custom property that holds, as JSON, the fingerprint of each shot as it was planned"""
 TITLE_KEY = "beatboard_title"
 """a title strip's custom property: the number of its line"""
 HANDLE_KEY = "handle_frames"
@@ -37,6 +39,8 @@ PLACEHOLDER_RGB = {1: (0.10, 0.18, 0.32), 2: (0.38, 0.20, 0.08), 3: (0.22, 0.12,
 """per act, in the hues of `strip_layout.ACT_COLORS`"""
 PICTURES = ("MOVIE", "IMAGE", "SCENE", "MOVIECLIP", "META", "COLOR")
 """kinds of strips that fill the picture by themselves"""
+INPUTS = ("input_1", "input_2")
+"""what an effect is made of"""
 FAR_FRAME = 500_000
 """no edit reaches it; half way to Blender's last frame"""
 MAX_CHANNEL = 128
@@ -52,6 +56,8 @@ def build(
     song_path: Path,
     clips: Mapping[str, Path] | None = None,
     beats: bool = False,
+    start: int = SCENE_START,
+    keep_scene: bool = False,
 ) -> None:
     """Lays the plan out on the scene's sequencer: markers, the song, and a strip per shot.
 
@@ -62,6 +68,8 @@ def build(
         song_path: the whole song as WAV, FLAC or Opus; other formats play shifted in some versions of Blender.
         clips: the movie of each shot by its id; a shot without one gets a coloured placeholder.
         beats: a marker on every beat, not only on downbeats.
+        start: the scene frame of the plan's first.
+        keep_scene: leaves rate, size and range as they are: the editor's own strips were made for them.
 
     Raises:
         FileNotFoundError: the song or a clip is not there.
@@ -70,12 +78,14 @@ def build(
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist.")
     prepare(scene)
-    _set_scene(scene, plan)
-    markers = _set_markers(scene, plan, analysis, beats=beats)
-    _set_song(scene, plan, song_path)
-    _set_shots(scene, plan, clips or {})
+    if not keep_scene:
+        _set_scene(scene, plan)
+    span = _set_range(scene, range(start, strip_layout.to_scene(plan.frame_count, start)), keep_scene=keep_scene)
+    markers = _set_markers(scene, plan, analysis, beats=beats, start=start)
+    _set_song(scene, plan, song_path, start)
+    _set_shots(scene, plan, clips or {}, start)
     _name_channels(scene)
-    _write_header(scene, plan, markers)
+    _write_header(scene, plan, markers=markers, origin=start, range=span)
 
 
 def read(scene: Any, reserved: Collection[str] = ()) -> EditPlan:
@@ -127,9 +137,7 @@ def clock_of(scene: Any) -> Clock | None:
     songs = [
         SongStrip(
             *_span(strip),
-            compat.source_start(strip) + round((excerpt.start_s + strip.sound_offset) * fps)
-            if strip[SONG_KEY] == header["song_sha256"]
-            else None,
+            start_by(strip, excerpt.start_s, fps) if strip[SONG_KEY] == header["song_sha256"] else None,
         )
         for strip in strips
     ]
@@ -309,6 +317,75 @@ def foreign_pictures(scene: Any) -> list[Any]:
     ]
 
 
+def is_ours(strip: Any) -> bool:
+    """Whether Beatboard made a strip."""
+    return ("id" in strip and "kind" in strip) or any(key.startswith("beatboard_") for key, _ in strip.items())
+
+
+def own_strips(scene: Any) -> list[Any]:
+    """The editor's own strips; not those that stand on ours: effects between our shots, metas that hold them."""
+    if scene.sequence_editor is None:
+        return []
+    metas = {meta.name for strip in all_strips(scene) if is_ours(strip) for meta in _metas(strip)}
+    ours = {strip.name for strip in all_strips(scene) if is_ours(strip)}
+    return [
+        strip
+        for strip in scene.sequence_editor.strips
+        if strip.name not in ours | metas and not any(input_.name in ours for input_ in inputs(strip))
+    ]
+
+
+def inputs(strip: Any) -> list[Any]:
+    """The strips that an effect is made of."""
+    return [found for slot in INPUTS if (found := getattr(strip, slot, None))]
+
+
+def effects_on(scene: Any, strips: Iterable[Any]) -> list[Any]:
+    """The effects that are made of some strips, and those that are made of these."""
+    names, found = {strip.name for strip in strips}, []
+    for _ in range(len(all_strips(scene))):
+        more = [
+            strip
+            for strip in all_strips(scene)
+            if strip.name not in names and any(input_.name in names for input_ in inputs(strip))
+        ]
+        if not more:
+            break
+        names |= {strip.name for strip in more}
+        found += more
+    return found
+
+
+def stays(strip: Any) -> bool:
+    """Whether the editor keeps it where it is: by a lock, or in a meta strip."""
+    return strip.lock or strip.parent_meta() is not None
+
+
+def remember_planned(scene: Any, planned: Iterable[Shot]) -> None:
+    """Notes how the shots were planned, so that it is seen which of them the editor changes."""
+    scene[PLANNED_KEY] = json.dumps({shot.id: strip_layout.fingerprint(shot) for shot in planned})
+
+
+def planned(scene: Any) -> dict[str, str]:
+    """The fingerprint of each shot as it was planned, by its id."""
+    return json.loads(scene.get(PLANNED_KEY, "{}"))
+
+
+def own_songs(scene: Any, files: Iterable[Path]) -> list[Any]:
+    """The editor's own sound strips that play one of these files."""
+    names = {path.resolve() for path in files}
+    return [
+        strip
+        for strip in own_strips(scene)
+        if strip.type == "SOUND" and absolute(strip.sound.filepath) in names and not is_muted(scene, strip)
+    ]
+
+
+def start_by(strip: Any, start_s: float, fps: Fraction) -> int:
+    """The scene frame on which a sound strip plays a moment of its file, seen or not."""
+    return compat.source_start(strip) + round((start_s + strip.sound_offset) * fps)
+
+
 def song_strip(scene: Any) -> Any | None:
     """Our song's strip, if there is one."""
     return next(iter(song_strips(scene)), None)
@@ -367,10 +444,19 @@ def _set_scene(scene: Any, plan: EditPlan) -> None:
     scene.render.fps_base = float(round(plan.fps) / plan.fps)
     scene.render.resolution_x, scene.render.resolution_y = plan.width_px, plan.height_px
     scene.render.resolution_percentage = 100
-    scene.frame_start, scene.frame_end = SCENE_START, strip_layout.to_scene(plan.frame_count) - 1
     scene.sync_mode = "AUDIO_SYNC"
     scene.tool_settings.use_snap_sequencer = True
     scene.tool_settings.sequencer_tool_settings.snap_to_markers = True
+
+
+def _set_range(scene: Any, planned: range, *, keep_scene: bool) -> list[int] | None:
+    """Makes the frame range the plan's, unless it is the editor's; what we set it to, to know it by."""
+    ours = (_header(scene) or {}).get("range")
+    is_ours = ours == [scene.frame_start, scene.frame_end]
+    if is_ours or (ours is None and not keep_scene):
+        scene.frame_start, scene.frame_end = planned.start, planned.stop - 1
+        return [scene.frame_start, scene.frame_end]
+    return ours
 
 
 def _set_markers(
@@ -411,23 +497,37 @@ def marker_names(
     return {frame: " ".join(labels) for frame, labels in sorted(names.items()) if frame in inside}
 
 
-def _set_song(scene: Any, plan: EditPlan, song_path: Path) -> None:
-    """Cuts the song to the excerpt. Whole frames go into the strip's start, the rest into its sound offset."""
-    strips = scene.sequence_editor.strips
+def _set_song(scene: Any, plan: EditPlan, song_path: Path, start: int) -> None:
+    """Cuts the song to the excerpt. Whole frames go into the strip's start, the rest into its sound offset.
+
+    A song that stays is left as it is. Where the editor's own strip plays the song, ours is silent.
+    """
     strip = song_strip(scene)
-    if strip is not None and absolute(strip.sound.filepath) != song_path.resolve():
-        clear_fade(scene, strip, "volume")
-        strips.remove(strip)
-        strip = None
-    end = strip_layout.to_scene(plan.frame_count)
+    if strip is not None and stays(strip):
+        return
+    end = strip_layout.to_scene(plan.frame_count, start)
+    is_other = strip is not None and absolute(strip.sound.filepath) != song_path.resolve()
+    pieces = [other for other in song_strips(scene)[1:] if not stays(other)]
+    gone = [other for other in pieces if compat.left(other) < end and compat.right(other) > start]
+    for other in [*([strip] if is_other else []), *gone]:
+        clear_fade(scene, other, "volume")
+        beside(scene, other).remove(other)
+    strip = None if is_other else strip
+    whole_frames = int(Fraction(plan.excerpt.start_s) * plan.fps)
+    offset = -float(Fraction(plan.excerpt.start_s) - whole_frames / plan.fps)
+    same = (_header(scene) or {}).get("excerpt") == json.loads(codec.dumps(plan.excerpt))
+    placed = (*_span(strip), compat.content_start(strip)) if strip is not None else None
+    if same and placed == (start, end, start - whole_frames):
+        return  # its volume may be the editor's
     if strip is None:
-        channel = free_channel(scene, SONG_CHANNEL, SCENE_START, end)
-        strip = strips.new_sound("Song", str(song_path), channel, SCENE_START)
+        strip = scene.sequence_editor.strips.new_sound("Song", str(song_path), MAX_CHANNEL, start)
         strip[SONG_KEY] = plan.song_sha256
         strip.show_waveform = True
-    whole_frames = int(Fraction(plan.excerpt.start_s) * plan.fps)
-    strip.sound_offset = -float(Fraction(plan.excerpt.start_s) - whole_frames / plan.fps)
-    compat.place(strip, SCENE_START - whole_frames, SCENE_START, end)
+        strip.mute = any(compat.left(own) < end and compat.right(own) > start for own in own_songs(scene, [song_path]))
+    strip.channel = MAX_CHANNEL  # alone, as in `_laid`
+    strip.sound_offset = offset
+    compat.place(strip, start - whole_frames, start, end)
+    strip.channel = free_channel(scene, SONG_CHANNEL, start, end, movable=[strip])
     clear_fade(scene, strip, "volume")
     if plan.excerpt.fades_out:
         _fade_out(scene, strip, end)
@@ -441,33 +541,49 @@ def _fade_out(scene: Any, strip: Any, end: int) -> None:
             point.interpolation = "LINEAR"
 
 
-def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path]) -> None:
-    wanted = {layout.id: layout for layout in strip_layout.lay_out(plan.shots)}
+def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path], start: int) -> None:
+    wanted = {layout.id: layout for layout in strip_layout.lay_out(plan.shots, start)}
+    blended = {layout.name for layout in _layouts(scene) if layout.blends_with}
     kept: dict[str, Any] = {}
     for strip in shot_strips(scene):
         if strip["id"] in wanted and strip["id"] not in kept:
             kept[strip["id"]] = strip
         else:
             beside(scene, strip).remove(strip)
-    end = strip_layout.to_scene(plan.frame_count)
-    channel = free_channel(scene, SHOT_CHANNEL, SCENE_START, end, movable=kept.values())
-    if any(
-        _span(kept[shot_id]) != (layout.left, layout.right) for shot_id, layout in wanted.items() if shot_id in kept
-    ):
-        _move_out_of_the_way(kept.values())
+    moved = [strip for shot_id, strip in kept.items() if _span(strip) != (wanted[shot_id].left, wanted[shot_id].right)]
+    fixed = {shot_id for shot_id, strip in kept.items() if stays(strip)}
+    free = [strip for shot_id, strip in kept.items() if shot_id not in fixed and strip.name not in blended]
+    end = strip_layout.to_scene(plan.frame_count, start)
+    channel = free_channel(scene, SHOT_CHANNEL, start, end, movable=free)
+    _move_out_of_the_way(strip for strip in moved if strip["id"] not in fixed)
     for shot_id, layout in wanted.items():
+        if shot_id in fixed:
+            continue
         strip = kept.get(shot_id) or _placeholder(scene, layout, channel)
+        _move(strip, layout.left, layout.right)
+        if strip.name not in blended:
+            strip.channel = channel
         if strip.type == "COLOR":
-            compat.place(strip, layout.left, layout.left, layout.right)
             strip.color = PLACEHOLDER_RGB.get(int(layout.properties["act"]), PLACEHOLDER_RGB[2])
-        strip.channel = channel
         for key, value in layout.properties.items():
             strip[key] = value
         strip.color_tag = layout.color_tag
         if shot_id in clips:
-            strip = _with_clip(scene, strip, clips[shot_id])
-        if strip.type == "MOVIE":
-            _laid(strip, layout.left, layout.right)
+            _laid(_with_clip(scene, strip, clips[shot_id]), layout.left, layout.right)
+
+
+def _move(strip: Any, left: int, right: int) -> None:
+    """Puts a shot's strip on other frames. One that keeps its length still shows the same of its clip."""
+    before = _span(strip)
+    if before == (left, right):
+        return
+    if strip.type == "MOVIE" and before[1] - before[0] != right - left:
+        _laid(strip, left, right)
+        return
+    channel, by = strip.channel, left - before[0]
+    strip.channel = MAX_CHANNEL  # alone, as in `_laid`
+    compat.place(strip, left if strip.type == "COLOR" else compat.content_start(strip) + by, left, right)
+    strip.channel = channel
 
 
 def _span(strip: Any) -> tuple[int, int]:
@@ -555,7 +671,7 @@ def _take_over(scene: Any, new: Any, old: Any) -> None:
         new[key] = value
     new.color_tag, new.select, new.mute, new.lock = old.color_tag, old.select, old.mute, old.lock
     for other in scene.sequence_editor.strips_all:
-        for slot in ("input_1", "input_2"):
+        for slot in INPUTS:
             if getattr(other, slot, None) == old:
                 setattr(other, slot, new)
     if scene.sequence_editor.active_strip == old:
@@ -616,9 +732,9 @@ def _layouts(scene: Any) -> list[Strip]:
     """Our shots' strips as `strip_layout` reads them."""
     blends: dict[str, set[str]] = {}
     for effect in all_strips(scene):
-        inputs = [strip for slot in ("input_1", "input_2") if (strip := getattr(effect, slot, None))]
-        if len(inputs) == 2 and not effect.mute:
-            first, second = (strip.name for strip in inputs)
+        made_of = inputs(effect)
+        if len(made_of) == 2 and not effect.mute:
+            first, second = (strip.name for strip in made_of)
             blends.setdefault(first, set()).add(second)
             blends.setdefault(second, set()).add(first)
     return [_as_layout(scene, strip, frozenset(blends.get(strip.name, ()))) for strip in shot_strips(scene)]
@@ -663,13 +779,13 @@ def absolute(path: str) -> Path:
     return Path(bpy.path.abspath(path)).resolve()
 
 
-def _write_header(scene: Any, plan: EditPlan, markers: list[tuple[str, int]]) -> None:
+def _write_header(scene: Any, plan: EditPlan, **more: Any) -> None:
     header = {
         "song_sha256": plan.song_sha256,
         "cover_sha256": plan.cover_sha256,
         "excerpt": codec.encode(plan.excerpt),
         "ending": str(plan.ending),
-        "markers": markers,
+        **more,
     }
     scene[SCENE_KEY] = json.dumps(header)
 

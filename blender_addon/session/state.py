@@ -20,7 +20,7 @@ from ..client.feed import Feed
 from ..client.process import BridgeProcess, Installation
 from ..core import rules
 from ..core.messages import Engines, Estimate
-from ..core.types import Clip, Grade, Job
+from ..core.types import Clip, EditPlan, Grade, Job
 
 
 class Cancelled(Exception):
@@ -192,6 +192,14 @@ class Measured:
     failures: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A plan that waits for the editor's yes, and the song as WAV."""
+
+    edit: EditPlan
+    wav: Path
+
+
 @dataclass
 class Pace:
     """When each thing was done last, and how long Blender is busy after a redraw was asked for: see `timer`."""
@@ -228,6 +236,8 @@ class Session:
     """the grade that was fitted to each scene's clips, and the cover that it goes by"""
     measured: dict[int, Measured] = field(default_factory=dict)
     """the last check of each scene"""
+    plans: dict[int, Planned] = field(default_factory=dict)
+    """what waits to be laid out on each scene"""
     proxies: set[Path] = field(default_factory=set)
     """proxies that are being made, or could not be made: they are not asked for again"""
 
@@ -235,7 +245,7 @@ class Session:
         """Another file: nothing that was known of the last one counts, and nobody waits for its results."""
         self.tasks.cancel_all()
         self.tasks, self.shots, self.takes, self.files = Tasks(), Shots(), Takes(), Files()
-        self.fitted, self.measured, self.proxies = {}, {}, set()
+        self.fitted, self.measured, self.plans, self.proxies = {}, {}, {}, set()
 
 
 _session: Session | None = None

@@ -89,6 +89,10 @@ def _not_planned(context: Any) -> str:
     return "" if timeline.SCENE_KEY in state.scene_of(context) else "Plan the shots first"
 
 
+def _no_plan(context: Any) -> str:
+    return "" if plan.waiting(state.scene_of(context)) else "No plan waits: plan the shots first"
+
+
 def _no_title(context: Any) -> str:
     settings = state.settings_of(state.scene_of(context))
     return "Write a title or an artist first" if title.nothing_to_write(settings) else ""
@@ -324,6 +328,11 @@ class BEATBOARD_OT_plan(Base, bpy.types.Operator):
 
     bl_idname, bl_label = "beatboard.plan", "Plan Shots"
     bl_options: ClassVar[set[str]] = {"REGISTER"}
+    confirmed: BoolProperty(
+        name="Confirmed",
+        description="Lay the shots out though they cover strips of yours, or effects of yours go",
+        options={"SKIP_SAVE"},
+    )
 
     @classmethod
     def poll(cls, context: Any) -> bool:
@@ -333,7 +342,61 @@ class BEATBOARD_OT_plan(Base, bpy.types.Operator):
         return _can(cls, stale, _not_set_up(), _busy("plan"))
 
     def work(self, context: Any, scene: Any) -> str | None:
-        plan.plan(scene)
+        plan.plan(scene, confirmed=self.confirmed)
+
+
+class BEATBOARD_OT_lay_out(Base, bpy.types.Operator):
+    """Put the shots that were planned on the timeline, beside what you made there"""
+
+    bl_idname, bl_label = "beatboard.lay_out", "Lay Out Shots"
+    start: IntProperty(
+        name="Start Frame", description="The frame on which the first shot starts", options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_plan(context))
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        scene = state.scene_of(context)
+        found = plan.waiting(scene)
+        assert found
+        self.start = plan.start_of(scene, found.edit, found.wav)
+        return context.window_manager.invoke_props_dialog(self, width=420, confirm_text="Lay Out")
+
+    def draw(self, context: Any) -> None:
+        scene = state.scene_of(context)
+        found = plan.waiting(scene)
+        if found is None:
+            return
+        column = self.layout.column(align=True)
+        changes = plan.changes(scene, found.edit, found.wav, self._start())
+        for sentences, icon in ((changes.losses, "ERROR"), (changes.notes, "INFO")):
+            for sentence in sentences:
+                for number, line in enumerate(preferences.wrapped(sentence, 64)):
+                    column.label(text=line, icon=icon if number == 0 else "BLANK1")
+        if timeline.SCENE_KEY not in scene:
+            self.layout.prop(self, "start")
+
+    def _start(self) -> int | None:
+        return self.start if self.properties.is_property_set("start") else None
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        plan.lay_out_waiting(scene, self._start())
+
+
+class BEATBOARD_OT_discard_plan(Base, bpy.types.Operator):
+    """Forget the shots that were planned; your timeline stays as it is"""
+
+    bl_idname, bl_label = "beatboard.discard_plan", "Discard"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_plan(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        plan.discard(scene)
 
 
 class BEATBOARD_OT_restore_fps(Base, bpy.types.Operator):

@@ -165,6 +165,10 @@ class BEATBOARD_PT_shots(Tab, bpy.types.Panel):
             row.scale_y = height
             row.operator("beatboard.plan", text="Plan Again" if planned else "Plan Shots", icon="SEQ_STRIP_META")
         draw_trouble(layout, "plan")
+        if plan.waiting(scene):
+            row = layout.row(align=True)
+            row.operator("beatboard.lay_out", text="Lay Out Planned Shots...", icon="QUESTION")
+            row.operator("beatboard.discard_plan", text="", icon="X")
         if not planned:
             return
         listed = state.shot_list()

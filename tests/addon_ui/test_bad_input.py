@@ -171,7 +171,7 @@ def test_a_scene_without_a_sequencer(edit):
 def test_strips_of_others_on_our_channels_stay(scene, tmp_path):
     strips = scene.sequence_editor_create().strips
     theirs = [strips.new_effect(f"mine {channel}", "COLOR", channel, 5, length=30) for channel in (1, 2)]
-    ui_world.lay_out(scene, tmp_path, (12, 24, 12))
+    ui_world.lay_out(scene, tmp_path, (12, 24, 12), start=1)
     press("generate")
     assert [(one.channel, compat.left(one), compat.right(one)) for one in theirs] == [(1, 5, 35), (2, 5, 35)]
     ours = timeline.shot_strips(scene)

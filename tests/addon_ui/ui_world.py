@@ -40,7 +40,7 @@ def open_empty():
     return scene
 
 
-def lay_out(scene, folder: Path, lengths=(24, 48, 24, 24)):
+def lay_out(scene, folder: Path, lengths=(24, 48, 24, 24), start=None):
     """A planned edit on a made song and cover, without a bridge."""
     folder.mkdir(parents=True, exist_ok=True)
     wav, cover = folder / "song.wav", folder / "cover.png"
@@ -56,7 +56,7 @@ def lay_out(scene, folder: Path, lengths=(24, 48, 24, 24)):
     from dataclasses import replace
 
     plan = replace(edit_world.plan(lengths), cover_sha256=hashlib.sha256(cover.read_bytes()).hexdigest())
-    planning.lay_out(scene, plan, wav)
+    planning.lay_out(scene, plan, wav, start)
     bpy.ops.ed.undo_push(message="Plan Shots")
     return plan
 
