@@ -143,3 +143,12 @@ class Animator(Protocol):
     version: str
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage: ...
+
+
+@runtime_checkable
+class HandlesAnimator(Animator, Protocol):
+    """An animator that films handles by itself, and changes nothing of the shot for them."""
+
+    def animate_with_handles(self, request: ClipRequest, handle: int, still: Still, work: Work) -> Footage:
+        """The frames that `animate` gives, and `handle` more at either end."""
+        ...

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Handles: frames before and after what a shot shows, so that the editor can slip it under its cut.
 
-A clip with handles is the same shot filmed for longer: the engine is asked for the wider one and knows nothing of it.
+A clip with handles is the same shot filmed for longer: the engine is asked for the wider one and knows nothing of it,
+unless it films them by itself, as the camera does.
 The file itself says how many frames its handles have (`blender_addon.core.mp4.handle_frames`).
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from blender_addon.core import codec
 from blender_addon.core.types import Clip, ClipRequest, ShotKind
 from bridge.clips import conform, handles, holds, options, registry
-from bridge.clips.base import Footage, KeyframePainter, Still, Work
+from bridge.clips.base import Footage, HandlesAnimator, KeyframePainter, Still, Work
 from bridge.clips.keyframes import Studio
 from bridge.common.errors import BadInput
 from bridge.common.store import Store
@@ -39,10 +39,10 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
         if after:
             still = replace(still, end=painted(after, engine, store, work)[0].rgb)
         started_s = time.perf_counter() - painting_s
-        footage = animated(engine, wide, still, work)
+        footage = animated(engine, request, still, work)
     flow_px = conform.conform(footage, wide, path, work, handles.frames_of(wide))
     if options.of(request, options.EVERY_CLIP).text("quality") == "best":
-        flow_px = truer(engine, wide, still, path, flow_px, work)
+        flow_px = truer(engine, request, still, path, flow_px, work)
     clip = Clip(
         sha256=store.put(path),
         request=request,
@@ -61,14 +61,18 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
 
 
 def animated(engine: registry.Engine, request: ClipRequest, still: Still, work: Work) -> Footage:
-    """The animator's footage, enlarged if the request asks for that."""
-    footage = engine.animator.animate(request, still, work)
+    """The animator's footage with its handles, enlarged if the request asks for that."""
+    wide = handles.widened(request)
+    if isinstance(engine.animator, HandlesAnimator):
+        footage = engine.animator.animate_with_handles(request, handles.frames_of(request), still, work)
+    else:
+        footage = engine.animator.animate(wide, still, work)
     wish = options.of(request, options.EVERY_CLIP).text("upscale")
     if wish == "no":
         return footage
     from bridge.clips.diffusion import upscale
 
-    return upscale.upscaled(footage, wish, request, work)
+    return upscale.upscaled(footage, wish, wide, work)
 
 
 def painted(
@@ -108,7 +112,7 @@ def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Pat
     Returns:
         the flow of the clip that `path` now holds.
     """
-    wanted_px = wanted_flow_px(request)
+    wanted_px = wanted_flow_px(handles.widened(request))
     if wanted_px <= 0 or _miss(flow_px, wanted_px) <= FAR_OFF:
         return flow_px
     corrected = corrected_motion(request.motion, flow_px, wanted_px)
@@ -116,10 +120,10 @@ def truer(engine: registry.Engine, request: ClipRequest, still: Still, path: Pat
         return flow_px
     work.report(0.0, f"motion {request.motion} gave {flow_px:.0f} px/s of {wanted_px:.0f}: once more with {corrected}")
     again = path.with_stem(f"{path.stem}-again")
-    request = replace(request, motion=corrected)
+    wide = replace(handles.widened(request), motion=corrected)
     with work.device():
-        footage = animated(engine, request, still, work)
-    again_px = conform.conform(footage, request, again, work, handles.frames_of(request))
+        footage = animated(engine, replace(request, motion=corrected), still, work)
+    again_px = conform.conform(footage, wide, again, work, handles.frames_of(request))
     if _miss(again_px, wanted_px) < _miss(flow_px, wanted_px):
         again.replace(path)
         return again_px

@@ -218,7 +218,6 @@ ANIMATORS = _table(
             description="a camera moves through the layers of the still; no GPU, no weights",
             own_options=(options.DEPTH,),
             packages=("cv2", "scipy"),
-            handle_frames=0,
         ),
         AnimatorEntry(
             name="svd",

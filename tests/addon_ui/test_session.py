@@ -30,6 +30,7 @@ def fill(session: state.Session) -> None:
     session.files.missing.add("//gone.mp4")
     session.fitted[1] = ("sha256", ui_world.edit_world.look().grade)
     session.measured[1] = state.Measured(Path("video.mp4"), Path("video.html"), 3, ())
+    session.plans[1] = state.Planned(ui_world.edit_world.plan(), Path("song.wav"))
     session.proxies.add(Path("proxy.avi"))
 
 

@@ -31,7 +31,7 @@ def test_a_request_becomes_a_clip(store, desk):
     assert (clip.frame_count, clip.fps, clip.width_px, clip.height_px) == (9, asked.fps, 160, 90)
     assert clip.flow_px > 1
     with av.open(str(store.path(clip.sha256))) as container:
-        assert container.streams.video[0].frames == 9
+        assert container.streams.video[0].frames == 9 + 2 * 6, "with its handles"
     assert not list(desk.folder.glob("*.mp4")), "the scratch file is gone"
 
 
@@ -62,7 +62,7 @@ def test_handles_are_more_of_the_same_shot_and_the_file_says_so(store, desk):
     assert (clip.frame_count, clip.handle_frames, clip.request) == (9, 3, asked)
     assert mp4.frame_count(store.path(clip.sha256)) == 15
     assert mp4.handle_frames(store.path(clip.sha256)) == 3
-    plain = make_clip.make_clip(request(frame_count=9), store, desk)
+    plain = make_clip.make_clip(request(frame_count=9, options=(("handles", "0"),)), store, desk)
     assert (plain.handle_frames, mp4.handle_frames(store.path(plain.sha256))) == (0, 0)
 
 
@@ -74,4 +74,4 @@ def test_a_wider_shot_keeps_its_beats_its_rest_and_its_energy():
     assert handles.widened(replace(asked, hold_frames=0)).hold_frames == 0
     assert handles.widened(replace(asked, hold_frames=0, kind=ShotKind.COVER_END)).hold_frames == 6
     assert handles.frames_of(replace(asked, painter="sdxl", animator="svd", options=())) == 6
-    assert handles.widened(replace(asked, options=())).frame_count == 20, "the animatic has none unless asked"
+    assert handles.widened(replace(asked, options=())).frame_count == 32, "the animatic's have them too"

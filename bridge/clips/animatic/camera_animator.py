@@ -42,6 +42,8 @@ _ACCENT_LIGHT = 0.35
 _CLOSEST, _SLIDE, _LEAST_ROOM = 1.5, 0.3, 0.04
 """the last shot starts at most so many times as close; or from so far beside its place, in widths of the frame, if
 there is this much room beside the cover, or above"""
+_BEFORE = -0.1
+"""of its way: from farther off the last shot does not come, however long its handle"""
 _LAYER_DETAIL = 1.45
 """layers are kept at most this much finer than the frame: the camera never comes closer"""
 
@@ -62,18 +64,22 @@ class ParallaxAnimator:
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Footage of exactly the request's frames, size and rate."""
+        return self.animate_with_handles(request, 0, still, work)
+
+    def animate_with_handles(self, request: ClipRequest, handle: int, still: Still, work: Work) -> Footage:
+        """The same frames, and `handle` more at either end."""
         work.report(0.0, "finding the layers")
         shot = _Shot.of(request, still, work)
         work.report(0.0, "planning the camera")
-        return Footage(frames=shot.frames(), frame_count=request.frame_count, fps=request.fps)
+        return Footage(frames=shot.frames(handle), frame_count=request.frame_count + 2 * handle, fps=request.fps)
 
 
 @dataclass(frozen=True)
 class Way:
     """A camera move."""
 
-    pose: Callable[[float, int], Pose]
-    """from its speed (the last shot's: how far it comes from) and a frame to the camera there"""
+    pose: Callable[[float, float], Pose]
+    """from its speed (the last shot's: how far it comes from) and the seconds of its way to the camera there"""
     fastest: float
 
 
@@ -98,6 +104,8 @@ class _Shot:
     ending: Frame | None
     ending_from: float
     """the share of the way after which the ending shows through"""
+    end_s: float
+    """of the way"""
     atmosphere: float = 1.0
     """how much of the atmosphere's light is seen"""
 
@@ -112,26 +120,30 @@ class _Shot:
             file = work.file(request.cover_sha256)
             ending = whole_cover(file, request.width_px, request.height_px, request.ending).picture
             moves = (_arrival(pacing, layers, frustum, rng),)
-            return cls(request, pacing, layers, frustum, moves, ending, _ending_from(still, ending))
+            return cls(request, pacing, layers, frustum, moves, ending, _ending_from(still, ending), pacing.way_s[-1])
         frustum = Frustum.of(still, request.width_px, request.height_px, ROOM)
-        return cls(request, pacing, layers, frustum, _swings(request, pacing, layers, frustum, rng), None, 1.0)
+        moves = _swings(request, pacing, layers, frustum, rng)
+        return cls(request, pacing, layers, frustum, moves, None, 1.0, pacing.way_s[-1])
 
-    def frames(self) -> Iterator[Frame]:
-        """The pictures, at full size."""
+    def frames(self, handle: int = 0) -> Iterator[Frame]:
+        """The pictures, at full size, those of the handles too."""
         camera = self._calibrated()
+        yield from replace(self, pacing=self.pacing.with_handles(handle))._filmed(camera)
+
+    def _filmed(self, camera: Callable[[float], Pose]) -> Iterator[Frame]:
         width_px = self.request.width_px
         stage = self._stage(width_px, self.request.height_px)
         previous: tuple[tuple[object, ...], Frame] | None = None
-        for i in range(self.request.frame_count):
+        for i in range(len(self.pacing.way_s)):
             key = self._key(i)
             if previous is None or previous[0] != key:
-                previous = (key, self._render(stage, i, camera(i)))
+                previous = (key, self._render(stage, i, camera))
             yield previous[1]
 
     def _key(self, i: int) -> tuple[object, ...]:
         """Equal for frames that look the same: held ones."""
         pacing = self.pacing
-        if self.ending is not None and pacing.way_s[i] >= pacing.way_s[-1]:
+        if self.ending is not None and pacing.way_s[i] >= self.end_s:
             return ("whole cover",)
         return (pacing.way_s[i], pacing.clock_s[i], pacing.accent[i])
 
@@ -149,9 +161,10 @@ class _Shot:
         )
         return _Stage(Scene(layers, self.frustum, width_px, height_px), atmosphere, ending)
 
-    def _render(self, stage: _Stage, i: int, pose: Pose) -> Frame:
+    def _render(self, stage: _Stage, i: int, camera: Callable[[float], Pose]) -> Frame:
         pacing = self.pacing
-        way = pacing.way_s[i] / max(pacing.way_s[-1], 1e-9)
+        pose = camera(float(pacing.way_s[i]))
+        way = pacing.way_s[i] / max(self.end_s, 1e-9)
         if stage.ending is not None and way >= 1.0:
             return stage.ending
         lively = 0.35 + 0.65 * self.request.motion / 255
@@ -167,8 +180,8 @@ class _Shot:
             picture = cast(Frame, cv2.addWeighted(picture, 1 - share, ending, share, 0))
         return picture
 
-    def _calibrated(self) -> Callable[[int], Pose]:
-        """The camera on each frame, as fast as its motion asks: the first of the moves that gets there in its room."""
+    def _calibrated(self) -> Callable[[float], Pose]:
+        """The camera along its way, as fast as its motion asks: the first of the moves that gets there in its room."""
         if self.request.frame_count < 2:
             return partial(self.moves[0].pose, _TYPICAL_SPEED)
         least, most = _PREVIEW_WIDTHS_PX
@@ -205,7 +218,7 @@ class _Shot:
                 break
         return tried, miss
 
-    def _flow(self, stage: _Stage, camera: Callable[[int], Pose]) -> float:
+    def _flow(self, stage: _Stage, camera: Callable[[float], Pose]) -> float:
         """The mean flow of the shot, held frames included, from some of the pairs that `FlowMeter` compares."""
         fps = self.request.fps
         step = FlowMeter.step(fps)
@@ -216,8 +229,8 @@ class _Shot:
         chosen = [moving[round(k)] for k in np.linspace(0, len(moving) - 1, min(len(moving), _PREVIEW_PAIRS))]
         total, at, picture = 0.0, -1, None
         for i in chosen:
-            before = picture if picture is not None and at == i else self._render(stage, i, camera(i))
-            at, picture = i + step, self._render(stage, i + step, camera(i + step))
+            before = picture if picture is not None and at == i else self._render(stage, i, camera)
+            at, picture = i + step, self._render(stage, i + step, camera)
             total += FlowMeter.between(before, picture, fps)
         return total / len(chosen) * len(moving) / len(pairs)
 
@@ -230,7 +243,7 @@ def _swings(
     origin = 0.0 if rests else pacing.way_s[-1] / 2
 
     def way(swing: Swing, fastest: float = Swing.MAX_SPEED) -> Way:
-        return Way(lambda speed, i: swing.pose(speed * float(pacing.way_s[i] - origin)), fastest)
+        return Way(lambda speed, way_s: swing.pose(speed * float(way_s - origin)), fastest)
 
     depths, tilt = _depth_range(layers), _tilt(request, rng)
     free = [Swing(move, frustum, rng, depths, tilt=tilt, from_rest=rests) for move in fitting_moves(request, rng)]
@@ -253,7 +266,7 @@ def _tilt(request: ClipRequest, rng: np.random.Generator) -> float:
 
 def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Generator) -> Way:
     """A cover with room around it slides into its place, whole all the way; else the camera draws back from near."""
-    share = pacing.way_s / max(float(pacing.way_s[-1]), 1e-9)
+    end_s = max(float(pacing.way_s[-1]), 1e-9)
     zoom, slide, focus = _CLOSEST, [0.0, 0.0], _focus(layers, frustum)
     if frustum.room.kept:
         left, top, right, bottom = frustum.room.kept[0]
@@ -268,7 +281,8 @@ def _arrival(pacing: Pacing, layers: Layers, frustum: Frustum, rng: np.random.Ge
         max(-widest * frustum.aspect, min(widest * frustum.aspect, focus[1])),
     )
     return Way(
-        lambda start, i: Arrival(start, focus, zoom, (slide[0], slide[1])).pose(float(share[i])), Arrival.MAX_START
+        lambda start, way_s: Arrival(start, focus, zoom, (slide[0], slide[1])).pose(max(_BEFORE, way_s / end_s)),
+        Arrival.MAX_START,
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """When a shot moves, and how strongly each beat is felt: everything that follows the clip's clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,25 @@ class Pacing:
     """0-1, how strongly a beat is felt"""
     moving_share: float
     """the part of the clip that isn't held"""
+
+    def with_handles(self, count: int) -> "Pacing":
+        """So many frames more at either end, over which the shot goes on as it did there; the others are the same."""
+        if not count:
+            return self
+        return replace(
+            self,
+            way_s=_gone_on(self.way_s, count),
+            clock_s=_gone_on(self.clock_s, count),
+            energy=np.pad(self.energy, count, mode="edge"),
+            accent=np.pad(self.accent, count, mode="linear_ramp"),
+        )
+
+
+def _gone_on(curve: Curve, count: int) -> Curve:
+    """The curve with straight lines at its ends."""
+    steps = np.diff(curve) if len(curve) > 1 else np.zeros(1)
+    beyond = np.arange(1, count + 1)
+    return np.concatenate([curve[0] - steps[0] * beyond[::-1], curve, curve[-1] + steps[-1] * beyond])
 
 
 def pace(request: ClipRequest) -> Pacing:

@@ -7,6 +7,7 @@ import pytest
 from blender_addon.core.types import Framing, ShotKind
 from bridge.clips import registry
 from bridge.clips.animatic.camera_animator import target_flow_px_s
+from bridge.clips.base import HandlesAnimator
 from bridge.common import optical_flow
 from bridge.cover import mounted
 from tests.clips.animatic.animatic_world import Desk, cover, request
@@ -153,3 +154,18 @@ def test_the_layers_move_apart(desk):
     columns = np.arange(320)
     moved = [float((a.sum(axis=0) * columns).sum() / a.sum()) for a in (before, after)]
     assert moved[0] - moved[1] > 0.06 * 320 * 1.1, "the near figure moves more than the frame's plane"
+
+
+@pytest.mark.parametrize("kind", [ShotKind.MOTION, ShotKind.HERO_HOLD, ShotKind.COVER_END])
+def test_handles_change_nothing_of_the_shot_between_them(desk, kind):
+    asked = request(kind=kind, frame_count=12, hold_frames=0 if kind is ShotKind.MOTION else 4, accents=(0, 6))
+    engine = registry.load(asked)
+    still = next(iter(engine.painter.paint([asked], desk)))
+    plain = list(engine.animator.animate(asked, still, desk).frames)
+    assert isinstance(engine.animator, HandlesAnimator)
+    footage = engine.animator.animate_with_handles(asked, 3, still, desk)
+    longer = list(footage.frames)
+    assert (len(plain), len(longer), footage.frame_count) == (12, 18, 18)
+    assert all(np.array_equal(one, other) for one, other in zip(plain, longer[3:-3], strict=True))
+    before, after = (not np.array_equal(longer[a], longer[b]) for a, b in ((0, 3), (-4, -1)))
+    assert (before, after) == (kind is not ShotKind.HERO_HOLD, kind is not ShotKind.COVER_END), "a rest goes on"
