@@ -70,6 +70,22 @@ def generate(scene: Any, shot_ids: Sequence[str]) -> int:
     return len(requests)
 
 
+def unchanged(scene: Any, shot_ids: Sequence[str]) -> list[str]:
+    """The shots that show a clip of the very request that they would be asked with now."""
+    shots.adopt(scene)
+    try:
+        _, requests = _requests(scene, shot_ids)
+    except Problem:  # `generate` tells it
+        return []
+    same, settings = [], state.settings_of(scene)
+    for request in requests:
+        strip = shots.strip_of(scene, request.shot_id)
+        take = shots.shown_take(settings, strip, request.shot_id) if strip is not None else None
+        if take is not None and take.request and shots.request_from(take.request) == request:
+            same.append(request.shot_id)
+    return same
+
+
 def _or(work: Callable[[Task], Any], give_up: Callable[[], None]) -> Callable[[Task], Any]:
     """The work, and what the main thread does if it fails."""
     later = state.session().tasks.later

@@ -6,6 +6,7 @@ Functions take a scene and can be called from scripts; operators only check, cal
 
 import hashlib
 import json
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -524,6 +525,25 @@ def _move_edges(scene: Any, seen: Sequence[SeenShot], wanted: Sequence[tuple[int
             compat.set_right(strip, right)
             moved += 1
     return moved
+
+
+def new_seed(scene: Any, shot_id: str) -> int:
+    """Gives a shot another seed, and gives that.
+
+    Raises:
+        Problem: the shot is gone or locked.
+    """
+    seen = next((one for one in seen_shots(scene) if one.shot.id == shot_id), None)
+    if seen is None:
+        raise Problem(f"Shot {shot_id} is not there any more.")
+    _must_be_free([seen], scene)
+    adopt(scene)
+    strip = strip_of(scene, shot_id)
+    assert strip is not None
+    low, high = rules.SEEDS
+    strip["seed"] = random.choice([seed for seed in random.sample(range(low, high + 1), 2) if seed != strip["seed"]])
+    refresh(scene, force=True)
+    return int(strip["seed"])
 
 
 def set_locked(scene: Any, shot_ids: Sequence[str], *, locked: bool) -> None:

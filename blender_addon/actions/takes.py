@@ -144,6 +144,21 @@ def _choose(scene: Any, shot_id: str, strip: Any, take: Any) -> None:
         strip[CHOSEN_KEY] = shots.fingerprint(shot, plan, take.sha256)
 
 
+def keep(scene: Any, shot_id: str) -> None:
+    """Keeps the take that a shot shows, though the shot was trimmed or changed since, until it changes again.
+
+    Raises:
+        Problem: it shows none.
+    """
+    shots.adopt(scene)
+    strip = shots.strip_of(scene, shot_id)
+    take = shots.shown_take(state.settings_of(scene), strip, shot_id) if strip is not None else None
+    if take is None:
+        raise Problem(f"Shot {shot_id} shows no take.")
+    _choose(scene, shot_id, strip, take)
+    shots.refresh(scene, force=True)
+
+
 def delete(scene: Any, shot_id: str) -> None:
     """Forgets the take that a shot shows, and shows the one before, or a placeholder; its file goes to the trash.
 

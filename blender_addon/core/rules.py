@@ -305,9 +305,7 @@ def _drop(edit: _Edit) -> list[Violation]:
     cuts = {after.start_frame: hardness(before, after) for before, after in pairwise(edit.shots)}
     hardest = cuts.pop(edit.drop, math.inf)
     return [
-        Violation(Rule.DROP, frame, "This cut is at least as hard as the cut on the drop.")
-        for frame, hard in cuts.items()
-        if hard >= hardest
+        Violation(Rule.DROP, frame, "Harder than the drop's cut.") for frame, hard in cuts.items() if hard >= hardest
     ]
 
 

@@ -82,7 +82,23 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
         row = layout.row()
         row.operator("beatboard.connect", icon="LINKED")
         row.operator("beatboard.open_log", icon="TEXT")
-        draw_trouble(layout, "connect")
+        _draw_connection(layout)
+
+
+def _draw_connection(layout: Any) -> None:
+    """What Connect found: that it goes on, what went wrong, or what can run there and what lacks what."""
+    if task := tasks.running("connect"):
+        layout.label(text=f"{task.stage}...", icon="TIME")
+    draw_trouble(layout, "connect")
+    engines, client = session().connection.engines, session().connection.client
+    if client is None or not engines.animators:
+        return
+    layout.label(text="Connected", icon="CHECKMARK")
+    column = layout.column(align=True)
+    for part in (*engines.painters, *engines.animators):
+        text = f"{part.name}: ready" if part.available else f"{part.name} needs {part.missing}"
+        for number, line in enumerate(wrapped(text, 90)):
+            column.label(text=line, icon=("CHECKMARK" if part.available else "INFO") if number == 0 else "BLANK1")
 
 
 def _draw_managed(layout: Any, preferences: BeatboardPreferences) -> None:

@@ -55,11 +55,15 @@ class BEATBOARD_UL_shots(bpy.types.UIList):
         off = row.row(align=True)
         off.alignment = "RIGHT"
         if item.frames_off:
-            off.alert = True
-            off.label(text=f"{item.frames_off:+d} f")
+            late = off.row(align=True)
+            late.alert = True  # this alone: the lock beside it has nothing to do with it
+            late.label(text=f"{item.frames_off:+d} f")
         if item.take_count > 1:
             off.label(text=f"{item.take_index}/{item.take_count}")
-        off.label(text="", icon=STATE_ICONS.get(item.state, "QUESTION"))
+        if item.state in ("queued", "running"):
+            off.operator("beatboard.cancel_jobs", text="", icon="CANCEL", emboss=False).shot = item.name
+        else:
+            off.label(text="", icon=STATE_ICONS.get(item.state, "QUESTION"))
         lock = off.operator("beatboard.lock", text="", icon="LOCKED" if item.is_locked else "UNLOCKED", emboss=False)
         lock.shot = item.name
 

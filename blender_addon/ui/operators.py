@@ -13,7 +13,7 @@ from bpy_extras.io_utils import ImportHelper
 from ..actions import deliver, exchange, generate, look, plan, project, shots, song, takes, title
 from ..core import network, regrid
 from ..core.messages import EnginePart
-from ..scene import timeline
+from ..scene import grade, timeline
 from ..session import connection, engine_options, environment, preferences, state, tasks
 from ..session.tasks import Problem
 
@@ -28,6 +28,10 @@ WHICH = (
     ("SELECTED", "Selected", "The shots whose strips are selected, even if nothing changed"),
     ("ACTIVE", "Active", "The shot that is chosen in the list"),
 )
+
+
+PICTURES = "*.png;*.jpg;*.jpeg;*.webp;*.avif"
+"""of which files a browser for pictures shows"""
 
 
 class Base:
@@ -250,7 +254,23 @@ class BEATBOARD_OT_choose_cover(Choose, bpy.types.Operator):
 
     bl_idname, bl_label = "beatboard.choose_cover", "Choose Album Cover"
     target = "cover"
-    filter_glob: StringProperty(default="*.png;*.jpg;*.jpeg;*.webp", options={"HIDDEN"})
+    filter_glob: StringProperty(default=PICTURES, options={"HIDDEN"})
+
+
+class BEATBOARD_OT_choose_storyboard(Choose, bpy.types.Operator):
+    """Choose a storyboard: a TOML file that says what the shots show"""
+
+    bl_idname, bl_label = "beatboard.choose_storyboard", "Choose Storyboard"
+    target = "storyboard"
+    filter_glob: StringProperty(default="*.toml", options={"HIDDEN"})
+
+
+class BEATBOARD_OT_choose_character(Choose, bpy.types.Operator):
+    """Choose a picture of the hero, which every keyframe has to resemble"""
+
+    bl_idname, bl_label = "beatboard.choose_character", "Choose Character"
+    target = "character"
+    filter_glob: StringProperty(default=PICTURES, options={"HIDDEN"})
 
 
 class BEATBOARD_OT_analyze(Base, bpy.types.Operator):
@@ -468,6 +488,19 @@ class BEATBOARD_OT_lock(Base, bpy.types.Operator):
             shots.set_locked(scene, [row.name], locked=not row.is_locked)
 
 
+class BEATBOARD_OT_new_seed(Base, bpy.types.Operator):
+    """Give this shot another seed: its next clip will be another one with the same settings"""
+
+    bl_idname, bl_label = "beatboard.new_seed", "New Seed"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        return f"Seed {shots.new_seed(scene, _active(scene))}"
+
+
 # Generate
 
 
@@ -551,6 +584,9 @@ class BEATBOARD_OT_generate(Base, bpy.types.Operator):
                 raise Problem("Select the strips of one or more shots.")
         else:
             ids = [_active(scene)]
+        same = generate.unchanged(scene, ids)
+        if same == ids:
+            raise Problem(f"Nothing changed in {', '.join(ids)}: that gives the same clip. New Seed gives another one.")
         return f"Asked for {generate.generate(scene, ids)} clips"
 
 
@@ -565,7 +601,7 @@ class BEATBOARD_OT_cancel_jobs(Base, bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         if reason := _no_scene(context):
             return _can(cls, reason)
-        waiting = state.settings_of(state.scene_of(context)).jobs
+        waiting = any(row.state in ("queued", "running") for row in state.shot_list().shots)
         return _can(cls, "" if waiting else "Nothing is under way", _busy("queue"))
 
     def work(self, context: Any, scene: Any) -> str | None:
@@ -630,6 +666,19 @@ class BEATBOARD_OT_delete_take(Base, bpy.types.Operator):
         takes.delete(scene, _active(scene))
 
 
+class BEATBOARD_OT_keep(Base, bpy.types.Operator):
+    """Keep this clip though the shot was trimmed or changed since; it is made anew only if you change it again"""
+
+    bl_idname, bl_label = "beatboard.keep", "Keep As It Is"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_shot(context) or _no_take(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        takes.keep(scene, _active(scene))
+
+
 class BEATBOARD_OT_reuse_settings(Base, bpy.types.Operator):
     """Give the shot the prompt, seed, motion and framing that this take was made with"""
 
@@ -660,6 +709,25 @@ class BEATBOARD_OT_fit_grade(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         look.fit(scene)
+
+
+class BEATBOARD_OT_edit_grade(Base, bpy.types.Operator):
+    """Open the grade's nodes in a window of their own"""
+
+    bl_idname, bl_label = "beatboard.edit_grade", "Edit Grade"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        scene = state.scene_of(context)
+        return _can(cls, _no_scene(context) or ("" if grade.find(scene) else "The edit has no grade yet"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        bpy.ops.wm.window_new()
+        area = context.window_manager.windows[-1].screen.areas[0]
+        area.ui_type = "CompositorNodeTree"
+        space = area.spaces.active
+        space.pin, space.node_tree = True, grade.find(scene)
 
 
 class BEATBOARD_OT_place_title(Base, bpy.types.Operator):

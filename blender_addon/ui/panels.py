@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..actions import generate, plan, shots, song, takes
-from ..core import reading_names, regrid, textures
+from ..core import reading_names, regrid, tempo, textures
 from ..core.options import Option
 from ..core.types import SongAnalysis
 from ..scene import timeline, titles
@@ -16,6 +16,7 @@ from ..session.preferences import draw_size_or_offline, draw_trouble, stored, wr
 from .lists import STATE_ICONS, STATE_NAMES
 
 MOST_VIOLATIONS = 3
+MOST_TEMPOS = 6
 BUSY = ("queued", "running")
 MAIN_HEIGHT = 1.4
 """of the button that a panel is about"""
@@ -49,8 +50,8 @@ class BEATBOARD_PT_song(Tab, bpy.types.Panel):
         layout, scene, settings = self.start(context)
         _draw_bridge(layout)
         column = layout.column(align=True)
-        column.prop(settings, "song", icon="SOUND", placeholder="Choose a song")
-        column.prop(settings, "cover", icon="IMAGE_DATA", placeholder="Choose an album cover")
+        _draw_file(column, settings, "song", icon="SOUND", placeholder="Choose a song")
+        _draw_file(column, settings, "cover", icon="IMAGE_DATA", placeholder="Choose an album cover")
         again = bool(settings.analysis) and song.is_current(scene)
         height = 1.0 if again else MAIN_HEIGHT
         if not _draw_progress(layout, "analyze", height):
@@ -105,7 +106,11 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
         layout.label(text="No beat was heard in this song", icon="ERROR")
         return
     column = layout.column(align=True)
-    _fact(column, "Tempo", f"{analysis.tempo_bpm:.1f} BPM, {reading_names.bar_name(analysis.meter)}")
+    parts = tempo.of_sections(analysis)
+    told = " and ".join(dict.fromkeys(f"{bpm:.0f}" for _, bpm in parts)) or f"{analysis.tempo_bpm:.1f}"
+    _fact(column, "Tempo", f"{told} BPM, {reading_names.bar_name(analysis.meter)}")
+    for name, bpm in parts[:MOST_TEMPOS]:
+        _fact(column, "", f"{bpm:.1f} BPM: {name}")
     _fact(column, "Length", f"{analysis.duration_s // 60:.0f}:{analysis.duration_s % 60:04.1f}")
     row = _fact_row(column, "Confidence")
     row.progress(factor=analysis.confidence, text=f"{analysis.confidence:.0%}")
@@ -192,11 +197,38 @@ class BEATBOARD_PT_plan(Tab, bpy.types.Panel):
     bl_order = 0
 
     def draw(self, context: Any) -> None:
-        layout, _, settings = self.start(context)
+        layout, scene, settings = self.start(context)
         layout.prop(settings, "length_s")
+        _draw_format(layout, scene, settings)
         layout.prop(settings, "treatments")
-        layout.prop(settings, "storyboard", placeholder="Optional")
-        layout.prop(settings, "character", placeholder="Optional")
+        _draw_file(layout, settings, "storyboard", placeholder="Optional")
+        _draw_file(layout, settings, "character", placeholder="Optional")
+
+
+def _draw_format(layout: Any, scene: Any, settings: Any) -> None:
+    """What the video will be; where the scene has an edit of the user's, what it is."""
+    if plan.keeps_scene(scene):
+        render, rate = scene.render, float(timeline.scene_fps(scene))
+        _fact(layout, "Format", f"{render.resolution_x} x {render.resolution_y}, {rate:.5g} fps")
+        _fact(layout, "", "The scene's own, as your strips need")
+        return
+    column = layout.column(align=True)
+    column.prop(settings, "shape")
+    if settings.shape == "CUSTOM":
+        column.prop(settings, "width_px")
+        column.prop(settings, "height_px")
+    else:
+        column.prop(settings, "size")
+    column.prop(settings, "fps")
+    if timeline.SCENE_KEY in scene and not _is_planned_for(scene, settings):
+        layout.label(text="Plan again to use these", icon="INFO")
+
+
+def _draw_file(layout: Any, settings: Any, name: str, **look: Any) -> None:
+    """A path with a button for a file browser that shows what fits."""
+    row = layout.row(align=True)
+    row.prop(settings, name, **look)
+    row.operator(f"beatboard.choose_{name}", text="", icon="FILEBROWSER")
 
 
 class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
@@ -225,7 +257,10 @@ class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
             column.prop(strip, name)
         column = layout.column(align=True)
         column.active = not row.is_locked
-        for name in ("beatboard_seed", "beatboard_motion", "beatboard_framing", "beatboard_treatment"):
+        seed = column.row(align=True)
+        seed.prop(strip, "beatboard_seed")
+        seed.operator("beatboard.new_seed", text="", icon="FILE_REFRESH")
+        for name in ("beatboard_motion", "beatboard_framing", "beatboard_treatment"):
             column.prop(strip, name)
         column = layout.column(align=True)
         doing = row.state in BUSY and row.detail
@@ -233,6 +268,10 @@ class BEATBOARD_PT_shot(Tab, bpy.types.Panel):
         if row.detail and row.state in ("stale", "failed", "missing"):
             for line in wrapped(row.detail):
                 column.label(text=line, icon="BLANK1")
+        if row.state in BUSY:
+            layout.operator("beatboard.cancel_jobs", text="Cancel This Clip", icon="CANCEL").shot = row.name
+        if row.state == "stale":
+            layout.operator("beatboard.keep", icon="CHECKMARK")
         _fact(column, "Length", f"{row.frame_count} frames")
         if row.frames_off:
             late = "late" if row.frames_off > 0 else "early"
@@ -268,7 +307,7 @@ def _draw_violations(layout: Any, scene: Any) -> None:
         return
     column = layout.column(align=True)
     for violation in violations[:MOST_VIOLATIONS]:
-        text = f"{violation.rule}. Frame {violation.frame + 1}: {violation.sentence}"
+        text = f"Frame {violation.frame + timeline.start_frame(scene)}: {violation.sentence}"
         for number, line in enumerate(wrapped(text, 44)):
             column.label(text=line, icon="INFO" if number == 0 else "BLANK1")
     if len(violations) > MOST_VIOLATIONS:
@@ -468,6 +507,7 @@ class BEATBOARD_PT_look(Tab, bpy.types.Panel):
             row = sub.row(align=True)
             row.prop(settings, "fit_grade")
             row.operator("beatboard.fit_grade", text="", icon="FILE_REFRESH")
+        sub.operator("beatboard.edit_grade", icon="NODETREE")
         draw_trouble(sub, "grade")
         column = layout.column(heading="Texture")
         column.prop(settings, "use_texture", text="From the Cover")
@@ -508,16 +548,6 @@ class BEATBOARD_PT_deliver(Tab, bpy.types.Panel):
 
     def draw(self, context: Any) -> None:
         layout, scene, settings = self.start(context)
-        column = layout.column(align=True)
-        column.prop(settings, "shape")
-        if settings.shape == "CUSTOM":
-            column.prop(settings, "width_px")
-            column.prop(settings, "height_px")
-        else:
-            column.prop(settings, "size")
-        column.prop(settings, "fps")
-        if timeline.SCENE_KEY in scene and not _is_planned_for(scene, settings):
-            layout.label(text="Plan again to use these", icon="INFO")
         layout.prop(settings, "output")
         if not _draw_progress(layout, "render", MAIN_HEIGHT):
             row = layout.row()

@@ -163,22 +163,16 @@ def _treatment_changed(strip: Any, context: Any) -> None:
 class BeatboardScene(bpy.types.PropertyGroup):
     """Saved with the scene."""
 
-    song: StringProperty(
-        name="Song", description="mp3, wav, flac, ogg, opus or m4a", subtype="FILE_PATH", options=BESIDE
-    )
-    cover: StringProperty(
-        name="Cover", description="The album cover: png, jpg or webp", subtype="FILE_PATH", options=BESIDE
-    )
+    song: StringProperty(name="Song", description="mp3, wav, flac, ogg, opus or m4a", options=BESIDE)
+    cover: StringProperty(name="Cover", description="The album cover: png, jpg, webp or avif", options=BESIDE)
     storyboard: StringProperty(
         name="Storyboard",
         description="Optional: a TOML file that says what the shots show",
-        subtype="FILE_PATH",
         options=BESIDE,
     )
     character: StringProperty(
         name="Character",
         description="Optional: a picture of the hero, which every keyframe has to resemble",
-        subtype="FILE_PATH",
         options=BESIDE,
     )
     analysis: StringProperty(description="The song's analysis, as JSON")

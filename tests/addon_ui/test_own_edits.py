@@ -5,11 +5,11 @@ from dataclasses import replace
 import bpy
 import pytest
 
-from blender_addon.actions import generate, shots
+from blender_addon.actions import generate, shots, takes
 from blender_addon.core import codec, regrid
-from blender_addon.core.types import SongAnalysis
+from blender_addon.core.types import Job, JobState, SongAnalysis
 from blender_addon.scene import compat, timeline
-from blender_addon.session import state
+from blender_addon.session import state, tasks
 from tests.addon_ui import ui_world
 from tests.addon_ui.test_project import land
 
@@ -212,3 +212,43 @@ def test_a_reading_is_chosen_with_one_press_and_taken_back(edit):
     assert [marker.frame for marker in scene.timeline_markers] == before
     with pytest.raises(RuntimeError, match="has no reading 3"):
         bpy.ops.beatboard.use_reading(number=3)
+
+
+def test_a_trimmed_clip_is_kept_as_it_is_until_the_shot_changes_again(edit, tmp_path):
+    land(edit, tmp_path / "clips", "s02", 1)
+    compat.set_right(timeline.shot_strips(edit)[1], 121)
+    assert rows(edit)["s02"].state == "stale"
+    takes.keep(edit, "s02")
+    assert rows(edit)["s02"].state == "done"
+    assert "s02" not in generate.needed(edit)
+    timeline.shot_strips(edit)[1].beatboard_prompt = "another"
+    assert rows(edit)["s02"].state == "stale"
+    with pytest.raises(tasks.Problem, match="shows no take"):
+        takes.keep(edit, "s01")
+
+
+def test_an_unchanged_shot_is_told_and_a_new_seed_makes_it_another(edit, tmp_path):
+    land(edit, tmp_path / "clips", "s02", 1)
+    strip, (take,) = timeline.shot_strips(edit)[1], shots.takes_of(edit, "s02")
+    (request,) = generate._requests(edit, ["s02"])[1]
+    take.request = codec.dumps(request)
+    assert generate.unchanged(edit, ["s01", "s02"]) == ["s02"]
+    before = strip["seed"]
+    assert shots.new_seed(edit, "s02") == strip["seed"] != before
+    assert generate.unchanged(edit, ["s02"]) == []
+    strip.lock = True
+    with pytest.raises(tasks.Problem, match="locked"):
+        shots.new_seed(edit, "s02")
+
+
+def test_cancel_all_is_grey_when_nothing_runs(edit):
+    rows(edit)
+    assert not bpy.ops.beatboard.cancel_jobs.poll()
+    record = state.settings_of(edit).jobs.add()
+    record.name, record.shot_id = "job", "s01"
+    rows(edit)
+    assert bpy.ops.beatboard.cancel_jobs.poll()
+    (request,) = generate._requests(edit, ["s02"])[1]
+    state.session().shots.jobs["job"] = Job("job", JobState.FAILED, request, error="It rained.")
+    rows(edit)
+    assert not bpy.ops.beatboard.cancel_jobs.poll()

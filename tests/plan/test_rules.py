@@ -481,7 +481,7 @@ FAULTS = {
     "no hold": (Rule.HOLDS, lambda: change(0, hold_frames=2), "not held"),
     "no hit": (Rule.HOLDS, lambda: change(drop_index(), hold_frames=0), "first chorus opens without"),
     "no cut on the drop": (Rule.DROP, lambda: merge(288), "No cut lies on the drop"),
-    "a soft drop": (Rule.DROP, lambda: change(drop_index(), framing=Framing.CLOSE), "as hard as the cut on the drop"),
+    "a soft drop": (Rule.DROP, lambda: change(drop_index(), framing=Framing.CLOSE), "Harder than the drop's cut"),
     "a gap that ends uncut": (Rule.DRUM_GAP, lambda: merge(288), "drums come back"),
     "a section without its shot": (Rule.SECTIONS, lambda: merge(528), "outro A starts without a new shot"),
     "a split first bar": (Rule.SECTIONS, lambda: move(drop_index() + 1, -24), "splits the first bar"),
