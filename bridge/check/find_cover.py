@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from bridge.check import color_tags
 from bridge.common.frames import Frame
 
 _SEARCH_SIDE_PX = 160
@@ -36,6 +37,8 @@ class FoundCover:
     """structural similarity of the brightness (Wang et al., 2004)"""
     difference_levels: float
     """mean, 0-255"""
+    made_as: str = ""
+    """what the pixels were made as, if their tags say otherwise: see `color_tags`"""
 
 
 def find_cover(frame: Frame, cover: Frame) -> FoundCover | None:
@@ -87,6 +90,7 @@ def _compared(frame: Frame, cover: Frame, unit: float, place: tuple[float, float
         width_px / frame.shape[1],
         likeness,
         float(cv2.absdiff(shown, wanted).mean()),
+        color_tags.lying(shown, wanted),
     )
 
 

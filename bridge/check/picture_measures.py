@@ -106,12 +106,19 @@ def cover_measures(seen: Watched, cover: Frame) -> list[Measure]:
         Group.COVER, "last frame's difference", difference_levels, f"{difference_levels:.2f} of 255", "/255",
         f"at most {MOST_DIFFERENCE:.0f} of 255", difference_levels <= MOST_DIFFERENCE, advice,
     )  # fmt: skip
+    made_as = found.made_as if found else ""
+    tags = limited(
+        Group.COVER, "colour tags against the pixels", bool(made_as),
+        f"the pixels are {made_as}" if made_as else "they agree" if found else "no cover to judge by", "",
+        "the last frame's colours are not right by another reading", not made_as,
+        f"The colours were made as {made_as}, which the tags don't say: export the video anew with tags that fit.",
+    )  # fmt: skip
     distance = palette_distance(seen.samples, [cover])
     palette = limited(
         Group.COVER, "palette's distance", distance, f"{distance:.3f}", "Oklab", f"at most {MOST_PALETTE_DISTANCE}",
         distance <= MOST_PALETTE_DISTANCE, "Grade the video toward the cover's colours, or raise the grade's strength.",
     )  # fmt: skip
-    return [ending, difference, palette]
+    return [ending, difference, tags, palette]
 
 
 def motion_measures(shots: Sequence[ShotMotion]) -> list[Measure]:

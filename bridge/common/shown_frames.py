@@ -21,7 +21,7 @@ from bridge.common.files import for_ffmpeg
 Floats = npt.NDArray[np.float64]
 
 _PQ, _HLG = 16, 18
-_UNTAGGED = 2
+_UNTAGGED, _BT709, _BT601 = 2, 1, 6
 """transfer, matrix and primaries by the numbers of ISO/IEC 23091-2"""
 _MATRICES = {1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 _FIRST_HD_LINE_COUNT = 720
@@ -53,13 +53,24 @@ def shown(
             yield from graph.flush()
             graph = None
         if not needs:
-            yield frame
+            yield _as_players_take_it(frame)
             continue
         if graph is None:
             graph = _Graph(frame, needs)
         yield from graph.push(frame)
     if graph is not None:
         yield from graph.flush()
+
+
+def _as_players_take_it(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame, its matrix told if the file doesn't."""
+    if int(frame.colorspace) == _UNTAGGED and not frame.format.is_rgb:
+        frame.colorspace = _untagged_matrix(frame)
+    return frame
+
+
+def _untagged_matrix(frame: av.VideoFrame) -> int:
+    return _BT709 if frame.height >= _FIRST_HD_LINE_COUNT else _BT601
 
 
 def shown_size(width_px: int, height_px: int, pixel_shape: Fraction | None) -> tuple[int, int]:
@@ -81,7 +92,7 @@ def _needs(frame: av.VideoFrame, pixel_shape: Fraction | None, fps: Fraction | N
     if frame.interlaced_frame:
         found.append(("bwdif", "mode=send_frame"))
     if is_hdr or size != (frame.width, frame.height):
-        matrix = _MATRICES.get(int(frame.colorspace)) or ("bt709" if frame.height >= _FIRST_HD_LINE_COUNT else "bt601")
+        matrix = _MATRICES.get(int(frame.colorspace)) or _MATRICES[_untagged_matrix(frame)]
         form = "gbrp16le" if is_hdr else "rgb24"
         scale = f"w={size[0]}:h={size[1]}:in_color_matrix={matrix}:out_range=pc"
         found += [("scale", f"{scale}:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"), ("format", form)]

@@ -105,6 +105,8 @@ class Made:
     fps: Fraction = Fraction(24)
     size: tuple[int, int] = (240, 240)
     """square: the cover then fits as it is"""
+    matrix: str = "ITU709"
+    """by which the pixels are made, whatever the tags say"""
     bars: int = 6
     first_bar: int = 1
     """of the song, from 0: where the excerpt starts"""
@@ -175,7 +177,7 @@ def write(path: Path, made: Made, cover: np.ndarray, sound: np.ndarray | None = 
             sounds.layout = "stereo"
         for i, rgb in enumerate(frames(made, cover)):
             frame = av.VideoFrame.from_ndarray(np.asarray(rgb, np.uint8), format="rgb24").reformat(
-                format=made.pixels, dst_colorspace="ITU709", src_colorspace="ITU709"
+                format=made.pixels, dst_colorspace=made.matrix, src_colorspace="ITU709"
             )
             frame.pts = 4 * i + (i % 3 if made.jitter else 0)
             frame.time_base = coder.time_base

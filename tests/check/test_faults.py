@@ -72,6 +72,7 @@ def test_every_failure_says_what_to_do(folder: Path):
         ({"cut_late": {3: 3}}, {"on downbeats", "planned cuts seen"}),
         ({"sound_late_s": 0.04}, {"offset to the song"}),
         ({"hold_frames": 0}, {"first frame's hold"}),
+        ({"matrix": "ITU601"}, {"last frame's difference", "colour tags against the pixels"}),
         ({"ending": made_video.world(50, 240)}, {"cover in the last frame", "last frame's difference"}),
         ({"motion": (3.4, 4.0, 0.5, 5.2, 5.8, 1.9)}, {"motion follows energy"}),
         ({"sound_codec": None}, {"the song"}),

@@ -118,3 +118,14 @@ def test_a_phones_hdr_film_is_tone_mapped(tmp_path):
     seen = first.to_ndarray(format="rgb24").reshape(-1, 3).mean(axis=0)
     assert np.ptp(seen) < 3
     assert 225 < seen[0] < 248
+
+
+@pytest.mark.parametrize(("height_px", "matrix"), [(720, "ITU709"), (480, "ITU601")])
+def test_untagged_colours_are_read_as_players_do(height_px: int, matrix: str):
+    red = np.full((height_px, 640, 3), (200, 40, 60), np.uint8)
+    frame = av.VideoFrame.from_ndarray(red, format="rgb24").reformat(format="yuv420p", dst_colorspace=matrix)
+    frame.colorspace = 2
+    (seen,) = shown(iter([frame]), None)
+    assert np.abs(seen.to_ndarray(format="rgb24")[100, 100].astype(int) - (200, 40, 60)).max() <= 4, (
+        "20 if it were the other"
+    )
