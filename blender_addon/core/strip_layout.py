@@ -176,9 +176,16 @@ def properties_of(shot: Shot) -> dict[str, Setting]:
 
 def fingerprint(shot: Shot) -> str:
     """What an editor may change of a shot, in short: its frames and settings."""
+    frames = shot.start_frame, shot.frame_count
     values = (
-        shot.start_frame, shot.frame_count, shot.prompt, shot.negative_prompt, shot.seed, shot.motion, str(shot.framing)
-    )  # fmt: skip
+        *frames,
+        shot.prompt,
+        shot.negative_prompt,
+        shot.seed,
+        shot.motion,
+        str(shot.framing),
+        str(shot.treatment),
+    )
     return hashlib.sha256(repr(values).encode()).hexdigest()[:12]
 
 
