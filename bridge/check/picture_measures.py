@@ -108,7 +108,7 @@ def cover_measures(seen: Watched, cover: Frame) -> list[Measure]:
     )  # fmt: skip
     made_as = found.made_as if found else ""
     tags = limited(
-        Group.COVER, "colour tags against the pixels", bool(made_as),
+        Group.COVER, "colour tags against the pixels", float(bool(made_as)),
         f"the pixels are {made_as}" if made_as else "they agree" if found else "no cover to judge by", "",
         "the last frame's colours are not right by another reading", not made_as,
         f"The colours were made as {made_as}, which the tags don't say: export the video anew with tags that fit.",
