@@ -9,6 +9,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
+from .types import SectionRole
+
+COLORS = {
+    "drop": "RED",
+    SectionRole.CHORUS: "ORANGE",
+    SectionRole.VERSE: "CYAN",
+    SectionRole.BREAK: "PURPLE",
+    SectionRole.INTRO: "YELLOW",
+    SectionRole.OUTRO: "YELLOW",
+}
+"""of a marker that says so in its name; bars are green"""
+
 
 class ItemKind(StrEnum):
     """What lies on a track."""
@@ -85,3 +97,9 @@ class CutList:
     markers: tuple[TimelineMarker, ...] = ()
     notes: tuple[str, ...] = ()
     """what of the timeline is not in here, for people"""
+
+
+def marker_color(name: str) -> str:
+    """A marker's colour by what its name says: a section, the drop, or a bar."""
+    words = name.split()
+    return next((color for word, color in COLORS.items() if str(word) in words), "GREEN")

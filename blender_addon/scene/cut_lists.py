@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..core.cut_list import CutList, Item, ItemKind, TimelineMarker, Track
-from ..core.types import SectionRole
+from ..core.cut_list import CutList, Item, ItemKind, TimelineMarker, Track, marker_color
 from . import compat, timeline
 
 KINDS = {
@@ -19,15 +18,6 @@ KINDS = {
 }
 BLENDS = ("CROSS", "GAMMA_CROSS")
 """transitions that other editors know as a dissolve"""
-COLORS = {
-    "drop": "RED",
-    SectionRole.CHORUS: "ORANGE",
-    SectionRole.VERSE: "CYAN",
-    SectionRole.BREAK: "PURPLE",
-    SectionRole.INTRO: "YELLOW",
-    SectionRole.OUTRO: "YELLOW",
-}
-"""of a marker that says so in its name; bars are green"""
 EMPTY_RGB = (0.12, 0.12, 0.12)
 
 
@@ -60,7 +50,7 @@ def read(scene: Any) -> CutList:
         frame_count=end - first,
         tracks=tuple(tracks),
         markers=tuple(
-            TimelineMarker(marker.name, marker.frame - first, color_of(marker.name))
+            TimelineMarker(marker.name, marker.frame - first, marker_color(marker.name))
             for marker in sorted(scene.timeline_markers, key=lambda marker: marker.frame)
             if first <= marker.frame < end
         ),
@@ -91,12 +81,6 @@ def lay_out(scene: Any, cuts: CutList) -> list[str]:
     for marker in cuts.markers:
         scene.timeline_markers.new(marker.name, frame=1 + marker.frame)
     return notes
-
-
-def color_of(name: str) -> str:
-    """A marker's colour by what its name says: a section, the drop, or a bar."""
-    words = name.split()
-    return next((color for word, color in COLORS.items() if str(word) in words), "GREEN")
 
 
 # Out
