@@ -204,7 +204,7 @@ PAINTERS = _table(
             make=comfyui.ComfyPainter,
             description="keyframes by your own workflow on your own ComfyUI",
             own_options=comfyui.PAINTER_OPTIONS,
-            packages=("httpx",),
+            packages=("httpx", "websocket"),
             file_options=("painter_workflow",),
         ),
     )
@@ -251,7 +251,7 @@ ANIMATORS = _table(
             make=comfyui.ComfyAnimator,
             description="your own workflow on your own ComfyUI",
             own_options=comfyui.ANIMATOR_OPTIONS,
-            packages=("httpx",),
+            packages=("httpx", "websocket"),
             file_options=("workflow",),
             takes_last_frame=True,
             takes_words=True,

@@ -18,7 +18,7 @@ from blender_addon.core.types import ClipRequest, ShotKind
 from bridge.clips import options, remote
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.camera_words import moving_prompt
-from bridge.clips.comfyui import roles, servers
+from bridge.clips.comfyui import roles, servers, steps
 from bridge.clips.comfyui.roles import Roles
 from bridge.clips.comfyui.servers import SavedFile, Server
 from bridge.clips.comfyui.workflow import Place, Slot, Workflow
@@ -174,10 +174,11 @@ class Job:
     def done(self, values: Mapping[Place, Any], doing: str, serves: Callable[[SavedFile], bool]) -> list[Path]:
         """Queues it, waits and fetches: one moving file, or all pictures of one node, in order."""
         self.work.report(0.05, "sending the workflow to ComfyUI")
-        prompt_id = self.server.enqueue(self.workflow.filled(values), self.workflow)
-        saved = self._chosen(self.server.follow(prompt_id, self.workflow, self.work, doing), serves)
+        with steps.listening(self.server.url, self.workflow) as heard:
+            prompt_id = self.server.enqueue(self.workflow.filled(values), self.workflow, heard.client_id)
+            saved = self.server.follow(prompt_id, self.workflow, self.work, doing, heard)
         paths = []
-        for i, file in enumerate(saved):
+        for i, file in enumerate(self._chosen(saved, serves)):
             paths.append(self.work.folder / f"comfyui-{i:05d}{file.suffix}")
             self.server.download(file, paths[-1], self.work)
         return paths
@@ -202,8 +203,7 @@ class Job:
         return fit[:1] if fit[0].suffix not in STILLS else fit
 
     def _side(self, slots: Sequence[Slot], side_px: float) -> int:
-        steps = (int(self._limits(slot).get("step", 1)) for slot in slots)
-        step = math.lcm(SIDE_STEP_PX, *(max(1, step) for step in steps))
+        step = math.lcm(SIDE_STEP_PX, *(max(1, int(self._limits(slot).get("step", 1))) for slot in slots))
         return max(step, round(side_px / step) * step)
 
     def _rate(self, request: ClipRequest) -> Fraction:

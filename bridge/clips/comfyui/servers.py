@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A running ComfyUI: pictures up, a workflow into its queue, what became of it, files down.
 
-How far it is comes from asking for its queue and its history. Its websocket would tell single steps too, but among
-Beatboard's packages is no client of websockets, and asking once a second finds the end as surely.
+Whether it is done comes from asking for its queue and its history; single steps come from its websocket (`steps`).
 """
 
 import contextlib
@@ -22,6 +21,7 @@ import numpy as np
 
 from blender_addon.core import network
 from bridge.clips.base import Work
+from bridge.clips.comfyui.steps import Steps
 from bridge.clips.comfyui.workflow import Workflow
 from bridge.common import files
 from bridge.common.errors import BadInput, Cancelled, GenerationFailed
@@ -101,19 +101,22 @@ class Server:
         kept = self._json("POST", "/upload/image", files={"image": (name, buffer.getvalue(), "image/png")})
         return "/".join(filter(None, (kept.get("subfolder"), kept["name"])))
 
-    def enqueue(self, nodes: Mapping[str, Any], workflow: Workflow) -> str:
+    def enqueue(self, nodes: Mapping[str, Any], workflow: Workflow, client_id: str) -> str:
         """Puts filled nodes into the queue; gives the id.
+
+        Args:
+            client_id: whom to tell by websocket how far it is.
 
         Raises:
             GenerationFailed: it refuses them; the sentence names the node and the reason.
         """
-        answer = self._ask("POST", "/prompt", json={"prompt": nodes})
+        answer = self._ask("POST", "/prompt", json={"prompt": nodes, "client_id": client_id})
         content = _content(answer)
         if answer.status_code == 400 and content:
             raise GenerationFailed(_refusal(content, workflow))
         return str(self._checked(answer, "/prompt")["prompt_id"])
 
-    def follow(self, prompt_id: str, workflow: Workflow, work: Work, doing: str) -> list[SavedFile]:
+    def follow(self, prompt_id: str, workflow: Workflow, work: Work, doing: str, steps: Steps) -> list[SavedFile]:
         """Waits until it is done; gives what it saved.
 
         Raises:
@@ -133,7 +136,7 @@ class Server:
                     state = "waiting for ComfyUI to answer"
                 if not isinstance(state, str):
                     return _saved(state, workflow)
-                _wait(work, 0.1 if state else 0.2, state or doing)
+                _wait(work, state, doing, steps)
         except Cancelled:
             self.cancel(prompt_id)
             raise
@@ -286,13 +289,22 @@ def _content(answer: "httpx.Response") -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _wait(work: Work, progress: float, stage: str) -> None:
-    """Until the next question, listening for a cancel all the while."""
+def _wait(work: Work, waiting: str, doing: str, steps: Steps) -> None:
+    """Until the next question, listening for a cancel all the while.
+
+    Args:
+        waiting: for what it waits; empty if it runs.
+    """
     until = time.monotonic() + POLL_S
-    work.report(progress, stage)
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(0.25, left))
-        work.report(progress, stage)
+    while True:
+        left = until - time.monotonic()
+        steps.wait(min(0.25, max(0.0, left)))
+        if waiting:
+            work.report(0.1, waiting)
+        else:
+            work.report(0.1 + 0.75 * steps.share, ": ".join(filter(None, (doing, steps.doing))))
+        if left <= 0:
+            return
 
 
 def _refusal(content: Mapping[str, Any], workflow: Workflow) -> str:

@@ -3,12 +3,16 @@
 Its routes, its answers and its checks of a workflow are those of ComfyUI's `server.py` and `execution.py`.
 """
 
+import base64
 import email
 import email.policy
+import hashlib
 import io
 import json
+import struct
 import threading
 import urllib.parse
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
@@ -71,6 +75,11 @@ class FakeComfyUI:
         self.made = {".png": picture(90), ".mp4": video(40)}
         self.failure: tuple[str, dict] | None = None
         """the last message of a history, in place of success"""
+        self.messages: list[dict | bytes] = []
+        """what its websocket tells as soon as a prompt is queued"""
+        self.has_socket = True
+        self.listeners: dict[str, Callable[[bytes], None]] = {}
+        """by client's id"""
         self.status = 200
         self.forgets = False
         self.view_status = 200
@@ -101,7 +110,7 @@ class FakeComfyUI:
     def inputs(self, node: str) -> dict:
         return self.sent[node]["inputs"]
 
-    def enqueue(self, nodes: dict) -> tuple[int, dict]:
+    def enqueue(self, nodes: dict, client_id: str) -> tuple[int, dict]:
         error, node_errors = self.faults(nodes)
         if error:
             return 400, {"error": error, "node_errors": node_errors}
@@ -109,6 +118,8 @@ class FakeComfyUI:
         self.prompts[prompt_id] = nodes
         self.waiting.append(prompt_id)
         self._looks = 0
+        for message in self.messages if client_id in self.listeners else ():
+            self.listeners[client_id](message_frame(message))
         return 200, {"prompt_id": prompt_id, "number": len(self.prompts), "node_errors": {}}
 
     def faults(self, nodes: dict) -> tuple[dict | None, dict]:
@@ -188,6 +199,8 @@ class FakeComfyUI:
                 asked = dict(urllib.parse.parse_qsl(query))
                 if fake.status != 200:
                     self.answer(fake.status)
+                elif path == "/ws" and fake.has_socket:
+                    self.speak(asked["clientId"])
                 elif path == "/queue":
                     self.answer(200, fake.look())
                 elif path.startswith("/history/"):
@@ -213,7 +226,7 @@ class FakeComfyUI:
                     return
                 content = json.loads(body)
                 if self.path == "/prompt":
-                    self.answer(*fake.enqueue(content["prompt"]))
+                    self.answer(*fake.enqueue(content["prompt"], content["client_id"]))
                 elif self.path == "/interrupt":
                     fake.interrupt(content.get("prompt_id"))
                     self.answer(200)
@@ -227,6 +240,18 @@ class FakeComfyUI:
                 else:
                     self.answer(404)
 
+            def speak(self, client_id):
+                key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
+                self.send_response_only(101)
+                self.send_header("Upgrade", "websocket")
+                self.send_header("Connection", "Upgrade")
+                self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+                self.end_headers()
+                self.wfile.flush()
+                fake.listeners[client_id] = self.wfile.write
+                self.rfile.read(1)  # until the other side hangs up
+                self.close_connection = True
+
             def answer(self, status: int, body: Any = b"") -> None:
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
@@ -238,6 +263,12 @@ class FakeComfyUI:
                 pass
 
         return Handler
+
+
+def message_frame(message: dict | bytes) -> bytes:
+    """A websocket's frame: text, or bytes for a picture of what is being made."""
+    content = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return struct.pack("!BBH", 0x82 if isinstance(message, bytes) else 0x81, 126, len(content)) + content
 
 
 def fault(kind: str, message: str, details: str = "", about: dict | None = None) -> dict:

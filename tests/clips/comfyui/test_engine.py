@@ -209,6 +209,46 @@ def test_servers_that_cannot_serve_are_told(server, paint, breaks, message):
         paint()
 
 
+def test_its_socket_tells_the_steps(server, work, paint):
+    server.messages = [
+        {"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 1}}, "sid": "x"}},
+        {"type": "execution_cached", "data": {"nodes": ["4", "6", "7"], "prompt_id": "prompt-0"}},
+        {"type": "executing", "data": {"node": "3", "prompt_id": "prompt-0"}},
+        b"\0\0\0\1\0\0\0\1picture",
+        {"type": "progress", "data": {"value": 5, "max": 20, "prompt_id": "prompt-0", "node": "3"}},
+        {"type": "progress"},
+        {"type": "executing", "data": {"node": "8", "prompt_id": "prompt-0"}},
+        {"type": "executing", "data": {"node": None, "prompt_id": "prompt-0"}},
+    ]
+    server.looks_until_it_is_done = 9
+    paint()
+    shares = {stage: progress for progress, stage in work.reports if stage.startswith("painting at ComfyUI: ")}
+    assert shares["painting at ComfyUI: KSampler 5 of 20"] == pytest.approx(0.1 + 0.75 * 3.25 / 7)
+    assert shares["painting at ComfyUI: VAEDecode"] == pytest.approx(0.1 + 0.75 * 4 / 7)
+    assert work.reports == sorted(work.reports, key=lambda each: each[0]), "it never goes back"
+
+
+def test_without_a_socket_it_works_as_well(server, work, paint):
+    server.has_socket = False
+    assert paint().any()
+    assert "painting at ComfyUI" in work.stages
+
+
+def test_a_socket_that_breaks_is_let_go(server, work, paint):
+    server.messages = [{"type": "executing", "data": {"node": "3", "prompt_id": "prompt-0"}}]
+    server.looks_until_it_is_done = 5
+    look = server.look
+
+    def hang_up():
+        for listener in server.listeners.values():
+            listener(b"\xff\xff nonsense")
+        server.listeners.clear()
+        return look()
+
+    server.look = hang_up
+    assert paint().any()
+
+
 def test_a_short_silence_is_borne_and_a_long_one_is_told(server, paint, monkeypatch):
     monkeypatch.setattr(servers, "MOST_SILENT_POLLS", 2)
     state, silences = servers.Server._state, iter([True, True, False, True, True, True])
