@@ -2,6 +2,7 @@
 """The whole job: a song and a cover in, finished and measured music videos out."""
 
 import dataclasses
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -184,7 +185,9 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
             look = covers.look(options.cover)
             texts = title_placement.texts_of(options.title, options.artist, storyboard)
             font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
-        with display.stage("Song") as on_progress:
+        if note := size_note(options):
+        display.say(note)
+    with display.stage("Song") as on_progress:
             analysis = song.analyze(options.song, options.tracker, on_progress, options.reading)
         if choice := reading_names.choice(analysis):
             display.say(choice)
@@ -292,6 +295,23 @@ def preflight(options: MakeOptions) -> None:
                     f"The {what} {path} is in the folder that `make` writes to; name another output with -o."
                 )
         user_files.must_be_free(output, overwrite=options.overwrite)
+
+
+def size_note(options: MakeOptions) -> str:
+    """What a cover of few pixels means for the video; empty if it has enough, or if other pictures are painted."""
+    from bridge.clips.animatic.framing import ENLARGED
+
+    if options.painter != "cover":
+        return ""
+    height_px, width_px = covers.load(options.cover).shape[:2]
+    wanted = max(max(wanted.width_px / width_px, wanted.height_px / height_px) / ENLARGED for wanted in options.formats)
+    if wanted <= 1:
+        return ""
+    needed_px = math.ceil(wanted * min(width_px, height_px) / 10) * 10
+    return (
+        f"The cover has {width_px} x {height_px} pixels. Enlarged more than {ENLARGED:g} times it would be mush, so it"
+        f" is shown as cards, without close shots; {needed_px} pixels on its shorter side would fill the frame."
+    )
 
 
 def load_storyboard(path: Path | None) -> Storyboard:

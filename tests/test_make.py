@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from blender_addon.core import formats
@@ -77,6 +78,24 @@ def test_a_video_that_is_not_ours_is_not_replaced_unless_asked(options):
     user_files.remember(options.output)
     make.preflight(options)
     assert options.output.read_bytes() == b"a film of theirs"
+
+
+@pytest.mark.parametrize(
+    ("side_px", "format_", "painter", "told"),
+    [
+        (500, "16:9", "cover", "640 pixels"),
+        (500, "1:1", "cover", ""),
+        (1400, "9:16", "cover", ""),
+        (500, "16:9", "sdxl", ""),
+    ],
+)
+def test_a_cover_of_few_pixels_is_told_of(options, side_px, format_, painter, told):
+    import cv2
+
+    cv2.imwrite(str(options.cover), np.full((side_px, side_px, 3), 90, np.uint8))
+    note = make.size_note(changed(options, formats=(formats.parse(format_),), painter=painter))
+    assert told in note
+    assert bool(note) == bool(told)
 
 
 def test_several_formats_get_files_of_their_own(options):

@@ -14,13 +14,14 @@ _SEARCH_SIDE_PX = 160
 """the frame's longer side while the cover is searched for"""
 _SMALLEST = 0.35
 """of the largest size at which the cover fits into the frame"""
-_SIZES, _TRIED, _UNLIKE = 48, 3, 0.5
-"""how many are looked for; how many of the likeliest are compared; correlation of what can't be it"""
+_SIZES, _TRIED, _ANOTHER_SIZE, _UNLIKE = 48, 6, 0.08, 0.5
+"""how many are looked for; how many of the likeliest are compared, and how far apart at least, as a ratio's logarithm;
+correlation of what can't be it"""
 _RESIZED = 7.0
 """percent that the cover may be larger or smaller than it was found"""
 _SIDE_PX = 320
 """the two are compared at this longer side of the cover, or less: finer is the encoder's"""
-_FLAT = 3.0
+_FLAT = 0.7
 """standard deviation (0-255) of a cover without form"""
 
 
@@ -48,18 +49,21 @@ def find_cover(frame: Frame, cover: Frame) -> FoundCover | None:
     compared with the frame's middle.
     """
     scale = min(1.0, _SEARCH_SIDE_PX / max(frame.shape[:2]))
-    small = _soft(_gray(_resized(frame, frame.shape[1] * scale, frame.shape[0] * scale)))
+    small = _form(frame, scale)
     largest = min(small.shape[1] / cover.shape[1], small.shape[0] / cover.shape[0])
     found: list[tuple[float, float, tuple[float, float]]] = []
     for size in np.geomspace(_SMALLEST * largest, largest, _SIZES):
-        template = _soft(_gray(_resized(cover, cover.shape[1] * size, cover.shape[0] * size)))
+        template = _form(cover, float(size))
         template = template[: small.shape[0], : small.shape[1]]
         _, score, _, at = cv2.minMaxLoc(cv2.matchTemplate(small, template, cv2.TM_CCOEFF_NORMED))
         found.append((score, float(size), (float(at[0]), float(at[1]))))
     if _gray(cover).std() < _FLAT:
         middle = (np.array(small.shape[::-1]) - np.array(cover.shape[1::-1]) * found[0][1]) / 2
         found = [(1.0, found[0][1], (float(middle[0]), float(middle[1])))]
-    likely = sorted(found, reverse=True)[:_TRIED]
+    likely: list[tuple[float, float, tuple[float, float]]] = []
+    for one in sorted(found, reverse=True):  # sizes that are nearly the same are aligned to the same place
+        if len(likely) < _TRIED and all(abs(np.log(one[1] / other[1])) > _ANOTHER_SIZE for other in likely):
+            likely.append(one)
     tried = [
         _compared(frame, cover, size / scale, (place[0] / scale, place[1] / scale))
         for score, size, place in likely
@@ -126,6 +130,14 @@ def _resized(picture: Frame, width: float, height: float) -> Frame:
     size = (max(4, round(width)), max(4, round(height)))
     method = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+
+
+def _form(rgb: Frame, scale: float) -> npt.NDArray[np.float32]:
+    """Its brightness, small and soft; in fractions of levels, since a dark picture has few."""
+    gray = cv2.cvtColor(np.asarray(rgb, np.float32), cv2.COLOR_RGB2GRAY)
+    size = (max(4, round(rgb.shape[1] * scale)), max(4, round(rgb.shape[0] * scale)))
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2), np.float32)
 
 
 def _soft(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -40,7 +40,7 @@ _EYES, _EYES_AT = 0.4, 0.36
 """where the eyes are in a face; where a frame has them: a little above its upper third, since heads need room"""
 _HEAD = 0.25
 """of the subject, from its top: where a close shot looks if it finds no face"""
-_ENLARGED = 3.0
+ENLARGED = 3.0
 """a pixel of the cover is shown at most this large"""
 _MATCHED_SIDE = 0.06
 """how far from the middle, in widths of the frame, what matters is halfway through a shot with a matched cut: about as
@@ -241,7 +241,7 @@ def _between(first: float, last: float) -> Places:
 
 def closest_width(request: ClipRequest, study: Study) -> float:
     """The smallest part of the cover that may fill the frame, or its larger part would be mush; in its widths."""
-    return request.width_px / (_ENLARGED * study.cover.shape[1])
+    return request.width_px / (ENLARGED * study.cover.shape[1])
 
 
 def kept(view: View, study: Study, framing: Framing) -> tuple[Rectangle, ...]:
