@@ -186,8 +186,8 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
             texts = title_placement.texts_of(options.title, options.artist, storyboard)
             font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
         if note := size_note(options):
-        display.say(note)
-    with display.stage("Song") as on_progress:
+            display.say(note)
+        with display.stage("Song") as on_progress:
             analysis = song.analyze(options.song, options.tracker, on_progress, options.reading)
         if choice := reading_names.choice(analysis):
             display.say(choice)
