@@ -350,6 +350,8 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
     Raises:
         GenerationFailed: one or more failed; the message has the first one's reason.
     """
+    from bridge.clips import own_media
+
     options, store = material.options, material.store
     store.put(options.cover)
     character = store.put(material.storyboard.character) if material.storyboard.character else None
@@ -361,6 +363,7 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
         options=options.clip_options,
         character_sha256=character,
     )
+    requests = own_media.with_own_media(requests, material.storyboard, store)
     finished = material.workers.run(requests, BatchProgress(requests, on_progress))
     failed = [job for job in finished if job.state is not JobState.DONE]
     if failed:

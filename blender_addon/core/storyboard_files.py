@@ -11,7 +11,11 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-_NAMED = re.compile(r'^(\s*(?:character|font)\s*=\s*)("[^"\n]*"|\'[^\'\n]*\')', re.MULTILINE)
+_NAMED = re.compile(r'^(\s*(?:character|font|image|clip)\s*=\s*)("[^"\n]*"|\'[^\'\n]*\')', re.MULTILINE)
+
+
+_MATERIAL = re.compile(r'^[ \t]*material[ \t]*=[ \t]*("[^"\n]*"|\'[^\'\n]*\')', re.MULTILINE)
+"""the folder of the shots' own files"""
 
 
 def written_out(text: str, folder: Path, name_of: Callable[[Path], str] = Path.as_posix) -> str:
@@ -21,11 +25,14 @@ def written_out(text: str, folder: Path, name_of: Callable[[Path], str] = Path.a
         name_of: a file's new name; its whole path by default.
     """
 
+    material = _MATERIAL.search(text)
+    shoot = folder / material[1][1:-1] if material else folder
+
     def renamed(match: re.Match[str]) -> str:
-        path = folder / match[2][1:-1]
+        path = (shoot if match[1].lstrip().startswith(("image", "clip")) else folder) / match[2][1:-1]
         return match[1] + json.dumps(name_of(path)) if path.is_file() else match[0]
 
-    return _NAMED.sub(renamed, text)
+    return _MATERIAL.sub("", _NAMED.sub(renamed, text))
 
 
 def character(text: str, folder: Path) -> Path | None:

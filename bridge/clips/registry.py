@@ -20,7 +20,7 @@ from blender_addon.core import options as core_options
 from blender_addon.core.messages import EnginePart, Engines
 from blender_addon.core.options import Option
 from blender_addon.core.types import ClipRequest
-from bridge.clips import options, runway
+from bridge.clips import footage, options, runway
 from bridge.clips.base import Animator, Painter
 from bridge.clips.comfyui import engine as comfyui
 from bridge.clips.diffusion import animatediff, families, sdxl, still_families, svd
@@ -207,6 +207,13 @@ PAINTERS = _table(
             packages=("httpx", "websocket"),
             file_options=("painter_workflow",),
         ),
+        PainterEntry(
+            name="footage",
+            make=footage.FootagePainter,
+            description="a picture of a clip of yours, which the storyboard names",
+            own_options=footage.OPTIONS,
+            packages=("av", "scipy"),
+        ),
     )
 )
 
@@ -268,6 +275,14 @@ ANIMATORS = _table(
             takes_words=True,
             handle_frames=0,  # whose seconds are paid for
             price=runway.cost_of,
+        ),
+        AnimatorEntry(
+            name="footage",
+            make=footage.FootageAnimator,
+            description="a clip of yours, trimmed, retimed a little, and reframed around its subject",
+            own_options=footage.OPTIONS,
+            packages=("av", "scipy"),
+            handle_frames=0,
         ),
     )
 )

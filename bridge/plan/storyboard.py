@@ -33,6 +33,15 @@ class BoardShot:
     motion: int | None = None
     framing: Framing | None = None
     treatment: Treatment | None = None
+    image: Path | None = None
+    """a picture of your own that it shows"""
+    clip: Path | None = None
+    """a clip of your own that it plays"""
+    from_s: float | None = None
+    to_s: float | None = None
+    """where in the clip it begins and ends"""
+    crop: str = ""
+    """the part of the clip's picture that is used: left, top, width, height, as shares"""
 
 
 @dataclass(frozen=True)
@@ -72,11 +81,12 @@ class _Key:
     may_be_empty: bool = False
 
 
-_PATHS = ("character", "font")
+_PATHS = ("character", "font", "material", "image", "clip")
 _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a"
 _ODD_SPACES = "\u00a0\u202f\u2007\u2003\u2002\u2009\u200b\u3000\ufeff"
 _TEXT = _Key(str)
 _SEED = _Key(int, *SEEDS)
+_SECONDS = _Key(float, 0, 36_000)
 _BOARD_KEYS = {
     "title": _Key(str, may_be_empty=True),
     "artist": _Key(str, may_be_empty=True),
@@ -87,6 +97,7 @@ _BOARD_KEYS = {
     "texture": _Key(str, may_be_empty=True),
     "font": _TEXT,
     "character": _TEXT,
+    "material": _TEXT,
     "seed": _SEED,
     "ending": _Key(str, words=tuple(str(ending) for ending in Ending)),
     "treatments": _Key(str, words=tuple(str(wish) for wish in Treatments)),
@@ -99,8 +110,13 @@ _SHOT_KEYS = {
     "motion": _Key(int, *MOTIONS),
     "framing": _Key(str, words=tuple(str(framing) for framing in Framing)),
     "treatment": _Key(str, words=tuple(str(treatment) for treatment in Treatment)),
+    "image": _TEXT,
+    "clip": _TEXT,
+    "from": _SECONDS,
+    "to": _SECONDS,
+    "crop": _TEXT,
 }
-_KIND_NAMES = {str: "a text in quotes", int: "a whole number", list: "tables headed [[shots]]"}
+_KIND_NAMES = {str: "a text in quotes", int: "a whole number", float: "a number", list: "tables headed [[shots]]"}
 
 
 def load(path: str | Path, find: Callable[[str], Path | None] | None = None) -> Storyboard:
@@ -121,6 +137,7 @@ def load(path: str | Path, find: Callable[[str], Path | None] | None = None) -> 
         raise BadInput(f"{path.name} {_fault(text, error)}") from None
     reader = _Reader(path, TomlLines(text), find)
     values = reader.table(data, _BOARD_KEYS, None)
+    reader.material = values.pop("material", "")
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
     if "character" in values:
         values["character"] = reader.picture(values["character"])
@@ -193,6 +210,8 @@ class _Reader:
     def __init__(self, path: Path, lines: TomlLines, find: Callable[[str], Path | None] | None = None) -> None:
         self.path, self.lines = path, lines
         self._find = find or self._beside
+        self.material = ""
+        """the folder of the shots' own files"""
 
     def _beside(self, name: str) -> Path | None:
         place = self.path.parent / name
@@ -212,7 +231,31 @@ class _Reader:
             values["framing"] = Framing(values["framing"])
         if "treatment" in values:
             values["treatment"] = Treatment(values["treatment"])
+        self._read_media(values, index)
         return BoardShot(**values)
+
+    def _read_media(self, values: dict[str, Any], index: int) -> None:
+        """The shot's own picture or clip, and what belongs to a clip alone."""
+        if "image" in values and "clip" in values:
+            raise self._error("clip", index, "a shot shows an image or a clip, not both; leave one out")
+        for name in ("from", "to", "crop"):
+            if name in values and "clip" not in values:
+                raise self._error(name, index, f'"{name}" is of a clip, and this shot has none')
+        for name in ("image", "clip"):
+            if name in values:
+                values[name] = self._media(name, values[name], index)
+        values |= {f"{name}_s": float(values.pop(name)) for name in ("from", "to") if name in values}
+        if values.get("to_s", 1e9) <= values.get("from_s", 0.0):
+            raise self._error("to", index, '"to" must be later than "from"')
+
+    def _media(self, name: str, text: str, index: int) -> Path:
+        found = self._find(f"{self.material.rstrip('/')}/{text}" if self.material else text)
+        if found is None:
+            where = f"in {self.material}" if self.material else "beside the storyboard"
+            raise self._error(name, index, f"there is no file {text} {where}")
+        if name == "image" and Path(text).suffix.lower() not in PICTURES:
+            raise self._error(name, index, f"{Path(text).name} is not a PNG, JPEG or WebP picture")
+        return found
 
     def picture(self, name: str) -> Path:
         picture = self._find(name)
@@ -239,9 +282,10 @@ class _Reader:
             raise self._error("texture", None, str(error)) from None
 
     def _value(self, name: str, value: Any, key: _Key, shot: int | None) -> Any:
-        if not isinstance(value, key.kind) or isinstance(value, bool):
+        kinds = (int, float) if key.kind is float else key.kind
+        if not isinstance(value, kinds) or isinstance(value, bool):
             raise self._error(name, shot, f'"{name}" must be {_KIND_NAMES[key.kind]}, not {_quoted(value)}')
-        if isinstance(value, int) and not key.low <= value <= key.high:
+        if isinstance(value, int | float) and not key.low <= value <= key.high:
             raise self._error(name, shot, f'"{name}" must be from {key.low} to {key.high}, not {_quoted(value)}')
         if key.words and value not in key.words:
             wanted = f"one of {', '.join(key.words)}"
