@@ -1,4 +1,4 @@
-"""Shots of the user's own: trimmed, retimed within limits, reframed around the subject; pictures are filmed as covers."""
+"""Shots of the user's own: trimmed, retimed within limits, reframed; pictures are filmed as covers are."""
 
 from dataclasses import replace
 from fractions import Fraction
