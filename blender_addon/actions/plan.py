@@ -283,7 +283,7 @@ def _beside(scene: Any, edit: EditPlan, start: int) -> EditPlan:
         for one, after in pairwise(seen)
         if after.strip.name in one.strip.blends_with
     }
-    planned = list(strip_layout.around(edit.shots, stay, shots.ids_in_use(scene)))
+    planned = list(strip_layout.around(edit.shots, stay, shots.ids_in_use(scene), least_frames=round(edit.fps)))
     for index, (one, after) in enumerate(pairwise(list(planned))):
         overlap = overlaps.get((one.id, after.id), 0)
         if overlap > 0 and after.id not in staying and after.start_frame == one.end_frame:

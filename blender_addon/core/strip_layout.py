@@ -110,10 +110,13 @@ def at_cuts(shots: Sequence[Shot]) -> tuple[Shot, ...]:
     return (*cut, *shots[-1:])
 
 
-def around(planned: Sequence[Shot], staying: Sequence[Shot], taken: Collection[str] = ()) -> tuple[Shot, ...]:
+def around(
+    planned: Sequence[Shot], staying: Sequence[Shot], taken: Collection[str] = (), least_frames: int = 1
+) -> tuple[Shot, ...]:
     """Shots that stay where they are and, wherever none of them lies, the planned ones; in order of time.
 
-    No two get the same id, and no new one any of `taken`.
+    No two get the same id, and no new one any of `taken`. What is left of a planned shot and shorter than
+    `least_frames` is no shot.
     """
     ids = {shot.id for shot in staying}
     used = ids | {shot.id for shot in planned} | set(taken)
@@ -122,7 +125,8 @@ def around(planned: Sequence[Shot], staying: Sequence[Shot], taken: Collection[s
         spans = [(shot.start_frame, shot.end_frame)]
         for other in staying:
             spans = _without(spans, other.start_frame, other.end_frame)
-        for left, right in spans:
+        whole = (shot.start_frame, shot.end_frame)
+        for left, right in (span for span in spans if span == whole or span[1] - span[0] >= least_frames):
             id_ = _fresh_id(shot.id, used) if shot.id in ids else shot.id
             ids.add(id_)
             used.add(id_)

@@ -196,6 +196,8 @@ def test_planned_shots_go_around_those_that_stay():
         ("s01", 0, 10, 10), ("s02", 10, 30, 0), ("s01b", 30, 40, 0), ("s02c", 40, 80, 0), ("s03", 80, 100, 0)
     ]  # fmt: skip
     assert strip_layout.around(planned, ()) == planned
+    long = strip_layout.around(planned, [stays], least_frames=11)
+    assert [(s.id, s.start_frame) for s in long] == [("s02", 10), ("s02b", 40), ("s03", 80)], "no slivers"
 
 
 def test_the_deliverables_settings_are_lent(scene):

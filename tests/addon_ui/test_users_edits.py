@@ -229,7 +229,7 @@ class World:
         """A shot ends earlier; none that blends, since its effect would follow."""
         blended = sum((names for name, names in self.model.made_of.items() if name.startswith("fade")), ())
         free = [i for i, (left, right) in self.model.shots.items() if right - left > 30 and i not in self.model.fixed]
-        free = [i for i in free if shots.strip_of(self.scene, i).name not in blended]
+        free = [i for i in free if i not in self.trimmed() and shots.strip_of(self.scene, i).name not in blended]
         if not free:
             return
         self.step()
