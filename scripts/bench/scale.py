@@ -4,9 +4,9 @@
     python scripts/bench/scale.py [--quick] [--lengths 30,120,600] [--shots 10,50,200] [--sides 1080,2160]
                                   [--rates 24,60]
 
-The clips are as large as the video. The processor's time is counted, which others on the machine disturb least, by frame
-and million of its pixels, against that of the first row; and so is the peak memory of all processes. Both must stay
-flat (at most 1.2), but for the memory of a larger size, which is for as many pixels. Bars beside them make a chart.
+The clips are as large as the video. The processor's time is counted, which others on the machine disturb least, by
+frame and million of its pixels, against that of the first row; and so is the peak memory of all processes. Both must
+stay flat (at most 1.2), but for the memory of a larger size, which is for as many pixels. Bars make a chart of it.
 """
 
 import argparse
