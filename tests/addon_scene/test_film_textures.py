@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import av
 import bpy
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from blender_addon.core import textures
 from blender_addon.core.types import ShotKind, Texture
-from blender_addon.scene import compat, film_textures, grade, render_settings, segments, timeline
+from blender_addon.scene import compat, film_textures, grade, passthrough, render_settings, segments, timeline
 from bridge.cover import measure_texture
 from tests.addon_scene import edit_world as world
 
@@ -168,3 +169,40 @@ def test_the_tabs_sliders_are_the_covers_and_shape_the_edit(tmp_path):
         assert film_textures.find(scene) is None
     finally:
         ui_world.switch_off()
+
+
+@pytest.mark.slow
+def test_drawn_with_the_grade_it_looks_as_it_does_over_the_edit(edit, tmp_path, monkeypatch):
+    film_textures.apply(edit, ALL)
+    render_settings.for_this_process(edit)
+    strip, groups = film_textures.find(edit), set(bpy.data.node_groups.keys())
+    assert strip is not None
+    with passthrough.colors(edit, 1, 7) as can:
+        assert can
+        assert strip.mute
+    assert not strip.mute
+    assert set(bpy.data.node_groups.keys()) == groups
+    pictures = []
+    for name in ("in one go", "over"):
+        render_settings.render(edit, tmp_path / f"{name}.mp4", 1, 7, audio=False, lossless=True)
+        monkeypatch.setattr(passthrough, "_texture_over", lambda *_: None)
+        with av.open(str(tmp_path / f"{name}.mp4")) as container:
+            pictures.append([frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)])
+    assert len(pictures[0]) == 6
+    assert np.abs(np.subtract(*pictures)).mean() < 0.5
+
+
+@pytest.mark.parametrize("change", ["smaller", "faded", "muted"])
+def test_what_it_would_not_be_the_same_for_stays_over_the_edit(edit, change):
+    film_textures.apply(edit, ALL)
+    strip = film_textures.find(edit)
+    assert strip is not None
+    if change == "smaller":
+        timeline.shot_strips(edit)[0].transform.scale_x = 0.5
+    elif change == "faded":
+        edit.frame_end = 1 + sum(LENGTHS)
+    else:
+        strip.modifiers[0].mute = True
+    frames = (1, 7) if change != "faded" else (1, 1 + sum(LENGTHS) - REST)
+    with passthrough.colors(edit, *frames) as can:
+        assert not can
