@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..client.client import Client, LinkError
+from ..core import storyboard_files
 from ..core.clip_requests import clip_requests
 from ..core.types import ClipRequest, EditPlan, Job, JobState, SongAnalysis
 from ..scene import grade
@@ -110,6 +111,7 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
     if not wanted:
         raise Problem("All of these shots are locked or under way already.")
     settings = state.settings_of(scene)
+    wanted = _not_own(settings, wanted)
     character = state.path_of(settings.character)
     made = _as_heard(
         scene,
@@ -121,6 +123,23 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
         character_sha256=_sha256(character) if character else None,
     )
     return plan, [request for request in made if request.shot_id in wanted]
+
+
+def _not_own(settings: Any, wanted: Sequence[str]) -> list[str]:
+    """The shots without those for which the storyboard names a file of the user's own: `beatboard make` shows these.
+
+    Raises:
+        Problem: there are no others.
+    """
+    board = state.path_of(settings.storyboard)
+    if board is None or not board.is_file():
+        return list(wanted)
+    own = storyboard_files.own_shots(board.read_text(encoding="utf-8", errors="replace"))
+    left = [shot_id for shot_id in wanted if shot_id not in own]
+    if not left:
+        named = ", ".join(f"{shot_id} shows {own[shot_id]}" for shot_id in wanted[:3])
+        raise Problem(f"{named}: add your file to the timeline by hand, or make the video with `beatboard make`.")
+    return left
 
 
 def _as_heard(scene: Any, plan: EditPlan, analysis: SongAnalysis, **given: Any) -> list[ClipRequest]:

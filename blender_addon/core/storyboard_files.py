@@ -43,3 +43,14 @@ def character(text: str, folder: Path) -> Path | None:
         return None
     path = folder / name if isinstance(name, str) else None
     return path if path and path.is_file() else None
+
+
+def own_shots(text: str) -> dict[str, str]:
+    """The files of the user's own that a storyboard's shots show, by the shots' ids; of mistakes the bridge tells."""
+    try:
+        shots = tomllib.loads(text).get("shots", [])
+    except tomllib.TOMLDecodeError:
+        return {}
+    tables = [shot if isinstance(shot, dict) else {} for shot in shots] if isinstance(shots, list) else []
+    named = {f"s{number:02d}": shot.get("clip") or shot.get("image") for number, shot in enumerate(tables, start=1)}
+    return {shot_id: name for shot_id, name in named.items() if isinstance(name, str)}

@@ -40,3 +40,5 @@ def test_the_shots_own_files_are_found_in_their_folder(tmp_path):
     shots = tomllib.loads(storyboard_files.written_out(board, tmp_path))["shots"]
     assert shots[0]["image"] == (tmp_path / "shoot" / "band.png").as_posix()
     assert shots[1]["clip"] == (tmp_path / "shoot" / "live.mp4").as_posix()
+    assert storyboard_files.own_shots(board) == {"s01": "band.png", "s02": "live.mp4"}
+    assert storyboard_files.own_shots("shots = 3") == storyboard_files.own_shots("[") == {}

@@ -46,6 +46,14 @@ def test_generating_from_empty_to_graded_movies(edit):
         press("generate")
 
 
+def test_shots_with_a_file_of_their_own_are_left_to_the_editor(edit, tmp_path):
+    (tmp_path / "s.toml").write_text('[[shots]]\n[[shots]]\nclip = "live.mp4"\n')
+    state.settings_of(edit).storyboard = str(tmp_path / "s.toml")
+    assert [request.shot_id for request in generate._requests(edit, ["s01", "s02"])[1]] == ["s01"]
+    with pytest.raises(tasks.Problem, match=r"s02 shows live\.mp4"):
+        generate._requests(edit, ["s02"])
+
+
 def test_quality_and_options_go_along_with_the_chosen_painter_and_animator(edit):
     settings = state.settings_of(edit)
 
