@@ -50,10 +50,10 @@ class Workflow:
             BadInput: it isn't there, or is no workflow in the form for the API.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
         except OSError:
             raise BadInput(f"The workflow {path} can't be read. Give the path of a file that is there.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise BadInput(f"The workflow {path} is no JSON. In ComfyUI, choose Export (API).") from None
         if isinstance(content, dict) and isinstance(content.get("nodes"), list):
             raise BadInput(f"The workflow {path} is saved for ComfyUI's editor. In ComfyUI, choose Export (API).")
@@ -159,6 +159,11 @@ class Workflow:
     def _listed(self, nodes: list[str], most: int = 8) -> str:
         more = f" and {len(nodes) - most} more" if len(nodes) > most else ""
         return ", ".join(map(self.label, nodes[:most])) + more
+
+
+def _refuse(constant: str) -> None:
+    """NaN and infinity are no JSON, though Python reads them."""
+    raise ValueError(constant)
 
 
 def _is_node(content: object) -> bool:

@@ -140,9 +140,16 @@ def test_files_in_another_form_are_refused(tmp_path, content, message):
         Workflow.read(saved(tmp_path / "w.json", content))
 
 
-def test_files_that_are_no_json_or_not_there_are_refused(tmp_path):
-    (tmp_path / "w.json").write_bytes(b"\x89PNG")
+@pytest.mark.parametrize(
+    "content", [b"\x89PNG", b"", b"[" * 100_000, b'{"1": {"class_type": "A", "inputs": {"fps": NaN}}}']
+)
+def test_files_that_are_no_json_are_refused(tmp_path, content):
+    (tmp_path / "w.json").write_bytes(content)
     with pytest.raises(BadInput, match="is no JSON"):
         Workflow.read(tmp_path / "w.json")
-    with pytest.raises(BadInput, match="can't be read"):
-        Workflow.read(tmp_path)
+
+
+def test_files_that_are_not_there_are_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(BadInput, match="can't be read"):
+            Workflow.read(path)
