@@ -167,6 +167,15 @@ def reading_of(analysis: SongAnalysis) -> int:
     return next((number for number, one in enumerate(known, start=1) if one == (times_s, positions)), 0)
 
 
+def downbeats_in_common(one: SongAnalysis, other: SongAnalysis, within_s: float = 0.07) -> float:
+    """The F-measure of one's downbeats against the other's, 0-1; 0 if either has none."""
+    ours, theirs = list(one.downbeats_s), list(other.downbeats_s)
+    if not ours or not theirs:
+        return 0.0
+    hits = sum(abs(theirs[_nearest(theirs, time_s)] - time_s) <= within_s for time_s in ours)
+    return 2 * hits / (len(ours) + len(theirs))
+
+
 def _bars(analysis: SongAnalysis) -> list[list[Beat]]:
     """The beats by bar, the pick-up first if there is one."""
     bars: list[list[Beat]] = []

@@ -17,7 +17,17 @@ def add(commands: options.Subparsers) -> None:
     options.add_json(one)
     one.add_argument("--plot", type=Path, metavar="F.png", help="draw beats, sections and energy as a picture")
     one.add_argument("--click", type=Path, metavar="F.wav", help="write the song with a click on each beat")
-    options.add_outputs(one, "json", "plot", "click")
+    one.add_argument(
+        "--click-reading",
+        type=options.count,
+        metavar="N",
+        help="with --click: this reading's clicks at the right, the chosen one's at the left",
+    )
+    one.add_argument(
+        "--channels", type=Path, metavar="F.npz|F.csv", help="write kick, snare, hats, bass, loudness ... as curves"
+    )
+    one.add_argument("--compare", action="store_true", help="show what every tracker that is here hears, side by side")
+    options.add_outputs(one, "json", "plot", "click", "channels")
     one.set_defaults(command=run)
 
 
@@ -32,7 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plot:
         song.plot(analysis, song.decode(arguments.song), arguments.plot)
     if arguments.click:
-        song.write_click(analysis, song.decode(arguments.song), arguments.click)
+        second = arguments.click_reading and song.in_reading(analysis, arguments.click_reading, arguments.song.name)
+        song.write_click(analysis, song.decode(arguments.song), arguments.click, second)
+    if arguments.channels:
+        song.write_channels(analysis, arguments.song, arguments.channels)
+    if arguments.compare:
+        show.show_comparison(song.compare(arguments.song, analysis), analysis)
     if arguments.json:
         options.write_json(analysis, arguments.json)
     if str(arguments.json) != "-":

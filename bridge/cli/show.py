@@ -51,6 +51,29 @@ def show_analysis(analysis: SongAnalysis) -> None:
         _print(choice)
 
 
+def show_comparison(heard: Sequence[SongAnalysis], chosen: SongAnalysis) -> None:
+    """What each tracker hears: its bars, and how many of its downbeats the chosen one has too."""
+    from rich.table import Table
+
+    from blender_addon.core import regrid
+
+    table = Table(title="Trackers", title_justify="left", title_style="bold", box=None, header_style="bold")
+    for name in ("tracker", "tempo", "beats a bar", "from", "downbeats", "in common", "sure"):
+        table.add_column(name, overflow="fold")
+    for one in heard:
+        first = f"{one.downbeats_s[0]:.2f} s" if one.downbeats_s else "none"
+        table.add_row(
+            one.tracker,
+            f"{one.tempo_bpm:.1f} bpm",
+            str(one.meter),
+            first,
+            str(len(one.downbeats_s)),
+            f"{regrid.downbeats_in_common(one, chosen):.0%}",
+            f"{one.confidence:.0%}",
+        )
+    _print(table)
+
+
 _INDENT = 6
 
 

@@ -45,10 +45,15 @@ def analyze(
         known = analyze_audio(decode(song, SAMPLE_RATE_HZ), song_sha256, ear, tell)
         cache.save(known)
     tell(1.0, "analysed")
-    return _in_reading(known, reading, song.name)
+    return in_reading(known, reading, song.name)
 
 
-def _in_reading(analysis: SongAnalysis, number: int, name: str) -> SongAnalysis:
+def in_reading(analysis: SongAnalysis, number: int, name: str) -> SongAnalysis:
+    """The song counted in one of its readings, 1 as it was heard.
+
+    Raises:
+        BadInput: there is no such reading of the song, whose file's name is given.
+    """
     from blender_addon.core import regrid
     from bridge.common.errors import BadInput
 
@@ -76,11 +81,37 @@ def plot(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str]) -
     drawing.plot(analysis, audio, path)
 
 
-def write_click(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str]) -> None:
+def write_click(
+    analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str], second: SongAnalysis | None = None
+) -> None:
     """See `bridge.song.clicks.write_click`."""
     from bridge.song import clicks
 
-    clicks.write_click(analysis, audio, path)
+    clicks.write_click(analysis, audio, path, second)
+
+
+def write_channels(analysis: SongAnalysis, song: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """See `bridge.song.channels`."""
+    from bridge.song import channels
+    from bridge.song.spectra import SAMPLE_RATE_HZ
+
+    channels.write(channels.compute_channels(decode(song, SAMPLE_RATE_HZ), analysis), path)
+
+
+def compare(path: str | os.PathLike[str], analysis: SongAnalysis) -> list[SongAnalysis]:
+    """What every tracker that can run here hears, the one of the given analysis first."""
+    from bridge.common.errors import BadInput
+    from bridge.song import trackers
+
+    heard = [analysis]
+    for name in trackers.names():
+        try:
+            other = analyze(path, name)
+        except BadInput:  # a tracker that lacks its packages or its weights here
+            continue
+        if other.tracker != analysis.tracker:
+            heard.append(other)
+    return heard
 
 
 def analyze_audio(audio: "Audio", song_sha256: str, ear: "Tracker", on_progress: OnProgress) -> SongAnalysis:

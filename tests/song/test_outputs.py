@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from blender_addon.core import regrid
 from bridge import song
 from bridge.common.errors import BadInput
 from bridge.song import trackers
@@ -44,6 +45,17 @@ def test_downbeats_click_higher(made, analysis, tmp_path):
     down, other = analysis.beats[4], analysis.beats[5]
     assert (down.position, other.position) == (1, 2)
     assert crossings(down.time_s) > 1.5 * crossings(other.time_s)
+
+
+def test_two_readings_click_left_and_right(made, analysis, tmp_path):
+    silence = Audio(np.zeros_like(made.audio.samples), made.audio.sample_rate_hz)
+    other = regrid.half_tempo(analysis)
+    song.write_click(analysis, silence, tmp_path / "click.wav", other)
+    heard = decode(tmp_path / "click.wav")
+    for side, grid in enumerate((analysis, other)):
+        added = np.abs(heard.samples[:, side]) > 0.05
+        starts = np.flatnonzero(np.diff(added.astype(int), prepend=0) == 1) / heard.sample_rate_hz
+        assert np.count_nonzero(np.diff(starts, prepend=-1) > 0.1) == len(grid.beats)
 
 
 def test_the_song_itself_stays(made, analysis, tmp_path):
