@@ -27,6 +27,7 @@ BRIDGE_LEVELS = (
     ("__main__",),
     ("cli",),
     ("server",),
+    ("album",),
     ("make", "retime", "exchange"),
     ("render",),
     ("jobs",),

@@ -13,9 +13,14 @@ from bridge.cli import options
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
     one = commands.add_parser("make", help="make the whole video and measure it")
-    options.add_song_and_cover(one)
+    options.add_song_and_cover(one, "an mp3, wav, flac, ogg, opus or m4a file, or a folder of them: a video of each")
     one.add_argument(
-        "-o", "--output", type=Path, default=Path("out/video.mp4"), metavar="VIDEO.mp4", help="(default: out/video.mp4)"
+        "-o",
+        "--output",
+        type=options.video_path,
+        default=Path("out/video.mp4"),
+        metavar="VIDEO.mp4",
+        help="(default: out/video.mp4)",
     )
     options.add_engine(one)
     options.add_edit(one)
@@ -56,7 +61,29 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge.cli import show
     from bridge.common import progress
 
+    if arguments.song.is_dir():
+        return run_album(arguments)
     results = make.make(options.make_options(arguments, arguments.output), progress.display())
     for result in results:
         show.show_result(result)
     return 0 if all(result.check.ok for result in results) else 1
+
+
+def run_album(arguments: argparse.Namespace) -> int:
+    """A video for each song of a folder."""
+    import sys
+
+    from bridge import album
+    from bridge.cli import show
+    from bridge.common import progress
+
+    def starts(song: Path) -> None:
+        print(f"{song.name}", file=sys.stderr)
+
+    made = album.make_album(options.make_options(arguments, arguments.output), progress.display(), starts)
+    for result in made.results:
+        show.show_result(result)
+    for song, reason in made.failed:
+        print(f"{song.name} was left out: {reason}", file=sys.stderr)
+    print(f"all reports  {made.page}")
+    return 0 if not made.failed and all(result.check.ok for result in made.results) else 1

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-def add_song_and_cover(one: argparse.ArgumentParser) -> None:
+def add_song_and_cover(
+    one: argparse.ArgumentParser, song_help: str = "an mp3, wav, flac, ogg, opus or m4a file"
+) -> None:
     """The two files that everything starts from."""
-    one.add_argument("song", type=Path, help="an mp3, wav, flac, ogg, opus or m4a file")
+    one.add_argument("song", type=Path, help=song_help)
     one.add_argument("cover", type=Path, help="a png, jpg or webp file")
 
 
@@ -126,6 +128,12 @@ def strength(text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
+
+
+def video_path(text: str) -> Path:
+    """An option's video; in a folder that is named instead, `video.mp4`."""
+    path = Path(text)
+    return path / "video.mp4" if text.endswith("/") or path.is_dir() else path
 
 
 def video_formats(text: str) -> str:
