@@ -86,6 +86,7 @@ def build(
     _set_shots(scene, plan, clips or {}, start)
     _name_channels(scene)
     _write_header(scene, plan, markers=markers, origin=start, range=span)
+    remember_planned(scene, plan.shots)
 
 
 def read(scene: Any, reserved: Collection[str] = ()) -> EditPlan:

@@ -81,13 +81,13 @@ class Editor:
         for name, path in (("Song", song), ("Cover", cover)):
             screen.click(name, BELOW_TITLE, right=FOLDER_X)
             self.choose(path)
-        screen.click("Size", SIDEBAR, right=FIELD_X)
-        screen.click("360p Draft")
         screen.click("Analyze", SIDEBAR)
         screen.keep("03-analyzing")
         screen.wait_for("Confidence", SIDEBAR, limit_s=WORK_LIMIT_S)
         screen.keep("04-analyzed")
         screen.click("Plan Settings", SIDEBAR)
+        screen.click("Size", SIDEBAR, right=FIELD_X)
+        screen.click("360p Draft")
         screen.click("Length", LOWER_HALF, right=FIELD_X)
         screen.type("20")
 

@@ -187,6 +187,15 @@ def test_locked_shots_and_those_in_metas_stay(edit):
     assert (kept["prompt"], kept.lock) == ("mine", True)
 
 
+def test_of_an_edit_that_make_built_nothing_counts_as_changed(edit):
+    timeline.build(
+        edit, ui_world.edit_world.plan(LENGTHS), None, song_path=Path(state.settings_of(edit).wav)
+    )  # fmt: skip
+    assert not any("you changed" in note for note in found(edit).notes)
+    timeline.shot_strips(edit)[0].beatboard_seed = 77
+    assert "Shots that you changed are planned anew, their takes kept: s01." in found(edit).notes
+
+
 def test_planned_shots_go_around_those_that_stay():
     planned = ui_world.edit_world.shots((40, 40, 20))
     planned = (replace(planned[0], kind=strip_layout.ShotKind.HERO_HOLD, hold_frames=12), *planned[1:])
