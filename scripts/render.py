@@ -160,11 +160,18 @@ def build(
 
 def make_ready(scene: Any, *, is_draft: bool) -> None:
     """What is for this render only, and must not be saved."""
+    deliver_as_ours(scene)
     grade.follow(scene)
     treatments.follow(scene)
     if is_draft:
         render_settings.draft(scene)
     render_settings.for_this_process(scene)
+
+
+def deliver_as_ours(scene: Any) -> None:
+    """Beside strips of the editor's own, the file has their output's settings, which the deliverable must not have."""
+    if timeline.own_strips(scene):
+        render_settings.settings(scene, colors=False)
 
 
 def new_scene() -> None:
@@ -255,6 +262,7 @@ def do_open(job: dict[str, Any]) -> dict[str, Any]:
     scene = served["scene"] = scene_named(job["scene"]) if job["scene"] else bpy.context.scene
     must_have_its_media(scene)
     size = {"width_px": scene.render.resolution_x, "height_px": scene.render.resolution_y}
+    deliver_as_ours(scene)
     grade.follow(scene)
     treatments.follow(scene)
     if job["draft"]:

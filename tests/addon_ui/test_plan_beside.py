@@ -11,6 +11,7 @@ from blender_addon.actions import shots
 from blender_addon.core import strip_layout
 from blender_addon.scene import compat, render_settings, timeline
 from blender_addon.session import state, tasks
+from scripts import render
 from tests.addon_ui import ui_world
 from tests.addon_ui.test_own_edits import crossfade, everything, move
 
@@ -223,3 +224,15 @@ def test_the_deliverables_settings_are_lent(scene):
     with render_settings.lent(scene, colors=True):
         assert scene.view_settings.view_transform == "Standard"
     assert [*settings_of(scene), image.color_mode] == before
+
+
+def test_a_render_process_delivers_as_ours_whatever_the_users_output_is(scene):
+    image = scene.render.image_settings
+    image.media_type, image.file_format = "IMAGE", "PNG"
+    render.deliver_as_ours(scene)
+    assert image.file_format == "PNG", "an edit of ours alone has its settings already"
+    scene.sequence_editor.strips.new_effect("mine", "COLOR", 2, 5, length=70)
+    scene.view_settings.view_transform = "AgX"
+    render.deliver_as_ours(scene)
+    assert (image.file_format, scene.render.ffmpeg.codec) == ("FFMPEG", "H264")
+    assert scene.view_settings.view_transform == "AgX"
