@@ -46,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
         song.write_click(analysis, song.decode(arguments.song), arguments.click, second)
     if arguments.channels:
         song.write_channels(analysis, arguments.song, arguments.channels)
-    if arguments.compare:
-        show.show_comparison(song.compare(arguments.song, analysis), analysis)
     if arguments.json:
         options.write_json(analysis, arguments.json)
     if str(arguments.json) != "-":
         show.show_analysis(analysis)
+        if arguments.compare:
+            show.show_comparison(song.compare(arguments.song, analysis), analysis)
     return 0

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import librosa
 import numpy as np
 
+from bridge.common.errors import BadInput
 from bridge.song import analyze_audio, trackers
 from bridge.song.audio import Audio, write_wav
 from bridge.song.spectra import SAMPLE_RATE_HZ, compute_spectra
@@ -40,20 +41,32 @@ def main() -> None:
     mono = audio.mono
     ear = trackers.load("bars")
     spectra = compute_spectra(audio)
-    librosa_s, tracker_s, whole_s = interleaved(
+    learned = learned_tracker()
+    librosa_s, tracker_s, whole_s, *learned_s = interleaved(
         runs,
         lambda: librosa.beat.beat_track(y=mono, sr=SAMPLE_RATE_HZ),
         lambda: ear.track(audio, spectra),
         lambda: analyze_audio(audio, "0" * 64, ear, lambda *_: None),
+        *([lambda: learned.track(audio, spectra)] if learned else []),
     )
     figure("analysis_cpu_s_per_minute", whole_s / minutes, "s/min")
     figure("bars_tracker_cpu_s_per_minute", tracker_s / minutes, "s/min")
     figure("librosa_beat_track_cpu_s_per_minute", librosa_s / minutes, "s/min")
+    for seconds in learned_s:
+        figure("beat_this_cpu_s_per_minute", seconds / minutes, "s/min")
     figure("analysis_to_librosa_beat_track", whole_s / librosa_s, "ratio")
     analyze_s, bare_s = command_walls(minutes, 1 if quick else 3)
     figure("analyze_command_wall_s", analyze_s, "s")
     figure("bare_librosa_wall_s", bare_s, "s")
     figure("analyze_command_wall_to_allowed", analyze_s / (1.5 * bare_s + tracker_s), "ratio")
+
+
+def learned_tracker() -> trackers.Tracker | None:
+    """beat_this, where its package is."""
+    try:
+        return trackers.load("beat-this")
+    except BadInput:
+        return None
 
 
 def interleaved(runs: int, *jobs: Callable[[], object]) -> list[float]:
