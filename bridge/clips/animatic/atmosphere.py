@@ -15,7 +15,7 @@ _LIGHT_SIDE_PX = 480
 """light is soft: it's computed at this longer side and enlarged"""
 _TILE_PX = 256
 _SPECKS = 90
-_HAZE = 26.0
+_HAZE = 20.0
 _LEAK = 44.0
 _DUST = 64.0
 _DITHER = 0.9

@@ -50,14 +50,14 @@ _SIDE, _CUT = 0.16, 0.6
 _AIR, _SLIVER, _LEGIBLE = 0.03, 30.0, 0.05
 """between letters and the frame's sides, in its sizes; 1 over the part of a line that is cut for sure; the height of
 letters that are easily read, in heights of the frame"""
-_LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 4.0, 8.0, 6.0, 1.0
+_LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 8.0, 8.0, 6.0, 1.0
 """of a line cut; a head cut; a frame full of a body without its head; some of a group, but not all"""
 _LOST_COST, _AWAY_COST, _WIDTH_COST, _WORTH, _LITTLE_WORTH, _CHANCE = 2.5, 0.8, 1.5, 1.5, 0.4, 0.4
 """of losing the subject; of being one size away from where it belongs; of e times the width; what the best place is
 worth in a close shot, and in the others; how much is left to chance"""
-_BARE_COST, _BARE_LEVELS, _INNER = 6.0, 7.0, 0.7
-"""of a frame in which there is nothing to see; standard deviation of brightness (0-255) from which there is something;
-where it is looked for, in sizes of the frame"""
+_BARE_COST, _BARE_SHARE, _INNER = 6.0, 0.5, 0.7
+"""of a frame in which there is nothing to see; the share of the whole cover's form from which there is something; where
+it is looked for, in sizes of the frame"""
 _UPPER_PART, _STANDS_ALONE = 0.3, 0.8
 """of a subject without a face, from its top: what is below isn't shown without it; of the cover's height, at most, that
 a figure has: what is higher is a view"""
@@ -76,7 +76,8 @@ ALTERNATIVES = (1.0, 0.72, 1.4, 0.56, 1.2, 0.8, 1.0)
 """times the best width, where a shot would look too much like the one beside it; the last of them is a card"""
 _ELSEWHERE = 0.5
 """how much more is left to chance with each of them: where nothing closer can be shown, something else can"""
-_GREY_SIDE_PX = 256
+SMALL_PX = 384
+_FORM_SIDE_PX, _FORM_REACH = 256, 0.04
 _PLACES, _EDGE = 33, 0.008
 """in a row that a frame may look at; how far it stays from the cover's edge at least, in its sizes"""
 
@@ -99,8 +100,10 @@ class Study:
     """the largest first"""
     goes_on: tuple[bool, bool]
     """whether it's certain what lies beside it, and above and below it"""
-    grey: npt.NDArray[np.uint8]
-    """its brightness, small"""
+    small: Frame
+    """the cover at `SMALL_PX` on its longer side, to be compared in"""
+    form: Map
+    """its brightness without light and shade over large parts, 0-255, small"""
 
     @property
     def height(self) -> float:
@@ -165,8 +168,14 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         tuple(map(place, written.lines)),
         tuple(map(place, faces(cover))),
         (sure[0] and sure[2], sure[1] and sure[3]),
-        np.asarray(cv2.cvtColor(reduced(cover, _GREY_SIDE_PX), cv2.COLOR_RGB2GRAY), np.uint8),
+        np.asarray(reduced(cover, SMALL_PX), np.uint8),
+        _form(cover),
     )
+
+
+def _form(cover: Frame) -> Map:
+    grey = cv2.cvtColor(reduced(cover, _FORM_SIDE_PX), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), _FORM_REACH * _FORM_SIDE_PX), np.float32)
 
 
 def _telling(salient: Map, detail: Map) -> Map:
@@ -350,7 +359,8 @@ class _Target:
         study = self.study
         cost = _LINE_COST * _cuts(study, study.lines, size, x, y, _legible(study.lines, size))
         cost += _HEAD_COST * _cuts(study, study.heads(self.request.framing), size, x, y) + self._people(size, x, y)
-        cost += _BARE_COST * np.clip(1 - _spread(study, _INNER * size, x, y) / _BARE_LEVELS, 0, 1)
+        least = _BARE_SHARE * max(float(study.form.std()), 1e-3)
+        cost += _BARE_COST * np.clip(1 - _spread(study, _INNER * size, x, y) / least, 0, 1)
         if self.whole is not None:
             whole = _within_cover(self._fitting(size), study, _AIR * size, _EDGE * size)
             cost += _LOST_COST * (1 - _shown(whole, size, x, y))
@@ -431,12 +441,12 @@ def _worth(study: Study, size: Places, x: Places, y: Places) -> Places:
 
 
 def _spread(study: Study, size: Places, x: Places, y: Places) -> Places:
-    """The standard deviation of brightness, 0-255, in frames of this size around each place."""
-    grey = study.grey
-    unit = grey.shape[1]
+    """How much form there is in frames of this size around each place: the standard deviation, 0-255."""
+    form = study.form
+    unit = form.shape[1]
     columns, rows = (
         [np.clip(np.round((places + side * end) * unit), 0, count).astype(int) for end in (-0.5, 0.5)]
-        for places, side, count in ((x, size[0], grey.shape[1]), (y, size[1], grey.shape[0]))
+        for places, side, count in ((x, size[0], form.shape[1]), (y, size[1], form.shape[0]))
     )
 
     def total(sums: Places) -> Places:
@@ -448,7 +458,7 @@ def _spread(study: Study, size: Places, x: Places, y: Places) -> Places:
             + sums[np.ix_(top, left)]
         )
 
-    sums, squares = cv2.integral2(grey, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+    sums, squares = cv2.integral2(form, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
     count = np.maximum(np.outer(rows[1] - rows[0], columns[1] - columns[0]), 1)
     mean = total(np.asarray(sums, np.float64)) / count
     return np.sqrt(np.maximum(total(np.asarray(squares, np.float64)) / count - mean**2, 0))

@@ -9,7 +9,6 @@ import numpy as np
 from blender_addon.core.types import ClipRequest, Neighbour, ShotKind
 from bridge.clips.animatic.depth_classical import Map
 from bridge.clips.animatic.framing import ALTERNATIVES, Study, View, framed
-from bridge.clips.animatic.matte import reduced
 from bridge.common.frames import Frame
 
 _ALIKE = 0.8
@@ -60,7 +59,7 @@ def _shown(request: ClipRequest, neighbour: Neighbour, study: Study) -> Frame:
 
 
 def _thumb(view: View, study: Study) -> Frame:
-    small = reduced(study.cover, 4 * _THUMB_PX)
+    small = study.small
     scale = _THUMB_PX / max(view.size) / small.shape[1]
     size = (max(8, round(view.size[0] * scale * small.shape[1])), max(8, round(view.size[1] * scale * small.shape[1])))
     corner = (np.array(view.center) - view.size / 2) * small.shape[1]
