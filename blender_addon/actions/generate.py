@@ -79,7 +79,8 @@ def unchanged(scene: Any, shot_ids: Sequence[str]) -> list[str]:
     except Problem:  # `generate` tells it
         return []
     same, settings = [], state.settings_of(scene)
-    for request in requests:
+    shown = {name for name, row in state.session().shots.rows.items() if row.state == "done"}  # its file is there
+    for request in (request for request in requests if request.shot_id in shown):
         strip = shots.strip_of(scene, request.shot_id)
         take = shots.shown_take(settings, strip, request.shot_id) if strip is not None else None
         if take is not None and take.request and shots.request_from(take.request) == request:

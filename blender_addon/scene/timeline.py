@@ -561,9 +561,9 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path], start: int
         if shot_id in fixed:
             continue
         strip = kept.get(shot_id) or _placeholder(scene, layout, channel)
-        _move(strip, layout.left, layout.right)
-        if strip.name not in blended:
-            strip.channel = channel
+        blends = strip.name in blended
+        own = free_channel(scene, strip.channel, layout.left, layout.right, movable=[strip]) if blends else channel
+        _move(strip, layout.left, layout.right, own)
         if strip.type == "COLOR":
             strip.color = PLACEHOLDER_RGB.get(int(layout.properties["act"]), PLACEHOLDER_RGB[2])
         for key, value in layout.properties.items():
@@ -573,17 +573,15 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path], start: int
             _laid(_with_clip(scene, strip, clips[shot_id]), layout.left, layout.right)
 
 
-def _move(strip: Any, left: int, right: int) -> None:
-    """Puts a shot's strip on other frames. One that keeps its length still shows the same of its clip."""
+def _move(strip: Any, left: int, right: int, channel: int) -> None:
+    """Puts a shot's strip on other frames and a channel. One that keeps its length still shows the same of its clip."""
     before = _span(strip)
-    if before == (left, right):
-        return
-    if strip.type == "MOVIE" and before[1] - before[0] != right - left:
-        _laid(strip, left, right)
-        return
-    channel, by = strip.channel, left - before[0]
-    strip.channel = MAX_CHANNEL  # alone, as in `_laid`
-    compat.place(strip, left if strip.type == "COLOR" else compat.content_start(strip) + by, left, right)
+    if before != (left, right):
+        strip.channel = MAX_CHANNEL  # alone, as in `_laid`
+        keeps_length = before[1] - before[0] == right - left
+        moved = compat.content_start(strip) + left - before[0]
+        behind_handle = left - int(strip.get(HANDLE_KEY, 0)) if strip.type == "MOVIE" else left
+        compat.place(strip, moved if keeps_length and strip.type != "COLOR" else behind_handle, left, right)
     strip.channel = channel
 
 

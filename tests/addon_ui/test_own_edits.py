@@ -232,6 +232,7 @@ def test_an_unchanged_shot_is_told_and_a_new_seed_makes_it_another(edit, tmp_pat
     strip, (take,) = timeline.shot_strips(edit)[1], shots.takes_of(edit, "s02")
     (request,) = generate._requests(edit, ["s02"])[1]
     take.request = codec.dumps(request)
+    rows(edit)
     assert generate.unchanged(edit, ["s01", "s02"]) == ["s02"]
     before = strip["seed"]
     assert shots.new_seed(edit, "s02") == strip["seed"] != before
