@@ -154,16 +154,18 @@ def test_killed_at_any_moment_the_next_run_finishes_the_same(material, tmp_path,
     assert not list((material["work_dir"] / "segments").glob(".*"))
 
 
-def test_a_blender_that_dies_is_started_again(material):
-    killed = []
+def test_a_blender_that_dies_is_started_again(material, monkeypatch):
+    note, killed = segments._Crew._note, []
 
-    def report(progress, stage):
-        if stage.startswith("frame ") and len(killed) < 2:
+    def once(crew, segment, frames):
+        if len(killed) < 2:
             for process in children():
                 os.kill(process.pid, signal.SIGKILL)
                 killed.append(process.pid)
+        note(crew, segment, frames)
 
-    assert render(**material, on_progress=report, by_blender=True).segments_rendered == 3
+    monkeypatch.setattr(segments._Crew, "_note", once)
+    assert render(**material, by_blender=True).segments_rendered == 3
     assert killed
     assert len(planes(material["out_path"])) == 42
 
