@@ -136,7 +136,8 @@ def _pictures(part: _Part, fps: Fraction) -> Iterator[Frame]:
             if (frame.time or 0.0) - zero_s >= part.start_s - 0.5 / float(fps)
         )
         for frame in shown(after, stream.codec_context.sample_aspect_ratio, fps):
-            turned = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
+            picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            turned = np.rot90(picture, round(frame.rotation / 90) % 4)
             height, width = turned.shape[:2]
             left, top, wide, high = part.crop
             yield np.ascontiguousarray(

@@ -46,7 +46,7 @@ class _Writer:
         self.cuts, self.folder, self.resources = cuts, folder, resources
         self.ids: dict[str, str] = {}
         size = {"width": str(cuts.width_px), "height": str(cuts.height_px)}
-        ET.SubElement(resources, "format", id="r1", frameDuration=self.time(1), **size)
+        ET.SubElement(resources, "format", {"id": "r1", "frameDuration": self.time(1), **size})
 
     def time(self, frames: float) -> str:
         """A number of frames as FCPXML writes it."""
@@ -92,17 +92,17 @@ class _Writer:
     def element(self, parent: ET.Element, item: Item, offset: int) -> ET.Element:
         place = {"name": item.name, "offset": self.time(offset), "duration": self.time(item.frame_count)}
         if item.kind is ItemKind.TITLE:
-            element = ET.SubElement(parent, "title", ref=self.title(), start="0s", **place)
+            element = ET.SubElement(parent, "title", {"ref": self.title(), "start": "0s", **place})
             style = f"ts{len(self.resources)}-{offset}-{item.start_frame}"
             ET.SubElement(ET.SubElement(element, "text"), "text-style", ref=style).text = item.text
             ET.SubElement(ET.SubElement(element, "text-style-def", id=style), "text-style", font="Helvetica")
             return element
         if not item.path:
-            return ET.SubElement(parent, "gap", start="0s", **place)
+            return ET.SubElement(parent, "gap", {"start": "0s", **place})
         start = self.time(item.source_start)
         if item.kind is ItemKind.IMAGE:
-            return ET.SubElement(parent, "video", ref=self.asset(item), start=start, **place)
-        return ET.SubElement(parent, "asset-clip", ref=self.asset(item), start=start, **place)
+            return ET.SubElement(parent, "video", {"ref": self.asset(item), "start": start, **place})
+        return ET.SubElement(parent, "asset-clip", {"ref": self.asset(item), "start": start, **place})
 
     def asset(self, item: Item) -> str:
         if item.path not in self.ids:
@@ -114,11 +114,13 @@ class _Writer:
             asset = ET.SubElement(
                 self.resources,
                 "asset",
-                id=self.ids[item.path],
-                name=Path(item.path).stem,
-                start="0s",
-                duration=self.time(length),
-                **has,
+                {
+                    "id": self.ids[item.path],
+                    "name": Path(item.path).stem,
+                    "start": "0s",
+                    "duration": self.time(length),
+                    **has,
+                },
             )
             source = media_paths.url_of(item.path, self.folder, quoted=True)
             ET.SubElement(asset, "media-rep", kind="original-media", src=source)

@@ -34,7 +34,7 @@ def write(cuts: CutList, path: Path, suffix: str, folder: Path) -> None:
         cuts = replace(cuts, tracks=(kept,) if kept else (), markers=())
     if suffix == ".xml":
         cuts = replace(cuts, tracks=tuple(map(format_limits.balanced, cuts.tracks)))
-    extra = {"rate": float(cuts.fps)} if suffix == ".edl" else {}
+    extra: dict[str, Any] = {"rate": float(cuts.fps)} if suffix == ".edl" else {}
     try:
         otio.adapters.write_to_file(to_otio(cuts, folder, suffix), str(path), ADAPTERS[suffix], **extra)
     except (otio.exceptions.OTIOError, ValueError) as error:
@@ -52,7 +52,7 @@ def read(path: Path, suffix: str, fps: Fraction | None = None) -> CutList:
     """
     if suffix == ".edl" and fps is None:
         raise BadInput(f"{path.name} is an EDL, which doesn't say its frame rate: add --fps, as in --fps 25.")
-    extra = {"rate": float(fps)} if suffix == ".edl" and fps else {}
+    extra: dict[str, Any] = {"rate": float(fps)} if suffix == ".edl" and fps else {}
     try:
         found = otio.adapters.read_from_file(str(path), ADAPTERS[suffix], **extra)
     except Exception as error:  # the adapters raise whatever their parsers do

@@ -23,7 +23,7 @@ from bridge.common.files import write_text, written_beside
 from bridge.song.audio import Audio
 from bridge.song.spectra import RATE_HZ, Spectra, compute_spectra, envelope_centres_hz, rises
 
-Curve = npt.NDArray[np.float32]
+Curve = npt.NDArray[np.floating]
 
 MEANINGS = {
     "kick": "hits of the bass drum: up to 1 on a hit, falling to a half in 60 ms",

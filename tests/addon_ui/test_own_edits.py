@@ -196,19 +196,25 @@ def test_bars_are_the_songs_own(edit):
     assert [row.bars for row in rows(edit).values()] == ["2", "2", "1"]
 
 
+def heard_in(scene):
+    analysis = shots.analysis_of(scene)
+    assert analysis
+    return analysis
+
+
 def test_a_reading_is_chosen_with_one_press_and_taken_back(edit):
     settings = state.settings_of(edit)
-    heard = shots.analysis_of(edit)
+    heard = heard_in(edit)
     readings = (regrid.as_reading(heard, 0.5), regrid.as_reading(regrid.with_downbeat_shift(heard, 1), 0.4))
     settings.analysis = codec.dumps(replace(heard, readings=readings))
     bpy.ops.ed.undo_push(message="Analyze")
     before = [marker.frame for marker in edit.timeline_markers]
     assert bpy.ops.beatboard.use_reading("EXEC_DEFAULT", True, number=2) == {"FINISHED"}
-    assert regrid.reading_of(shots.analysis_of(edit)) == 2
+    assert regrid.reading_of(heard_in(edit)) == 2
     assert [marker.frame for marker in edit.timeline_markers] != before
     bpy.ops.ed.undo()
     scene = bpy.context.scene
-    assert regrid.reading_of(shots.analysis_of(scene)) == 1
+    assert regrid.reading_of(heard_in(scene)) == 1
     assert [marker.frame for marker in scene.timeline_markers] == before
     with pytest.raises(RuntimeError, match="has no reading 3"):
         bpy.ops.beatboard.use_reading(number=3)

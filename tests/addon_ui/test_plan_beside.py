@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import pytest
@@ -42,6 +43,17 @@ def again(scene, lengths=LENGTHS, start=None) -> None:
 def found(scene, lengths=LENGTHS, start=None) -> planning.Changes:
     wav = Path(state.settings_of(scene).wav)
     return planning.changes(scene, ui_world.edit_world.plan(lengths), wav, start)
+
+
+def nobody() -> Any:
+    """In place of a client, where nothing is asked of it."""
+    return None
+
+
+def song_of(scene):
+    song = timeline.song_strip(scene)
+    assert song
+    return song
 
 
 def at(strip) -> tuple[int, int, int]:
@@ -104,7 +116,7 @@ def test_covering_is_told_before_and_refused_without_a_window(scene, tmp_path, m
     mine.channel = 2
     monkeypatch.setattr(planning.connection, "follow", lambda client: None)
     with pytest.raises(tasks.Problem, match="would cover your strips mine"):
-        planning._planned(scene.session_uid, 1, False, None, made, wav, None)
+        planning._planned(scene.session_uid, 1, False, None, made, wav, nobody())
     assert not timeline.shot_strips(scene)
 
 
@@ -117,7 +129,7 @@ def test_the_song_that_the_user_laid_is_the_clock(scene, tmp_path):
     start = 51 + round(1.2345 * 24)
     assert lies(scene)["s01"] == (start, start + 96)
     assert at(mine) == before
-    ours = timeline.song_strip(scene)
+    ours = song_of(scene)
     assert ours.mute, "or it would be heard twice"
     assert not mine.mute
     shots.refresh(scene, force=True)
@@ -132,7 +144,7 @@ def test_a_plan_waits_for_a_yes(edit, monkeypatch):
     made = ui_world.edit_world.plan((48, 48))
 
     def come() -> None:
-        planning._planned(edit.session_uid, None, False, None, made, wav, None)
+        planning._planned(edit.session_uid, None, False, None, made, wav, nobody())
 
     timeline.shot_strips(edit)[1].beatboard_prompt = "mine"
     come()
@@ -160,12 +172,12 @@ def test_a_crossfade_and_a_foreign_sound_outlast_planning_again(edit, tmp_path):
     _, second, fade = crossfade(edit, 12)
     wav = tmp_path / "wind.wav"
     ui_world.edit_world.make_song(wav, 2.0)
-    song = timeline.song_strip(edit)
+    song = song_of(edit)
     wind = edit.sequence_editor.strips.new_sound("wind", str(wav), song.channel, compat.right(song) + 5)
     before = at(wind)
     again(edit, (96, 48, 96))
     assert at(wind) == before
-    assert wind.channel != timeline.song_strip(edit).channel
+    assert wind.channel != song_of(edit).channel
     assert lies(edit) == {"s01": (1, 97), "s02": (85, 145), "s03": (145, 241)}
     assert (at(fade), at(second)) == ((85, 97, 6), (85, 145, 5))
     again(edit, (48, 48, 96))

@@ -69,6 +69,11 @@ class World:
         render = self.scene.render
         return [render.fps, render.fps_base, render.resolution_x, render.resolution_y, render.filepath]
 
+    def shot(self, shot_id: str):
+        strip = shots.strip_of(self.scene, shot_id)
+        assert strip
+        return strip
+
     def step(self) -> None:
         """The state before an edit becomes what undo gives."""
         self.past.append(self.model.copy())
@@ -139,7 +144,7 @@ class World:
             return
         self.step()
         first, second = self.random.choice(pairs)
-        one, other = shots.strip_of(self.scene, first), shots.strip_of(self.scene, second)
+        one, other = self.shot(first), self.shot(second)
         left, right = self.model.shots[second]
         channel = timeline.free_channel(self.scene, 17, left - 6, right)
         other.channel = channel
@@ -229,7 +234,7 @@ class World:
         """A shot ends earlier; none that blends, since its effect would follow."""
         blended = sum((names for name, names in self.model.made_of.items() if name.startswith("fade")), ())
         free = [i for i, (left, right) in self.model.shots.items() if right - left > 30 and i not in self.model.fixed]
-        free = [i for i in free if i not in self.trimmed() and shots.strip_of(self.scene, i).name not in blended]
+        free = [i for i in free if i not in self.trimmed() and self.shot(i).name not in blended]
         if not free:
             return
         self.step()

@@ -62,10 +62,12 @@ def lay_out(scene, folder: Path, lengths=(24, 48, 24, 24), start=None):
 
 
 def make_cover(path: Path) -> None:
+    """Red and orange, as no clip of the tests is, so that there is something to grade."""
     import cv2
     import numpy as np
 
-    cv2.imwrite(str(path), np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8))
+    bgr = np.random.default_rng(1).integers((0, 20, 120), (40, 120, 255), (64, 64, 3), np.uint8)
+    cv2.imwrite(str(path), bgr)
 
 
 def spans(scene) -> dict[str, tuple[int, int]]:

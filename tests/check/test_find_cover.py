@@ -21,7 +21,7 @@ def dark(spread):
 @pytest.mark.parametrize("spread", [2.0, 4.0])
 def test_a_card_of_a_dark_cover_with_little_contrast_is_found(size, spread):
     picture = dark(spread)
-    mounted = cover.mounted(picture, *size, Ending.CARD)
+    mounted = cover.mounted(picture, size[0], size[1], Ending.CARD)
     seen = cv2.imdecode(cv2.imencode(".jpg", mounted.picture, [cv2.IMWRITE_JPEG_QUALITY, 80])[1], cv2.IMREAD_COLOR)
     found = find_cover(np.asarray(seen, np.uint8), picture)
     assert found is not None

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -53,9 +54,13 @@ def asked(options=(), **changes):
     return replace(basic, **changes)
 
 
-def played(desk, wanted):
+def animated(desk: Any, wanted):
     still = next(iter(FootagePainter().paint([wanted], desk)))
-    footage = FootageAnimator().animate(wanted, still, desk)
+    return FootageAnimator().animate(wanted, still, desk)
+
+
+def played(desk, wanted):
+    footage = animated(desk, wanted)
     frames = list(footage.frames)
     assert len(frames) == footage.frame_count
     return frames
@@ -76,17 +81,17 @@ def test_it_begins_where_it_was_asked_to_and_runs_at_its_own_speed(desk):
 
 
 def test_between_two_places_it_is_retimed_to_fit(desk):
-    assert FootageAnimator().animate(asked([("from", "1"), ("to", "2.2")]), None, desk).frame_count == 29
-    assert FootageAnimator().animate(asked([("from", "1"), ("to", "4")]), None, desk).frame_count == 30, "at most 1.25"
+    assert animated(desk, asked([("from", "1"), ("to", "2.2")])).frame_count == 29
+    assert animated(desk, asked([("from", "1"), ("to", "4")])).frame_count == 30, "at most 1.25"
 
 
 def test_too_little_is_refused_with_both_lengths(desk):
     with pytest.raises(BadInput, match=r"1\.0 s, and your clip has 0\.5 s from 3\.5 s"):
-        FootageAnimator().animate(asked([("from", "3.5")]), None, desk)
+        animated(desk, asked([("from", "3.5")]))
 
 
 def test_the_rest_at_a_shots_start_is_left_to_conform(desk):
-    footage = FootageAnimator().animate(asked(hold_frames=6), None, desk)
+    footage = animated(desk, asked(hold_frames=6))
     assert (footage.frame_count, footage.holds) == (18, False)
 
 
@@ -112,7 +117,8 @@ def test_a_turned_clip_is_shown_upright(tmp_path):
     matrix = [0, 0x10000, 0, -0x10000 & 0xFFFFFFFF, 0, 0, 0, 0, 0x40000000]
     data[at : at + 36] = b"".join(value.to_bytes(4, "big") for value in matrix)
     turned.write_bytes(data)
-    still = next(iter(FootagePainter().paint([asked()], Desk(turned))))
+    desk: Any = Desk(turned)
+    still = next(iter(FootagePainter().paint([asked()], desk)))
     assert still.rgb.shape[:2] == (SIZE[0], SIZE[1])
 
 
@@ -125,7 +131,7 @@ def test_a_crop_that_is_no_part_is_refused(text):
 def test_no_video_is_one_sentence(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"nothing")
     with pytest.raises(BadInput, match="no video"):
-        FootageAnimator().animate(asked(), None, Desk(tmp_path / "x.mp4"))
+        animated(Desk(tmp_path / "x.mp4"), asked())
 
 
 def test_the_storyboard_gives_shots_their_files(tmp_path, store):

@@ -240,6 +240,9 @@ class FakeComfyUI:
                 else:
                     self.answer(404)
 
+            def send(self, data: bytes) -> None:
+                self.wfile.write(data)
+
             def speak(self, client_id):
                 key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
                 self.send_response_only(101)
@@ -248,7 +251,7 @@ class FakeComfyUI:
                 self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
                 self.end_headers()
                 self.wfile.flush()
-                fake.listeners[client_id] = self.wfile.write
+                fake.listeners[client_id] = self.send
                 self.rfile.read(1)  # until the other side hangs up
                 self.close_connection = True
 
