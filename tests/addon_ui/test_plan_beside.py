@@ -116,7 +116,7 @@ def test_covering_is_told_before_and_refused_without_a_window(scene, tmp_path, m
     mine.channel = 2
     monkeypatch.setattr(planning.connection, "follow", lambda client: None)
     with pytest.raises(tasks.Problem, match="would cover your strips mine"):
-        planning._planned(scene.session_uid, 1, False, None, made, wav, nobody())
+        planning._planned(scene.session_uid, 1, False, nobody(), made, wav, None)
     assert not timeline.shot_strips(scene)
 
 
@@ -144,7 +144,7 @@ def test_a_plan_waits_for_a_yes(edit, monkeypatch):
     made = ui_world.edit_world.plan((48, 48))
 
     def come() -> None:
-        planning._planned(edit.session_uid, None, False, None, made, wav, nobody())
+        planning._planned(edit.session_uid, None, False, nobody(), made, wav, None)
 
     timeline.shot_strips(edit)[1].beatboard_prompt = "mine"
     come()
