@@ -363,6 +363,8 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
         options=options.clip_options,
         character_sha256=character,
     )
+    if options.draft:
+        requests = tuple(dataclasses.replace(request, draft_for_px=edit.width_px) for request in requests)
     requests = own_media.with_own_media(requests, material.storyboard, store)
     finished = material.workers.run(requests, BatchProgress(requests, on_progress))
     failed = [job for job in finished if job.state is not JobState.DONE]

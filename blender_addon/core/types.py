@@ -412,6 +412,8 @@ class ClipRequest:
     """of the shot that ends the video"""
     beside: tuple[Neighbour, ...] = ()
     """the shots that this one must not look like, or the cut between them would not be seen"""
+    draft_for_px: int | None = None
+    """width of the video that this clip is a draft of, so that it shows what that one will; None: it is no draft"""
 
     @property
     def engine(self) -> str:

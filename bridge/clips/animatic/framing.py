@@ -250,7 +250,7 @@ def _between(first: float, last: float) -> Places:
 
 def closest_width(request: ClipRequest, study: Study) -> float:
     """The smallest part of the cover that may fill the frame, or its larger part would be mush; in its widths."""
-    return request.width_px / (ENLARGED * study.cover.shape[1])
+    return (request.draft_for_px or request.width_px) / (ENLARGED * study.cover.shape[1])
 
 
 def kept(view: View, study: Study, framing: Framing) -> tuple[Rectangle, ...]:

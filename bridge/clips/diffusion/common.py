@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from blender_addon.core.types import ClipRequest, Framing, ShotKind
+from blender_addon.core.types import ClipRequest, Ending, Framing, ShotKind
 from bridge.clips.base import Work
 from bridge.clips.options import Values
 from bridge.common.errors import GenerationFailed
@@ -103,6 +103,9 @@ def still_request(request: ClipRequest, painter: str, size_px: tuple[int, int], 
         into="",
         direction=0,
         matched="",
+        beside=(),
+        ending=Ending.AUTO,
+        draft_for_px=None,
     )
 
 

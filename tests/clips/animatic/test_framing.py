@@ -64,6 +64,15 @@ def test_a_title_is_whole_or_out_of_the_picture(tmp_path, text, at):
         assert whole or out
 
 
+def test_a_draft_is_framed_as_its_video_is(tmp_path):
+    """A cover of few pixels has no close shots in a large video, so it has none in its draft."""
+    study = framing.studied(Desk(tmp_path).file("c" * 64))
+    for shot in Framing:
+        draft = at_rest(study, (160, 90), framing=shot, draft_for_px=1920)
+        assert draft == pytest.approx(at_rest(study, (1920, 1080), framing=shot), abs=0.02)
+    assert draft != pytest.approx(at_rest(study, (160, 90), framing=shot), abs=0.02)
+
+
 def test_a_cover_without_letters_is_framed_as_the_shot_asks(tmp_path):
     """Nothing moves the frame: it lies on the cover, as wide as close shots are."""
     study = framing.studied(Desk(tmp_path).file("c" * 64))
