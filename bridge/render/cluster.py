@@ -143,6 +143,11 @@ class RemoteBlender(Blender):
                 "pixels. Use the same one everywhere."
             )
 
+    @property
+    def is_up(self) -> bool:
+        """Whether the actor was not ended; that it died is only seen when it is asked."""
+        return not self._is_gone
+
     def kill(self) -> None:
         """Ends the actor, and its Blender with it. Afterwards Ray is not called any more: it would connect again."""
         self._is_gone = True

@@ -119,7 +119,9 @@ class Trial:
 
 def _request(name: str, cover: str) -> ClipRequest:
     seed = int(name[1:].replace("-", ""))
-    return clip_request(name, seed=seed, frame_count=8, width_px=96, height_px=54, cover_sha256=cover)
+    return clip_request(
+        name, seed=seed, frame_count=8, width_px=96, height_px=54, cover_sha256=cover, options=(("handles", "0"),)
+    )
 
 
 def _cover(path: Path) -> Path:

@@ -70,7 +70,8 @@ def test_a_draft_is_framed_as_its_video_is(tmp_path):
     for shot in Framing:
         draft = at_rest(study, (160, 90), framing=shot, draft_for_px=1920)
         assert draft == pytest.approx(at_rest(study, (1920, 1080), framing=shot), abs=0.02)
-    assert draft != pytest.approx(at_rest(study, (160, 90), framing=shot), abs=0.02)
+    close = at_rest(study, (160, 90), framing=Framing.CLOSE)
+    assert close != pytest.approx(at_rest(study, (160, 90), framing=Framing.CLOSE, draft_for_px=1920), abs=0.02)
 
 
 def test_a_cover_without_letters_is_framed_as_the_shot_asks(tmp_path):
