@@ -12,12 +12,18 @@ import pytest
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 FIGURE = re.compile(r"figure ([\w-]+) (-?[\d.]+(?:e[+-]\d+)?) (\S+)")
 WINDOW = "needs a Blender with a window: scripts/gui/test_gui.sh sets one up"
+EAR = "tests/scripts/test_ear.py trains with it"
 LIMIT_S = 900
 
 ELSEWHERE = {
     "build_extension.py": "tests/addon_ui/test_addon.py builds and installs the zip",
     "render.py": "tests/render/test_render.py renders with it",
     "measuring.py": "what the others share",
+    **dict.fromkeys(
+        (f"ear/{name}.py" for name in ("composing", "dataset", "genres", "network", "scores", "sounding")), EAR
+    ),
+    "ear/synthesizer.py": EAR,
+    "ear/train.py": EAR,
     "gui/bench_driver.py": WINDOW,
     "gui/driver.py": WINDOW,
     "gui/drop.py": WINDOW,

@@ -39,7 +39,7 @@ def asked(engine, svd, sdxl, **changes):
     return replace(request, width_px=128, height_px=72)
 
 
-@pytest.mark.parametrize(("engine", "handle_frames"), [("sdxl+svd", 6), ("cover+svd", 6), ("sdxl+camera", 0)])
+@pytest.mark.parametrize(("engine", "handle_frames"), [("sdxl+svd", 6), ("cover+svd", 6), ("sdxl+camera", 6)])
 def test_a_request_becomes_a_clip(engine, handle_frames, svd, sdxl, store, desk):
     request = asked(engine, svd, sdxl, frame_count=10, hold_frames=3)
     clip = make_clip.make_clip(request, store, desk)
