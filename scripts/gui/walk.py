@@ -87,7 +87,7 @@ class Editor:
         screen.keep("04-analyzed")
         screen.click("Plan Settings", SIDEBAR)
         screen.click("Size", SIDEBAR, right=FIELD_X)
-        screen.click("360p Draft")
+        screen.click("360p")
         screen.click("Length", LOWER_HALF, right=FIELD_X)
         screen.type("20")
 
