@@ -90,6 +90,7 @@ class Editor:
         screen.click("360p")
         screen.click("Length", LOWER_HALF, right=FIELD_X)
         screen.type("20")
+        screen.click("Plan Settings", SIDEBAR)  # closed again: what is below it has to be seen
 
     def make(self) -> None:
         """Plans, generates; splits a shot, takes that back, does it again, and generates what changed."""
