@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The ten rules of an edit, their limits, and which of them a plan breaks. Pure: standard library only.
+"""The rules of an edit, their limits, and which of them a plan breaks. Pure: standard library only.
 
 The planner follows them by itself; an editor may break any of them by hand. The panel and `beatboard check` then say
 which, and where. `docs/rules.md` says what each means, and which gives way where two can't both hold.
