@@ -4,8 +4,6 @@
 from collections.abc import Iterator
 from typing import cast
 
-import cv2
-
 from blender_addon.core.strip_layout import cover_turn
 from blender_addon.core.types import ClipRequest, ShotKind
 from bridge import cover
@@ -14,6 +12,17 @@ from bridge.common.frames import Frame
 
 COVER_VERSION = "8"
 """changes whenever `cover.mounted` gives another picture: a clip that ends on the one before no longer ends right"""
+
+
+def moving_frames(request: ClipRequest) -> int:
+    """How many of the shot's frames move; at least two, so that a rate exists."""
+    return max(2, request.frame_count - request.hold_frames)
+
+
+def whole_cover(request: ClipRequest, work: Work, width_px: int, height_px: int) -> Frame:
+    """The whole cover, on which the last shot ends."""
+    picture = cover.load(work.file(request.cover_sha256))
+    return cover.mounted(picture, width_px, height_px, request.ending).picture
 
 
 def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[Frame]:
@@ -37,8 +46,9 @@ def held(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[
 
 
 def _into_cover(frames: Iterator[Frame], request: ClipRequest, work: Work) -> Iterator[Frame]:
-    picture = cover.load(work.file(request.cover_sha256))
-    end = cover.mounted(picture, request.width_px, request.height_px, request.ending).picture
+    import cv2
+
+    end = whole_cover(request, work, request.width_px, request.height_px)
     turn = cover_turn(request.frame_count, request.hold_frames, request.fps)
     for i, frame in enumerate(frames):
         share = _eased((i - turn.start + 1) / (len(turn) + 1))

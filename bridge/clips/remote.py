@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What engines on other servers share: how long a clip they make, what it ends on, and the frames of what they send."""
+"""What engines on other servers share: the frames of what they send, for as long as the shot moves."""
 
 import math
 from collections.abc import Iterator
@@ -8,22 +8,10 @@ from pathlib import Path
 from typing import cast
 
 from blender_addon.core.types import ClipRequest
-from bridge.clips.base import Footage, Work
+from bridge.clips.base import Footage
+from bridge.clips.holds import moving_frames
 from bridge.common.errors import GenerationFailed
 from bridge.common.frames import Frame
-
-
-def moving_frames(request: ClipRequest) -> int:
-    """How many of the shot's frames move."""
-    return max(2, request.frame_count - request.hold_frames)
-
-
-def whole_cover(request: ClipRequest, work: Work, width_px: int, height_px: int) -> Frame:
-    """The whole cover, on which the last shot ends."""
-    from bridge import cover
-
-    picture = cover.load(work.file(request.cover_sha256))
-    return cover.mounted(picture, width_px, height_px, request.ending).picture
 
 
 def decoded(path: Path, request: ClipRequest, sender: str) -> list[Frame]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from blender_addon.core import codec, network
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips import options, remote
+from bridge.clips import holds, options, remote
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.camera_words import moving_prompt
 from bridge.common import files, paths
@@ -103,7 +103,7 @@ def model_of(request: ClipRequest) -> RunwayModel:
 
 def duration_s(request: ClipRequest) -> int:
     """The shortest clip that is as long as the shot's moving part; the longest there is, slowed down, if none is."""
-    moving_s = remote.moving_frames(request) / request.fps
+    moving_s = holds.moving_frames(request) / request.fps
     durations = model_of(request).durations_s
     return next((length for length in durations if length >= moving_s), durations[-1])
 
@@ -215,7 +215,7 @@ def create(runway: Any, request: ClipRequest, still: Still, work: Work) -> str:
     images: Any = image(runway, resized(still.rgb, width_px, height_px))
     end = still.end if still.end is None else resized(still.end, width_px, height_px)
     if request.kind is ShotKind.COVER_END:
-        end = remote.whole_cover(request, work, width_px, height_px)
+        end = holds.whole_cover(request, work, width_px, height_px)
     elif end is not None and not model.takes_last:
         raise BadInput(f"Runway's {model_name(request)} can't end on a given picture: leave out into_next.")
     if model.takes_last and end is not None:

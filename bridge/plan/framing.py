@@ -26,8 +26,7 @@ def frame_shots(
     """The framing of each shot: the cheapest sequence, found by dynamic programming.
 
     `loudness` is 0-1 within the excerpt, `drop_shot` the index of the shot that the drop opens, `asked` what the
-    storyboard asks for. The video opens wide and ends closer in, so that it can pull back
-    to the whole cover.
+    storyboard asks for. The video opens wide and ends closer in, so that it can pull back to the whole cover.
     """
     best: dict[tuple[Framing, ...], tuple[float, tuple[Framing, ...]]] = {(): (0.0, ())}
     for shot, loud in enumerate(loudness):

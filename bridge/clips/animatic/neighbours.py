@@ -29,15 +29,15 @@ _ENDING = 0.86
 def told_apart(request: ClipRequest, study: Study) -> View:
     """The first of the shot's framings that its neighbours aren't like, or the one that is the least like them."""
     beside = [_shown(request, neighbour, study) for neighbour in request.beside]
-    best, least = framed(request, study), np.inf
-    for number in range(len(ALTERNATIVES) if beside else 0):
+    if not beside:
+        return framed(request, study)
+    found: list[tuple[float, View]] = []
+    for number in range(len(ALTERNATIVES)):
         view = framed(request, study, number)
-        likeness = max(alike(_thumb(view, study), other) for other in beside)
-        if likeness < least:
-            best, least = view, likeness
-        if likeness < _ALIKE:
+        found.append((max(alike(_thumb(view, study), other) for other in beside), view))
+        if found[-1][0] < _ALIKE:
             break
-    return best
+    return min(found, key=lambda one: one[0])[1]
 
 
 def _shown(request: ClipRequest, neighbour: Neighbour, study: Study) -> Frame:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips import options, remote
+from bridge.clips import holds, options, remote
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.camera_words import moving_prompt
 from bridge.clips.comfyui import roles, servers, steps
@@ -112,7 +112,7 @@ class ComfyAnimator:
         width_px, height_px = job.size(request)
         values = job.picture("image", resized(still.rgb, width_px, height_px))
         if request.kind is ShotKind.COVER_END and job.roles.of("last"):
-            return values | job.picture("last", remote.whole_cover(request, job.work, width_px, height_px))
+            return values | job.picture("last", holds.whole_cover(request, job.work, width_px, height_px))
         if still.end is not None and not job.roles.of("last"):
             raise BadInput("The workflow has no node for a last frame: leave out into_next, or name it: nodes=last=60.")
         end = still.rgb if still.end is None else still.end
@@ -155,7 +155,7 @@ class Job:
         slots = self.roles.of("length")
         if not slots:
             return {}
-        wanted = math.ceil(remote.moving_frames(request) / request.fps * self._rate(request))
+        wanted = math.ceil(holds.moving_frames(request) / request.fps * self._rate(request))
         longest = most or int(self.workflow.value(slots[0].holds))
         limits = self._limits(slots[0])
         low, step = int(limits.get("min", 1)), max(1, int(limits.get("step", 1)))
@@ -259,7 +259,7 @@ def _frames(paths: Sequence[Path], request: ClipRequest) -> list[Frame]:
     frames, fps = _moving_picture(paths[0], MOST_FRAMES)
     if len(frames) < 2:
         raise GenerationFailed("The workflow saved one picture, not a video. Export one that animates.")
-    return frames[: max(2, math.ceil(remote.moving_frames(request) / request.fps * fps))]
+    return frames[: max(2, math.ceil(holds.moving_frames(request) / request.fps * fps))]
 
 
 def _picture(path: Path) -> Frame:

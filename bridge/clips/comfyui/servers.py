@@ -309,8 +309,8 @@ def _wait(work: Work, waiting: str, doing: str, steps: Steps) -> None:
 
 def _refusal(content: Mapping[str, Any], workflow: Workflow) -> str:
     """Why a workflow was not taken: of the first node that is wrong, or of the whole."""
-    for node, told in (content.get("node_errors") or {}).items():
-        for error in told.get("errors", ()):
+    for node, data in (content.get("node_errors") or {}).items():
+        for error in data.get("errors", ()):
             details = f" ({error['details']})" if error.get("details") else ""
             return f"ComfyUI refuses the workflow: in {_label(workflow, node)}: {error.get('message', '')}{details}."
     error = content.get("error")
@@ -332,27 +332,27 @@ def _saved(entry: Mapping[str, Any], workflow: Workflow) -> list[SavedFile]:
         GenerationFailed: it ended badly.
     """
     status = entry.get("status") or {}
-    for event, told in status.get("messages", ()):
+    for event, data in status.get("messages", ()):
         if event == "execution_error":
-            raise GenerationFailed(_failure(told, workflow))
+            raise GenerationFailed(_failure(data, workflow))
         if event == "execution_interrupted":
             raise GenerationFailed("It was interrupted at ComfyUI. Make the shot again to start anew.")
     if status.get("status_str") == "error":
         raise GenerationFailed("ComfyUI failed and doesn't say why. Look at its log.")
     return [
         SavedFile(str(node), file["filename"], file.get("subfolder", ""), file.get("type", "output"))
-        for node, told in entry.get("outputs", {}).items()
-        for several in told.values()
+        for node, data in entry.get("outputs", {}).items()
+        for several in data.values()
         if isinstance(several, list)
         for file in several
         if isinstance(file, dict) and "filename" in file
     ]
 
 
-def _failure(told: Mapping[str, Any], workflow: Workflow) -> str:
-    where = _label(workflow, told.get("node_id"))
-    reason = " ".join(str(told.get("exception_message", "")).split())[:300].rstrip(".")
-    kind = str(told.get("exception_type", ""))
+def _failure(data: Mapping[str, Any], workflow: Workflow) -> str:
+    where = _label(workflow, data.get("node_id"))
+    reason = " ".join(str(data.get("exception_message", "")).split())[:300].rstrip(".")
+    kind = str(data.get("exception_type", ""))
     if "OutOfMemory" in kind or "out of memory" in reason.lower():
         return f"ComfyUI's GPU has too little memory for {where}. Give the workflow a smaller size or fewer frames."
     return f"ComfyUI failed in {where}: {reason or kind}."

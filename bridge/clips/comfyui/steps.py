@@ -57,16 +57,16 @@ class Steps:
             return
         if isinstance(message, str) and message:  # pictures of what is being made are bytes
             with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
-                told = json.loads(message)
-                self._hear(told["type"], told["data"])
+                answer = json.loads(message)
+                self._hear(answer["type"], answer["data"])
 
-    def _hear(self, event: str, told: dict[str, Any]) -> None:
+    def _hear(self, event: str, data: dict[str, Any]) -> None:
         if event == "execution_cached":
-            self._begun.update(told["nodes"])
-        elif event == "executing" and told["node"] is not None:
-            self._runs(str(told["node"]), 0.0, "")
+            self._begun.update(data["nodes"])
+        elif event == "executing" and data["node"] is not None:
+            self._runs(str(data["node"]), 0.0, "")
         elif event == "progress":
-            self._runs(str(told["node"]), told["value"] / max(1, told["max"]), f" {told['value']} of {told['max']}")
+            self._runs(str(data["node"]), data["value"] / max(1, data["max"]), f" {data['value']} of {data['max']}")
 
     def _runs(self, node: str, share: float, step: str) -> None:
         self._begun.add(node)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from blender_addon.core.types import ClipRequest, ShotKind
+from bridge.clips import holds
 from bridge.clips.base import Still, Work
 from bridge.clips.options import MOST_CHUNKS, Values
 from bridge.common.frames import Frame
@@ -57,14 +58,9 @@ class PartWork:
         self.whole.report((self.index + progress) / self.count, stage, preview)
 
 
-def moving_frames(request: ClipRequest) -> int:
-    """How many of the shot's frames move; at least two, so that a rate exists."""
-    return max(2, request.frame_count - request.hold_frames)
-
-
 def chunk_count(request: ClipRequest, given: Values, longest_s: Fraction) -> int:
     """How many chunks a shot is made of, if none may last longer than this; the option `chunks` overrides it."""
-    needed = -(-Fraction(moving_frames(request)) / request.fps // longest_s)
+    needed = -(-Fraction(holds.moving_frames(request)) / request.fps // longest_s)
     return given.whole("chunks", automatic=min(MOST_CHUNKS, max(1, int(needed))))
 
 
@@ -81,7 +77,7 @@ def made_in_chunks(
         make: makes one chunk. Its request has the chunk's share of the frames and no hold; only the last one may end
             on the cover, or on the still's end.
     """
-    share = max(2, round(moving_frames(request) / count))
+    share = max(2, round(holds.moving_frames(request) / count))
     frames: list[Frame] = []
     start = still.rgb
     for index in range(count):

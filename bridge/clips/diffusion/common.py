@@ -3,13 +3,17 @@
 
 import dataclasses
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from blender_addon.core.types import ClipRequest, Ending, Framing, ShotKind
 from bridge.clips.base import Work
+from bridge.clips.gpu import devices, models
+from bridge.clips.gpu.devices import MemoryPolicy
+from bridge.clips.gpu.footprints import Footprint
+from bridge.clips.gpu.pipeline_cache import PIPELINES
 from bridge.clips.options import Values
 from bridge.common.errors import GenerationFailed
 
@@ -75,6 +79,46 @@ def to_bytes(pictures: Any, what: str) -> npt.NDArray[np.uint8]:
     if not torch.isfinite(pictures).all():
         raise no_numbers(what)
     return (pictures * 255.0 + 0.5).clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+class Family(Protocol):
+    """What a family of transformers says of itself, of videos or of stills."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def pipeline(self) -> str:
+        """The class of diffusers."""
+        ...
+
+    def footprint(self, model: str) -> Footprint: ...
+
+
+def transformer(
+    family: Family,
+    model: models.Model,
+    loras: tuple[tuple[str, float], ...],
+    asked: MemoryPolicy | None,
+    memory_level: int,
+) -> Any:
+    """The pipeline of a transformer with its LoRAs, on the best device. Kept between shots.
+
+    Raises:
+        BadInput: weights are missing, or don't fit.
+    """
+    import diffusers
+    import torch
+
+    def build() -> Any:
+        dtype = torch.bfloat16 if devices.best_device().type == "cuda" else torch.float32
+        pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
+        pipeline.set_progress_bar_config(disable=True)
+        models.add_loras(pipeline, loras)
+        return pipeline
+
+    need = models.sized(family.footprint(model.source), model)
+    return PIPELINES.take((family.name, model, loras), need, asked, memory_level, build).pipeline
 
 
 def still_request(request: ClipRequest, painter: str, size_px: tuple[int, int], given: Values) -> ClipRequest:

@@ -5,14 +5,13 @@ from fractions import Fraction
 from typing import Any
 
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips import options, watermark
+from bridge.clips import holds, options, watermark
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.camera_words import moving_prompt
 from bridge.clips.diffusion import chunks, common, step_cache
 from bridge.clips.diffusion.families import FAMILIES, Family
 from bridge.clips.gpu import devices, models
 from bridge.clips.gpu.devices import MemoryPolicy
-from bridge.clips.gpu.pipeline_cache import PIPELINES
 from bridge.clips.options import Values
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame, resized
@@ -44,7 +43,7 @@ class ImageToVideoAnimator:
         frames = chunks.made_in_chunks(
             request, still, work, count, lambda part, start, part_work: run(pipeline, family, part, start, part_work)
         )
-        fps = Fraction(len(frames)) * request.fps / chunks.moving_frames(request)
+        fps = Fraction(len(frames)) * request.fps / holds.moving_frames(request)
         return Footage(without_marks(frames), len(frames), fps, holds=False)
 
 
@@ -83,25 +82,13 @@ def load(
     memory_level: int,
 ) -> Any:
     """The pipeline on the best device."""
-    import diffusers
-    import torch
-
     check_family(model, family)
-
-    def build() -> Any:
-        dtype = torch.bfloat16 if devices.best_device().type == "cuda" else torch.float32
-        pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
-        pipeline.set_progress_bar_config(disable=True)
-        models.add_loras(pipeline, loras)
-        return pipeline
-
-    need = models.sized(family.footprint(model.source), model)
-    return PIPELINES.take((family.name, model, loras), need, asked, memory_level, build).pipeline
+    return common.transformer(family, model, loras, asked, memory_level)
 
 
 def frame_count(family: Family, request: ClipRequest) -> int:
     """As many as the shot's moving part has at the model's own rate; the model's longest clip if that is too long."""
-    wanted = Fraction(chunks.moving_frames(request)) / request.fps * family.fps
+    wanted = Fraction(holds.moving_frames(request)) / request.fps * family.fps
     steps = max(1, round((wanted - 1) / family.frame_step))
     return min(steps * family.frame_step + 1, family.most_frames)
 
@@ -191,12 +178,9 @@ def last_picture(request: ClipRequest, still: Still, work: Work, width_px: int, 
     """What the shot ends on, as a PIL image: the whole cover, or what it was asked to; None if neither."""
     from PIL import Image
 
-    from bridge import cover
-
     if request.kind is not ShotKind.COVER_END:
         return None if still.end is None else Image.fromarray(resized(still.end, width_px, height_px))
-    picture = cover.load(work.file(request.cover_sha256))
-    return Image.fromarray(cover.mounted(picture, width_px, height_px, request.ending).picture)
+    return Image.fromarray(holds.whole_cover(request, work, width_px, height_px))
 
 
 def model_size(pipeline: Any, family: Family, request: ClipRequest, given: Values) -> tuple[int, int]:

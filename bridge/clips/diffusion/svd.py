@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from blender_addon.core.types import ClipRequest
-from bridge.clips import options
+from bridge.clips import holds, options
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.diffusion import chunks, common, guidance
 from bridge.clips.gpu import devices, footprints, models
@@ -50,12 +50,12 @@ class SvdAnimator:
         frame_count = loaded.pipeline.unet.config.num_frames
 
         def chunk(part: ClipRequest, start: Still, part_work: Work) -> Frame:
-            fps = Fraction(frame_count) * part.fps / chunks.moving_frames(part)
+            fps = Fraction(frame_count) * part.fps / holds.moving_frames(part)
             return run(loaded, part, start, part_work, frame_count, fps)
 
         count = chunks.chunk_count(request, given, Fraction(frame_count, LEAST_FPS))
         frames = chunks.made_in_chunks(request, still, work, count, chunk)
-        fps = Fraction(len(frames)) * request.fps / chunks.moving_frames(request)
+        fps = Fraction(len(frames)) * request.fps / holds.moving_frames(request)
         return Footage(without_marks(frames), len(frames), fps, holds=False)
 
 

@@ -10,7 +10,6 @@ from bridge.clips.base import Still, Work
 from bridge.clips.diffusion import common
 from bridge.clips.diffusion.still_families import LONG_SIDE_PX, SHORT_SIDE_PX, STILL_FAMILIES, StillFamily
 from bridge.clips.gpu import devices, models
-from bridge.clips.gpu.pipeline_cache import PIPELINES
 from bridge.clips.options import Values
 from bridge.common.errors import BadInput
 from bridge.common.frames import Frame, resized
@@ -119,25 +118,13 @@ def references(family: StillFamily, request: ClipRequest, given: Values, work: W
 def load(
     family: StillFamily, model: models.Model, loras: tuple[tuple[str, float], ...], given: Values, memory_level: int
 ) -> Any:
-    """The pipeline on the best device. Kept between shots.
+    """The pipeline on the best device.
 
     Raises:
         BadInput: weights are missing, don't fit, or are of another family.
     """
-    import diffusers
-    import torch
-
     check_family(model, family)
-
-    def build() -> Any:
-        dtype = torch.bfloat16 if devices.best_device().type == "cuda" else torch.float32
-        pipeline = models.load(getattr(diffusers, family.pipeline), model, dtype=dtype)
-        pipeline.set_progress_bar_config(disable=True)
-        models.add_loras(pipeline, loras)
-        return pipeline
-
-    need = models.sized(family.footprint(model.source), model)
-    return PIPELINES.take((family.name, model, loras), need, devices.asked_policy(given), memory_level, build).pipeline
+    return common.transformer(family, model, loras, devices.asked_policy(given), memory_level)
 
 
 def check_family(model: models.Model, family: StillFamily) -> None:
