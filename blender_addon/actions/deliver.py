@@ -113,8 +113,8 @@ def _way(scene: Any, blend: Path, video: Path) -> Way:
         installation = connection.local_installation()
     except Problem:
         return _alone(scene, blend, video)
-    program = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
-    return bridge_command(installation, "render", str(blend), "--scene", scene.name, "-o", str(video), *program)
+    given = [str(blend), "--scene", scene.name, "-o", str(video), *this_blender()]
+    return bridge_command(installation, "render", *given)
 
 
 def _alone(scene: Any, blend: Path, video: Path) -> Way:
@@ -128,6 +128,11 @@ def _alone(scene: Any, blend: Path, video: Path) -> Way:
         return (done / frames, f"frame {done} of {frames}") if done else None
 
     return Way(command, heard)
+
+
+def this_blender() -> list[str]:
+    """The option that has a command of the bridge use this very Blender; none where there is only the module."""
+    return ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
 
 
 def bridge_command(installation: Installation, name: str, *words: str) -> Way:

@@ -32,19 +32,18 @@ def export(scene: Any, path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="beatboard-"))
     copy = folder / "export.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(copy), copy=True, check_existing=False)
-    program = ["--blender", bpy.app.binary_path] if bpy.app.binary_path else []
-    words = ["export", str(copy), "--scene", scene.name, "-o", str(path), *program]
-    way = deliver.bridge_command(installation, *words)
+    given = [str(copy), "--scene", scene.name, "-o", str(path), *deliver.this_blender()]
+    way = deliver.bridge_command(installation, "export", *given)
 
     def work(task: Task) -> list[str]:
         try:
-            code, told = deliver.follow(way, task)
+            code, words = deliver.follow(way, task)
         finally:
             copy.unlink(missing_ok=True)
             folder.rmdir()
         if code:
-            raise Problem(deliver.reason(told))
-        return [line.removeprefix("not in it: ") for line in told if line.startswith("not in it: ")]
+            raise Problem(deliver.reason(words))
+        return [line.removeprefix("not in it: ") for line in words if line.startswith("not in it: ")]
 
     def done(lost: list[str]) -> None:
         if lost:
@@ -72,9 +71,9 @@ def import_file(path: Path, fps: str = "25") -> None:
             result = Path(folder, "cuts.json")
             rate = ["--fps", fps] if path.suffix.lower() == ".edl" else []
             way = deliver.bridge_command(installation, "import", str(path), "--json", str(result), *rate)
-            code, told = deliver.follow(way, task)
+            code, words = deliver.follow(way, task)
             if code or not result.is_file():
-                raise Problem(deliver.reason(told))
+                raise Problem(deliver.reason(words))
             return codec.decode(CutList, json.loads(result.read_text(encoding="utf-8")))
 
     def done(cuts: CutList) -> None:

@@ -210,8 +210,13 @@ def changes(scene: Any, edit: EditPlan, wav: Path, start: int | None = None) -> 
     start = start_of(scene, edit, wav) if start is None else start
     shown = _beside(scene, edit, start)
     first, end = start, strip_layout.to_scene(shown.frame_count, start)
-    seen = shots.seen_shots(scene) if timeline.SCENE_KEY in scene else ()
-    changed = [one.shot.id for one in seen if one.shot.id not in _staying(scene) and not _is_as_planned(scene, one)]
+    seen, staying = shots.seen_shots(scene) if timeline.SCENE_KEY in scene else (), _staying(scene)
+    planned = timeline.planned(scene)
+    changed = [
+        one.shot.id
+        for one in seen
+        if one.shot.id not in staying and planned.get(one.shot.id) != strip_layout.fingerprint(one.shot)
+    ]
     notes = [f"The shots lie on frames {first} to {end - 1}."]
     if keeps_scene(scene):
         render = scene.render
@@ -221,7 +226,7 @@ def changes(scene: Any, edit: EditPlan, wav: Path, start: int | None = None) -> 
         )
         if first < scene.frame_start or end - 1 > scene.frame_end:
             notes.append(f"Only frames {scene.frame_start} to {scene.frame_end} are rendered: the range is yours.")
-    if staying := _staying(scene):
+    if staying:
         notes.append(f"Locked shots and those in meta strips stay: {_listed(staying)}.")
     if changed:
         notes.append(f"Shots that you changed are planned anew, their takes kept: {_listed(changed)}.")
@@ -234,10 +239,9 @@ def _losses(scene: Any, edit: EditPlan, span: range) -> list[str]:
     """What of the editor's a plan would hide, or take along as its shots go."""
     ids = {shot.id for shot in edit.shots}
     channel = timeline.free_channel(scene, strip_layout.SHOT_CHANNEL, span.start, span.stop, _shots_on_top(scene))
-    lower = [strip for strip in timeline.foreign_pictures(scene) if strip.channel < channel]
     hidden = [
         strip.name
-        for strip in lower
+        for strip in timeline.foreign_pictures(scene)
         if strip.channel < channel and compat.left(strip) < span.stop and compat.right(strip) > span.start
         and not timeline.inputs(strip)
     ]  # fmt: skip
@@ -258,10 +262,6 @@ def _shots_on_top(scene: Any) -> list[Any]:
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-
-
-def _is_as_planned(scene: Any, seen: strip_layout.SeenShot) -> bool:
-    return timeline.planned(scene).get(seen.shot.id) == strip_layout.fingerprint(seen.shot)
 
 
 def _staying(scene: Any) -> list[str]:

@@ -111,13 +111,13 @@ def meter_of(beats: Sequence[Beat], otherwise: int = 4) -> int:
 
 def with_figures(sections: Sequence[Section], beats: Sequence[Beat]) -> tuple[Section, ...]:
     """The sections with tempo and confidence of the beats in them."""
-    told: list[Section] = []
+    found: list[Section] = []
     for section in sections:
         inside = [beat for beat in beats if section.start_s <= beat.time_s < section.end_s]
         downs = [beat.confidence for beat in inside if beat.position == 1]
         confidence = round(sum(downs) / len(downs), 4) if downs else 0.0
-        told.append(replace(section, tempo_bpm=tempo_of(inside), confidence=confidence))
-    return tuple(told)
+        found.append(replace(section, tempo_bpm=tempo_of(inside), confidence=confidence))
+    return tuple(found)
 
 
 def as_reading(analysis: SongAnalysis, share: float) -> SongReading:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How fast each part of a song is, by its beats. Standard library only."""
-
-from itertools import pairwise
-from statistics import median
+"""How fast each part of a song is. Standard library only."""
 
 from .types import SongAnalysis
 
@@ -17,15 +14,13 @@ def of_sections(analysis: SongAnalysis) -> list[tuple[str, float]]:
     """
     parts: list[tuple[list[str], float]] = []
     for section in analysis.sections:
-        times = [beat.time_s for beat in analysis.beats if section.start_s <= beat.time_s < section.end_s]
-        if len(times) < 3:
+        if not section.tempo_bpm:
             continue
-        bpm = 60 / median(after - before for before, after in pairwise(times))
         name = f"{section.role} {section.label}"
-        if parts and _alike(parts[-1][1], bpm):
+        if parts and _alike(parts[-1][1], section.tempo_bpm):
             parts[-1][0].append(name)
         else:
-            parts.append(([name], bpm))
+            parts.append(([name], section.tempo_bpm))
     if len(parts) < 2:
         return []
     return [(names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}", bpm) for names, bpm in parts]

@@ -344,14 +344,15 @@ def inputs(strip: Any) -> list[Any]:
 def effects_on(scene: Any, strips: Iterable[Any]) -> list[Any]:
     """The effects that are made of some strips, and those that are made of these."""
     names, found = {strip.name for strip in strips}, []
-    for _ in range(len(all_strips(scene))):
-        more = [
+
+    def further() -> list[Any]:
+        return [
             strip
             for strip in all_strips(scene)
             if strip.name not in names and any(input_.name in names for input_ in inputs(strip))
         ]
-        if not more:
-            break
+
+    while more := further():
         names |= {strip.name for strip in more}
         found += more
     return found

@@ -107,8 +107,8 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
         return
     column = layout.column(align=True)
     parts = tempo.of_sections(analysis)
-    told = " and ".join(dict.fromkeys(f"{bpm:.0f}" for _, bpm in parts)) or f"{analysis.tempo_bpm:.1f}"
-    _fact(column, "Tempo", f"{told} BPM, {reading_names.bar_name(analysis.meter)}")
+    tempi = " and ".join(dict.fromkeys(f"{bpm:.0f}" for _, bpm in parts)) or f"{analysis.tempo_bpm:.1f}"
+    _fact(column, "Tempo", f"{tempi} BPM, {reading_names.bar_name(analysis.meter)}")
     for name, bpm in parts[:MOST_TEMPOS]:
         _fact(column, "", f"{bpm:.1f} BPM: {name}")
     _fact(column, "Length", f"{analysis.duration_s // 60:.0f}:{analysis.duration_s % 60:04.1f}")

@@ -87,17 +87,17 @@ def export_edit(
     user_files.must_be_free(path, overwrite=overwrite)
     with Farm(blender, paths.cache_folder()) as farm, tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
         one, table = farm.take(), Path(folder, "grade.cube")
-        told = one.ask({"do": "cuts", "blend": str(blend_path.absolute()), "scene": scene, "cube": str(table)})
-        cuts = codec.decode(CutList, told["cuts"])
+        answer = one.ask({"do": "cuts", "blend": str(blend_path.absolute()), "scene": scene, "cube": str(table)})
+        cuts = codec.decode(CutList, answer["cuts"])
         if not any(track.items for track in cuts.tracks):
             raise BadInput(f"The sequencer of {blend_path} is empty; plan the shots first.")
-        if told["graded"]:
+        if answer["graded"]:
             user_files.must_be_free(cube, overwrite=overwrite)
             files.write_text(cube, table.read_text(encoding="ascii"))
             user_files.remember(cube)
     lost = write_cuts(cuts, path)
     user_files.remember(path)
-    return lost, cube if told["graded"] else None
+    return lost, cube if answer["graded"] else None
 
 
 def import_cuts(cuts: CutList, blend_path: Path, *, blender: Path | None = None) -> tuple[str, ...]:

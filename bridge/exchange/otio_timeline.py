@@ -310,7 +310,7 @@ def _text(media: otio.schema.GeneratorReference) -> str:
 
 
 def _same(track: Track, other: Track) -> bool:
-    def told(one: Track) -> list[tuple[Any, ...]]:
+    def places(one: Track) -> list[tuple[Any, ...]]:
         return [(item.path, item.start_frame, item.frame_count, item.source_start) for item in one.items]
 
-    return other.is_sound and told(track) == told(other)
+    return other.is_sound and places(track) == places(other)

@@ -77,7 +77,7 @@ class Baked:
 
         The file is at `path` when `at_end` has returned, after the last frame; not at all if it raises.
         """
-        encode(self._told(self.frames(movie, count), on_frame, at_end), path, self._fps, self._x264)
+        encode(self._reporting(self.frames(movie, count), on_frame, at_end), path, self._fps, self._x264)
 
     def frames(self, movie: dict[str, Any], count: int) -> Iterator[VideoFrame]:
         """The finished pictures, before they are encoded."""
@@ -96,7 +96,7 @@ class Baked:
         return float(np.abs(_blocks(own) - _blocks(baked)).max()) <= BAKED_LEVELS
 
     @staticmethod
-    def _told(
+    def _reporting(
         frames: Iterator[VideoFrame], on_frame: Callable[[int], None], at_end: Callable[[], object]
     ) -> Iterator[VideoFrame]:
         for index, frame in enumerate(frames):

@@ -4,10 +4,10 @@ which little falls. Once the bars are there, the onsets tell into how many beats
 
 import numpy as np
 
+from blender_addon.core.reading_names import ODD
 from bridge.song.alternative import Reading, Values
 from bridge.song.features import CUES, Features
 
-ODD = (5, 7)
 _FEWEST_BARS = 6
 _SAME_LENGTH = 0.8
 """the share of bars with one number of beats, at least"""

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from blender_addon.core import tempo
+from blender_addon.core import regrid, tempo
 from blender_addon.core.types import Beat, Section, SectionRole
 from tests.addon_scene import edit_world
 
@@ -13,7 +13,7 @@ def analysis(*bpms: float):
         beats += [Beat(start_s + i * 60 / bpm, 1 + i // 4, 1 + i % 4, 0.9) for i in range(count)]
         sections.append(Section(start_s, start_s + 16, "ABCDE"[number], SectionRole.VERSE, 0.5))
         start_s += 16
-    return replace(edit_world.analysis(), beats=tuple(beats), sections=tuple(sections))
+    return replace(edit_world.analysis(), beats=tuple(beats), sections=regrid.with_figures(sections, beats))
 
 
 def test_a_song_of_one_tempo_has_no_parts():
