@@ -122,9 +122,13 @@ class Farm:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all processes, and starts no more."""
         with self._lock:
             self._closed = True
-            running = list(self._running)
+            running, self._running = self._running, set()
         for blender in running:
             blender.kill()
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -254,21 +255,23 @@ class _Crew:
 
     def _is_alike(self, blender: Blender, baked: Baked, segment: Segment) -> bool:
         at = segment.frame_count // 2
-        still = self._still(blender, segment, segment.start + at)
-        alike = baked.matches(segment.movie or {}, at, still)
-        still.unlink()
-        return alike
+        with self._still(blender, segment, segment.start + at) as still:
+            return baked.matches(segment.movie or {}, at, still)
 
     def _together(self, leads: Sequence[Callable[[], None]], segments: Sequence[Segment]) -> None:
-        """Runs the leads as threads until these segments are there."""
-        for lead in leads:
-            threading.Thread(target=self._guarded, args=(lead,), daemon=True).start()
+        """Runs the leads as threads until these segments are there; after a failure none of them runs any more."""
+        threads = [threading.Thread(target=self._guarded, args=(lead,), daemon=True) for lead in leads]
+        for thread in threads:
+            thread.start()
         paths = {segment.path for segment in segments}
         try:
             while self._wait_for_any(paths):
                 self._tell()
         except BaseException as error:
             self._failure = self._failure or error  # the threads stop at their next frame
+            self._farm.close()  # and wait for no Blender
+            for thread in threads:
+                thread.join()
             raise
 
     def _wait_for_any(self, paths: set[Path]) -> bool:
@@ -335,21 +338,24 @@ class _Crew:
         """Repeats one frame, if the movie rests; it is looked through while Blender renders that frame."""
         with ThreadPoolExecutor(1) as pool:
             looked = pool.submit(self._is_at_rest, segment)
-            still = self._still(blender, segment, segment.end - 1)
-        if is_at_rest := looked.result():
-            encode_rest(still, segment.path, segment.frame_count, self._output.fps, self._output.x264)
-        still.unlink()
-        return is_at_rest
+            with self._still(blender, segment, segment.end - 1) as still:
+                if is_at_rest := looked.result():
+                    encode_rest(still, segment.path, segment.frame_count, self._output.fps, self._output.x264)
+                return is_at_rest
 
     def _is_at_rest(self, segment: Segment) -> bool:
         movie = segment.movie or {}
         return is_at_rest(Path(movie["path"]), movie["first_frame"], segment.frame_count)
 
-    def _still(self, blender: Blender, segment: Segment, frame: int) -> Path:
-        """One frame as Blender hands it to the encoder."""
+    @contextmanager
+    def _still(self, blender: Blender, segment: Segment, frame: int) -> Iterator[Path]:
+        """One frame as Blender hands it to the encoder, for as long as the block runs."""
         still = segment.path.with_name(f".{segment.path.stem}-still~{os.getpid()}.mp4")
-        self._ask(blender, frame, frame + 1, still, lossless=True)
-        return still
+        try:
+            self._ask(blender, frame, frame + 1, still, lossless=True)
+            yield still
+        finally:
+            still.unlink(missing_ok=True)
 
     def _ask(
         self,

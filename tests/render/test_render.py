@@ -199,7 +199,7 @@ def test_cancelling_ends_every_process_and_keeps_the_old_video(material):
     assert not children()
     assert not list((material["work_dir"] / "segments").glob(".*")), "what was being written"
     assert material["out_path"].read_bytes() == b"the old one"
-    wait_until(lambda: set(threading.enumerate()) <= before)
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_draft_is_small_and_leaves_the_edit_large(material):
