@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 STDLIB = set(sys.stdlib_module_names)
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "safetensors"}
-BPY = {"bpy", "bpy_extras", "gpu", "blf", "bl_math", "mathutils", "addon_utils", "bl_ui", "_bpy"}
+BPY = {"bpy", "aud", "bpy_extras", "gpu", "blf", "bl_math", "mathutils", "addon_utils", "bl_ui", "_bpy"}
 BPY_ROOMS = {"scene", "actions", "session", "ui"}
 TORCH_OUTSIDE_CLIPS = {"bridge.song.trackers.beat_this"}
 """a tracker that is a torch model; it is loaded by name alone"""

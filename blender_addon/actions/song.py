@@ -16,7 +16,7 @@ from ..core.types import CoverLook, SongAnalysis
 from ..scene import timeline
 from ..session import connection, files, state, tasks
 from ..session.tasks import Problem, Task
-from . import look, shots
+from . import clicks, look, shots
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,7 @@ def read_differently(scene: Any, change: Callable[[SongAnalysis], SongAnalysis])
         raise Problem("Analyze the song first.")
     state.settings_of(scene).analysis = codec.dumps(change(analysis))
     show_markers(scene)
+    clicks.follow(scene)
     shots.refresh(scene, force=True)
 
 

@@ -240,6 +240,8 @@ class Session:
     """what waits to be laid out on each scene"""
     proxies: set[Path] = field(default_factory=set)
     """proxies that are being made, or could not be made: they are not asked for again"""
+    clicks: Any = None
+    """what plays the clicks beside the song, while it does: an `aud.Handle`"""
 
     def clear(self) -> None:
         """Another file: nothing that was known of the last one counts, and nobody waits for its results."""

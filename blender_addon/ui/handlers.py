@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens when the editor saves, opens, undoes."""
+"""What happens when the editor saves, opens, undoes, plays."""
 
 from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
-from ..actions import generate, look, project, shots, song, takes
+from ..actions import clicks, generate, look, project, shots, song, takes
 from ..session import state
 
 
 @persistent
 def _opened(*_: Any) -> None:
     """Another file: what was known of the last one goes; this one's jobs are asked for."""
+    clicks.stop()
     state.session().clear()
     scene = state.scene_of(bpy.context)
     if scene is not None:
@@ -48,6 +49,24 @@ def _not_saved(*_: Any) -> None:
     project.was_saved()
 
 
+@persistent
+def _playing(*_: Any) -> None:
+    scene = state.scene_of(bpy.context)
+    if scene is not None:
+        clicks.start(scene)
+
+
+@persistent
+def _played(*_: Any) -> None:
+    clicks.stop()
+
+
+@persistent
+def _frame_changed(*_: Any) -> None:
+    if state.session().clicks is not None:
+        clicks.keep_up(state.scene_of(bpy.context))
+
+
 _HANDLERS = (
     ("load_post", _opened),
     ("undo_post", _undone),
@@ -55,6 +74,9 @@ _HANDLERS = (
     ("save_pre", _saving),
     ("save_post", _saved),
     ("save_post_fail", _not_saved),
+    ("animation_playback_pre", _playing),
+    ("animation_playback_post", _played),
+    ("frame_change_post", _frame_changed),
 )
 
 

@@ -123,6 +123,7 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
     row.operator("beatboard.regrid", text="Half Tempo").reading = "HALF"
     row.operator("beatboard.regrid", text="Double Tempo").reading = "DOUBLE"
     layout.prop(settings, "markers")
+    layout.prop(state.shot_list(), "clicks")
 
 
 def _draw_readings(layout: Any, analysis: SongAnalysis) -> None:

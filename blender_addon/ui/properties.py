@@ -106,6 +106,12 @@ def _markers_changed(settings: Any, context: Any) -> None:
     song.show_markers(settings.id_data)
 
 
+def _clicks_changed(_: Any, context: Any) -> None:
+    from ..actions import clicks
+
+    clicks.follow(state.scene_of(context))
+
+
 def _grade_changed(settings: Any, context: Any) -> None:
     from ..actions import look
 
@@ -321,10 +327,15 @@ def _shot_chosen(listed: Any, context: Any) -> None:
 
 
 class BeatboardShotList(bpy.types.PropertyGroup):
-    """What the list draws; lasts as long as Blender runs, never saved, and not part of undo."""
+    """What the list draws, and what is heard; lasts as long as Blender runs, never saved, and not part of undo."""
 
     shots: CollectionProperty(type=BeatboardShot)
     active: IntProperty(name="Shot", description="The shot that the settings below are for", update=_shot_chosen)
+    clicks: BoolProperty(
+        name="Clicks",
+        description="Click on each beat while Blender plays, high on downbeats. It is not in the render",
+        update=_clicks_changed,
+    )
 
 
 def _text(key: str) -> dict[str, Any]:

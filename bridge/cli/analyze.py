@@ -26,7 +26,11 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument(
         "--channels", type=Path, metavar="F.npz|F.csv", help="write kick, snare, hats, bass, loudness ... as curves"
     )
-    one.add_argument("--compare", action="store_true", help="show what every tracker that is here hears, side by side")
+    one.add_argument(
+        "--compare",
+        action="store_true",
+        help="show what every tracker that is here hears, side by side; also in --plot",
+    )
     options.add_outputs(one, "json", "plot", "click", "channels")
     one.set_defaults(command=run)
 
@@ -39,8 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     with progress.display().stage("Song") as on_progress:
         analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
+    heard = song.compare(arguments.song, analysis) if arguments.compare else [analysis]
     if arguments.plot:
-        song.plot(analysis, song.decode(arguments.song), arguments.plot)
+        song.plot(analysis, song.decode(arguments.song), arguments.plot, heard[1:])
     if arguments.click:
         second = arguments.click_reading and song.in_reading(analysis, arguments.click_reading, arguments.song.name)
         song.write_click(analysis, song.decode(arguments.song), arguments.click, second)
@@ -51,5 +56,5 @@ def run(arguments: argparse.Namespace) -> int:
     if str(arguments.json) != "-":
         show.show_analysis(analysis)
         if arguments.compare:
-            show.show_comparison(song.compare(arguments.song, analysis), analysis)
+            show.show_comparison(heard, analysis)
     return 0

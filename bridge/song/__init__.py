@@ -2,6 +2,7 @@
 """The ear: a song in, its grid, sections, energy, drop and drum gaps out."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,11 +75,13 @@ def decode(path: str | os.PathLike[str], sample_rate_hz: int | None = None) -> "
     return audio.decode(path, sample_rate_hz)
 
 
-def plot(analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str]) -> None:
+def plot(
+    analysis: SongAnalysis, audio: "Audio", path: str | os.PathLike[str], others: Sequence[SongAnalysis] = ()
+) -> None:
     """See `bridge.song.drawing.plot`."""
     from bridge.song import drawing
 
-    drawing.plot(analysis, audio, path)
+    drawing.plot(analysis, audio, path, others)
 
 
 def write_click(

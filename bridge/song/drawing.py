@@ -2,6 +2,7 @@
 """The song's grid as one picture, readable at a glance."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,21 @@ from bridge.song.audio import Audio
 _ROW_S = 45.0
 """seconds per row, so that single beats can be told apart"""
 _SECTION_COLOURS = ("#4e79a7", "#f28e2b", "#76b7b2", "#e15759", "#59a14f", "#edc948", "#b07aa1", "#9c755f")
+_LANE = 0.45
+"""a row's height for one other analysis, where the waveform's is 2"""
 _INK, _PALE, _DROP, _GAP = "#22262b", "#9aa3ad", "#d62728", "#c8ccd1"
 
 
-def plot(analysis: SongAnalysis, audio: Audio, path: str | os.PathLike[str]) -> None:
+def plot(
+    analysis: SongAnalysis, audio: Audio, path: str | os.PathLike[str], others: Sequence[SongAnalysis] = ()
+) -> None:
     """Draws waveform, energy, sections, beats, downbeats with bar numbers, drop, drum gaps and confidence.
 
     Args:
         analysis: of `audio`.
         audio: at any rate.
         path: the picture; its ending says the format (png, pdf, svg).
+        others: what other trackers hear: their beats and downbeats below, a lane for each.
 
     Raises:
         BadInput: the picture cannot be written.
@@ -35,13 +41,16 @@ def plot(analysis: SongAnalysis, audio: Audio, path: str | os.PathLike[str]) -> 
     duration_s = max(analysis.duration_s, 0.1)
     rows = max(1, int(np.ceil(duration_s / _ROW_S - 0.05)))
     span_s = duration_s / rows
-    figure = Figure(figsize=(16, 1.1 + 2.1 * rows), dpi=110, layout="constrained")
+    figure = Figure(figsize=(16, 1.1 + (2.1 + 0.3 * len(others)) * rows), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
     figure.suptitle(_title(analysis), fontsize=12, color=_INK, x=0.01, ha="left")
     peaks = _peaks(audio)
     for row, axis in enumerate(axes):
         _draw_row(axis, analysis, peaks, row * span_s, (row + 1) * span_s)
+        for lane, other in enumerate(others, start=1):
+            _draw_lane(axis, other, -1.45 - _LANE * lane)
+        axis.set_ylim(-1.45 - _LANE * len(others), 1.75)
     axes[-1].set_xlabel("seconds", color=_INK)
     _write(figure, Path(path))
 
@@ -68,7 +77,6 @@ def _peaks(audio: Audio) -> np.ndarray:
 def _draw_row(axis: Axes, analysis: SongAnalysis, peaks: np.ndarray, start_s: float, end_s: float) -> None:
     """One stretch of the song: waveform and energy in -1..1, sections above, confidence below."""
     axis.set_xlim(start_s, end_s)
-    axis.set_ylim(-1.45, 1.75)
     axis.set_yticks([])
     for side in ("left", "right", "top"):
         axis.spines[side].set_visible(False)
@@ -81,10 +89,20 @@ def _draw_row(axis: Axes, analysis: SongAnalysis, peaks: np.ndarray, start_s: fl
         axis.annotate("drop ", (analysis.drop_s, -0.98), color=_DROP, fontsize=10, weight="bold", ha="right")
 
 
+def _draw_lane(axis: Axes, analysis: SongAnalysis, bottom: float) -> None:
+    """Another analysis' beats, its downbeats longer and dark, with its name at the left."""
+    start_s, end_s = axis.get_xlim()
+    beats = [beat for beat in analysis.beats if start_s <= beat.time_s < end_s]
+    axis.vlines([b.time_s for b in beats if b.position != 1], bottom, bottom + 0.5 * _LANE, color=_PALE, linewidth=0.8)
+    axis.vlines([b.time_s for b in beats if b.position == 1], bottom, bottom + 0.8 * _LANE, color=_INK, linewidth=1.2)
+    name = f"{analysis.tracker.rsplit('-', 1)[0]}  {analysis.tempo_bpm:.0f} bpm "
+    axis.text(start_s, bottom + 0.3 * _LANE, name, fontsize=7, color=_INK, ha="right", va="center")
+
+
 def _draw_gaps(axis: Axes, analysis: SongAnalysis) -> None:
     before_s = -1.0
     for gap in analysis.drum_gaps:
-        axis.axvspan(gap.start_s, gap.end_s, 0.14, 0.765, color=_GAP, alpha=0.6, linewidth=0)
+        axis.fill_between([gap.start_s, gap.end_s], -1.0, 1.0, color=_GAP, alpha=0.6, linewidth=0)
         if gap.start_s > before_s:  # two that touch, a single hit between them, have room for one label
             axis.text(gap.start_s, -0.98, " no drums", fontsize=8, color=_INK, clip_on=True)
         before_s = gap.end_s + 0.1

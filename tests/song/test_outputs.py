@@ -102,6 +102,17 @@ def test_the_plot_grows_with_the_song_and_takes_one_without_beats(made, analysis
     assert Image.open(tmp_path / "long.png").height > 2 * Image.open(tmp_path / "short.png").height
 
 
+@pytest.mark.slow
+def test_the_plot_shows_what_another_tracker_hears_where_it_hears_it(made, analysis, tmp_path):
+    pictures = []
+    for share in (0.25, 0.75):
+        other = replace(analysis, beats=(replace(analysis.beats[0], time_s=share * analysis.duration_s, position=1),))
+        song.plot(analysis, made.audio, tmp_path / "two.png", [other])
+        pictures.append(np.asarray(Image.open(tmp_path / "two.png").convert("L"), float))
+    columns = np.flatnonzero(np.abs(pictures[0] - pictures[1]).max(axis=0) > 100) / pictures[0].shape[1]
+    assert [columns.min(), columns.max()] == pytest.approx([0.25, 0.75], abs=0.04)
+
+
 @pytest.mark.parametrize("name", ["song.xyz", "missing/song.png"])
 def test_a_plot_that_cannot_be_written_leaves_nothing(made, analysis, tmp_path, name):
     with pytest.raises(BadInput):
