@@ -259,7 +259,7 @@ def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | No
     shot, settings = seen.shot, state.settings_of(scene)
     strip = timeline.named(scene, seen.strip.name)
     assert strip is not None
-    row_state = _MUTED if seen.strip.muted else _state(settings, strip, shot, plan)
+    row_state = _MUTED if seen.strip.muted else _state(settings, strip, seen, plan)
     takes, shown = takes_of(scene, shot.id, strip), strip.get(TAKE_KEY, "")
     return Row(
         strip=strip.name,
@@ -313,8 +313,8 @@ def shown_take(settings: Any, strip: Any, shot_id: str) -> Any | None:
     return next((take for take in found if take.shot_id == shot_id), found[0] if found else None)
 
 
-def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
-    job = next((record for record in reversed(settings.jobs) if record.shot_id == shot.id), None)
+def _state(settings: Any, strip: Any, seen: SeenShot, plan: EditPlan) -> _State:
+    job = next((record for record in reversed(settings.jobs) if record.shot_id == seen.shot.id), None)
     if job is not None:
         known = state.session().shots.jobs.get(job.name)
         if known is None:
@@ -326,18 +326,23 @@ def _state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
             return _State(name, known.progress, known.stage)
     if strip.type != "MOVIE":
         return _State("empty", detail="no clip yet")
-    return _take_state(settings, strip, shot, plan)
+    return _take_state(settings, strip, seen, plan)
 
 
-def _take_state(settings: Any, strip: Any, shot: Shot, plan: EditPlan) -> _State:
+def _take_state(settings: Any, strip: Any, seen: SeenShot, plan: EditPlan) -> _State:
+    shot = seen.shot
+    lengths = seen.lengths if compat.has_frames(strip) else range(shot.frame_count, shot.frame_count + 1)
     if strip.filepath in state.session().files.missing:
         return _State("missing", detail=f"{strip.filepath} is not there: put it back, or generate the shot again")
     take = shown_take(settings, strip, shot.id)
     if take is None or not take.request:
-        resized = compat.content_length(strip) != shot.frame_count + 2 * int(strip.get(timeline.HANDLE_KEY, 0))
+        resized = compat.content_length(strip) - 2 * int(strip.get(timeline.HANDLE_KEY, 0)) not in lengths
         return _State("stale", detail="the length changed") if resized else _State("done")
-    changed = changes(request_from(take.request), shot, plan)
-    if changed and strip.get(CHOSEN_KEY) == fingerprint(shot, plan, take.sha256):
+    request = request_from(take.request)
+    length = request.frame_count if request.frame_count in lengths else shot.frame_count
+    changed = changes(request, replace(shot, frame_count=length), plan)
+    alike = {fingerprint(replace(shot, frame_count=length), plan, take.sha256) for length in lengths if changed}
+    if changed and strip.get(CHOSEN_KEY) in alike:
         return _State("done", detail=f"chosen, though made with another {' and '.join(changed)}")
     if changed:
         return _State("stale", detail=f"changed since this take: {', '.join(changed)}")

@@ -72,6 +72,8 @@ class SeenShot:
     strip: Strip
     is_new: bool
     """the shot has an id that its strip doesn't carry yet"""
+    lengths: range
+    """how many frames it may be said to have: without and with those on which a transition shows a neighbour too"""
 
 
 def lay_out(shots: Sequence[Shot], start: int = SCENE_START) -> tuple[Strip, ...]:
@@ -205,7 +207,7 @@ def read_back(
     pieces = sorted((piece for strip in ours for piece in _visible(strip, ours, start)), key=lambda piece: piece.left)
     ids = _ids(pieces, {strip.id for strip in ours} | set(reserved), start)
     return tuple(
-        SeenShot(_shot(piece, id_, pieces, start), piece.strip, id_ != piece.strip.id)
+        SeenShot(_shot(piece, id_, pieces, start), piece.strip, id_ != piece.strip.id, _lengths(piece, pieces))
         for piece, id_ in zip(pieces, ids, strict=True)
     )
 
@@ -231,6 +233,14 @@ def _visible(strip: Strip, others: Sequence[Strip], start: int) -> list[_Piece]:
         if _covers(other, strip):
             spans = _without(spans, other.left, other.right)
     return [_Piece(strip, left, right) for left, right in spans if left < right]
+
+
+def _lengths(piece: _Piece, pieces: Sequence[_Piece]) -> range:
+    """A piece's length without its overlaps, if it is more than them, up to all of it."""
+    beside = [other for other in pieces if other.strip.name in piece.strip.blends_with]
+    shared = sum(max(0, min(other.right, piece.right) - max(other.left, piece.left)) for other in beside)
+    whole = piece.right - piece.left
+    return range(max(1, whole - shared), whole + 1)
 
 
 def _covers(upper: Strip, lower: Strip) -> bool:

@@ -47,6 +47,12 @@ def content_length(strip: Any) -> int:
     return int(_get(strip, "frame_duration"))
 
 
+def has_frames(strip: Any) -> bool:
+    """Whether the source has a frame of its own for each that the strip shows; else it rests at an end."""
+    start = content_start(strip)
+    return start <= left(strip) and right(strip) <= start + content_length(strip)
+
+
 def place(strip: Any, content_start: int, left_frame: int, right_frame: int) -> None:
     """Puts the source's first frame on `content_start` and shows [left_frame, right_frame) of it."""
     _set(strip, "frame_start", content_start)

@@ -117,6 +117,27 @@ def test_the_overlap_of_a_crossfade_belongs_to_both_shots(edit, tmp_path):
     assert edit.sequence_editor.strips["fade"].input_1 == timeline.shot_strips(edit)[0]
 
 
+@pytest.mark.parametrize(("handles", "expected"), [(12, "done"), (6, "stale")])
+def test_a_crossfade_out_of_the_handles_leaves_the_clips_as_they_are(edit, tmp_path, handles, expected):
+    for number, shot_id in enumerate(("s01", "s02"), 1):
+        land(edit, tmp_path / "clips", shot_id, number, handles=handles)
+    crossfade(edit, 12)
+    assert {name: row.state for name, row in rows(edit).items()} == {"s01": "done", "s02": expected, "s03": "empty"}
+    compat.set_right(timeline.shot_strips(edit)[1], 127)
+    assert rows(edit)["s02"].state == "stale", "trimmed at its other end by more than the overlap"
+
+
+def test_a_chosen_take_stays_chosen_under_a_crossfade(edit, tmp_path):
+    land(edit, tmp_path / "clips", "s02", 1, handles=12)
+    timeline.shot_strips(edit)[1]["seed"] = 5
+    assert rows(edit)["s02"].state == "stale"
+    takes.keep(edit, "s02")
+    crossfade(edit, 12)
+    assert rows(edit)["s02"].state == "done"
+    timeline.shot_strips(edit)[1]["seed"] = 6
+    assert rows(edit)["s02"].state == "stale"
+
+
 def test_snapping_keeps_a_crossfade_as_long_as_it_was(edit):
     crossfade(edit, 12)
     shots.snap(edit, ["s01", "s02"])

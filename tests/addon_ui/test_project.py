@@ -30,7 +30,7 @@ def edit(tmp_path):
     ui_world.switch_off()
 
 
-def land(scene, folder: Path, shot_id: str, seed: int) -> None:
+def land(scene, folder: Path, shot_id: str, seed: int, handles: int = 0) -> None:
     """As if the bridge had made it."""
     plan, analysis = shots.edit_of(scene), shots.analysis_of(scene)
     assert plan
@@ -39,7 +39,7 @@ def land(scene, folder: Path, shot_id: str, seed: int) -> None:
         one for one in clip_requests(plan, analysis, painter="cover", animator="camera") if one.shot_id == shot_id
     )
     folder.mkdir(parents=True, exist_ok=True)
-    path = ui_world.edit_world.make_clip(folder / f"{shot_id}-{seed}.mp4", request.frame_count, seed)
+    path = ui_world.edit_world.make_clip(folder / f"{shot_id}-{seed}.mp4", request.frame_count, seed, handles=handles)
     clip = Clip(f"{seed:064d}", request, request.frame_count, plan.fps, 160, 90, 1.0, 1.0)
     takes.land(Landing(scene.session_uid, f"job{seed}", shot_id, clip, path))
 
