@@ -29,8 +29,13 @@ def make_clip(request: ClipRequest, store: Store, work: Work) -> Clip:
     engine = registry.load(request)
     after = shot_after(request, work)
     key = clip_key(request, engine, after)
-    if clip := store.clip_for(key):
-        return clip
+    with store.making(key, lambda: work.report(0.0, "waiting for another worker, which makes the same clip")):
+        return store.clip_for(key) or _made(request, key, engine, after, store, work)
+
+
+def _made(
+    request: ClipRequest, key: str, engine: registry.Engine, after: ClipRequest | None, store: Store, work: Work
+) -> Clip:
     path = work.folder / f"{key[:16]}.mp4"
     wide = handles.widened(request)
     with work.device():

@@ -74,12 +74,37 @@ def try_lock(file: IO[str]) -> bool:
 
 @contextmanager
 def locked(path: Path, waiting: Callable[[], None], pause_s: float) -> Iterator[None]:
-    """Holds a lock file while the block runs; calls `waiting` every `pause_s` until no other process has it."""
-    with path.open("a+") as file:
-        while not try_lock(file):
-            waiting()
-            time.sleep(pause_s)
-        yield
+    """Holds a lock file while the block runs, then removes it; calls `waiting` every `pause_s` until nobody has it."""
+    while (file := _held(path)) is None:
+        waiting()
+        time.sleep(pause_s)
+    with file:
+        try:
+            yield
+        finally:
+            _remove_held(path)
+
+
+def remove_unheld(path: Path) -> None:
+    """Removes a lock file that a killed process left; one that is held stays."""
+    if file := _held(path):
+        with file:
+            _remove_held(path)
+
+
+def _held(path: Path) -> IO[str] | None:
+    """The lock file, locked; None if another has it, or had it and removed it in this moment."""
+    file = path.open("a+")
+    with suppress(FileNotFoundError):
+        if try_lock(file) and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+            return file
+    file.close()
+    return None
+
+
+def _remove_held(path: Path) -> None:
+    with suppress(OSError):  # Windows keeps it as long as anyone has it open
+        path.unlink()
 
 
 def open_private(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> IO[bytes]:

@@ -3,6 +3,7 @@
 
     ROOT/files/ab/abcd...    a file, named by its hash; it is whole or it isn't there
     ROOT/incoming/           being written
+    ROOT/making/             a lock for each clip that is being made
     ROOT/index.db            clips and keyframes by key, and pins (SQLite)
 
 Any number of processes may use one store at once. How long ago a file was used is its access time, which the
@@ -15,19 +16,21 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from blender_addon.core import codec
 from blender_addon.core.types import Clip
+from bridge.common import files
 from bridge.common.cache_database import CacheDatabase
 from bridge.common.errors import BadInput
 
 T = TypeVar("T")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
+_MAKING_PAUSE_S = 0.05
 _CLOCK_SLACK_S = 60.0
 """how far two machines' clocks on one store may differ"""
 _SCHEMA = """
@@ -75,7 +78,8 @@ class Store:
         self.grace_s = grace_s
         self._files = root / "files"
         self._incoming = root / "incoming"
-        for folder in (self._files, self._incoming):
+        self._making = root / "making"
+        for folder in (self._files, self._incoming, self._making):
             folder.mkdir(parents=True, exist_ok=True)
         self._db = CacheDatabase(root / "index.db", _SCHEMA, synchronous="NORMAL", worth_saving=("pins",))
         self._size_bytes: int | None = None
@@ -166,6 +170,19 @@ class Store:
         """The clip that was made for this key, if its file is still there and whole."""
         return self._record_for(key, Clip)
 
+    @contextlib.contextmanager
+    def making(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
+        """Makes sure that a clip is made once: whoever comes to make it meanwhile waits, and then finds it.
+
+        The lock ends with its process, however that ends: a worker that outlives its bridge holds it to its own end.
+
+        Args:
+            key: the clip's, of letters, digits and hyphens.
+            waiting: called again and again while another makes it; what it raises ends the waiting.
+        """
+        with files.locked(self._making / f"{key}.lock", waiting, _MAKING_PAUSE_S):
+            yield
+
     def remember(self, key: str, clip: Clip) -> None:
         """Notes that this clip, whose file is in the store, was made for this key.
 
@@ -249,7 +266,7 @@ class Store:
 
         What is pinned, or was used within `grace_s`, stays, even if the store remains too large.
         """
-        self._sweep_incoming()
+        self._sweep()
         if self.limit_bytes is None:
             return 0
         kept = list(self.files())
@@ -313,12 +330,14 @@ class Store:
         self._db.execute("DELETE FROM clips WHERE sha256 = ?", (sha256,))
         self._place(sha256).unlink(missing_ok=True)
 
-    def _sweep_incoming(self) -> None:
-        """Removes what a killed process left half-written; an hour is longer than any file takes."""
+    def _sweep(self) -> None:
+        """Removes what killed processes left: locks, and what is half-written; an hour is longer than any file takes."""
         for path in self._incoming.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - 3600:
                     path.unlink()
+        for lock in self._making.iterdir():
+            files.remove_unheld(lock)
 
 
 class StoreFull(BadInput):

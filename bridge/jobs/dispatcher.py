@@ -82,6 +82,7 @@ class Dispatcher:
                 return
             message = self._next_message(tend_at_s)
             if clock.now_s() >= tend_at_s:
+                self._stop_what_nobody_waits_for(executor)
                 executor.tend()
                 tend_at_s = clock.now_s() + TEND_EVERY_S
             if isinstance(message, Event):
@@ -103,10 +104,19 @@ class Dispatcher:
             return None
 
     def _start_what_fits(self, executor: Executor) -> None:
-        while tasks := [(kind, task) for kind in executor.free_kinds() if (task := self._jobs.take(kind))]:
+        """One job is never in two workers: one that was sent anew waits for the end of the attempt that still runs."""
+        while tasks := [
+            (kind, task) for kind in executor.free_kinds() if (task := self._jobs.take(kind, self._running))
+        ]:
             for kind, task in tasks:
                 self._running.add(task.job_id)
                 executor.start(self._with_siblings(task, kind), kind)
+
+    def _stop_what_nobody_waits_for(self, executor: Executor) -> None:
+        """A running job whose row was damaged has failed, and may have been deleted, while its worker goes on."""
+        for job_id in self._running:
+            if not self._jobs.is_active(job_id):
+                executor.cancel(job_id)
 
     def _with_siblings(self, task: Task, kind: DeviceKind) -> Task:
         from bridge.clips import registry

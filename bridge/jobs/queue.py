@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -290,22 +290,23 @@ class JobQueue:
 
     # For the dispatcher
 
-    def take(self, kind: DeviceKind) -> Task | None:
-        """The next queued job of this kind, now running; None if there is none or the queue is paused."""
+    def take(self, kind: DeviceKind, busy_with: Set[str] = frozenset()) -> Task | None:
+        """The next queued job of this kind, now running; None if there is none or the queue is paused.
+
+        Args:
+            busy_with: jobs that a worker still works at, for they were deleted and sent anew, say: they wait.
+        """
         if self.paused:
             return None
         with self._lock:
-            while True:
-                row = self._db.execute(
-                    "SELECT * FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY position LIMIT 1", (kind,)
-                ).fetchone()
-                if row is None:
-                    return None
+            while row := self._next_in_line(kind, busy_with):
                 if self._is_sound(row):
-                    break
+                    self._change(row["id"], "state = 'running', stage = 'starting', attempts = attempts + 1")
+                    row = self._row(row["id"])  # others write here too: only what is there from now on counts
+                    if self._is_sound(row):
+                        return Task(row["id"], _request(row["request"]), row["memory_level"])
                 self._set_aside(row)
-            self._change(row["id"], "state = 'running', stage = 'starting', attempts = attempts + 1")
-        return Task(row["id"], _request(row["request"]), row["memory_level"])
+        return None
 
     def siblings(self, task: Task, kind: DeviceKind) -> tuple[ClipRequest, ...]:
         """The other shots of the task's video, each as it was last asked for, in the queue's order."""
@@ -361,6 +362,11 @@ class JobQueue:
         return _number(self._row(job_id)["memory_level"])
 
     # Inside
+
+    def _next_in_line(self, kind: DeviceKind, but: Set[str]) -> sqlite3.Row | None:
+        rows = self._db.execute("SELECT * FROM jobs WHERE state = 'queued' AND kind = ? ORDER BY position", (kind,))
+        with contextlib.closing(rows):
+            return next((row for row in rows if row["id"] not in but), None)
 
     def recover(self, *, most_crashes: int | None = None) -> int:
         """What is marked as running, but nobody runs any more, is queued again, at its old place.

@@ -1,11 +1,13 @@
+import contextlib
 from dataclasses import replace
 
 import av
 import pytest
 
 from blender_addon.core import mp4
-from blender_addon.core.types import ShotKind
-from bridge.clips import conform, handles, make_clip
+from blender_addon.core.types import Clip, ShotKind
+from bridge.clips import conform, handles, make_clip, registry
+from bridge.common import files
 from bridge.common.errors import BadInput
 from bridge.common.store import Store
 from tests.clips.animatic.animatic_world import Desk, request
@@ -40,6 +42,25 @@ def test_same_request_same_clip_without_work(store, desk):
     desk.stages.clear()
     assert make_clip.make_clip(request(frame_count=5), store, desk) == first
     assert desk.stages == []
+
+
+def test_who_comes_while_another_makes_the_clip_waits_and_takes_it(store, desk, monkeypatch):
+    """The other may be the worker of a bridge that was killed: it holds the lock until its clip is there, or it ends."""
+    asked = request(frame_count=5)
+    key = make_clip.clip_key(asked, registry.load(asked))
+    others = []
+
+    def finishes(_):
+        others.append(Clip(store.put_bytes(b"the other's"), asked, 5, asked.fps, 160, 90, 1.0, 1.0))
+        store.remember(key, others[0])
+        other.close()
+
+    monkeypatch.setattr(files.time, "sleep", finishes)
+    with contextlib.ExitStack() as other:
+        other.enter_context(store.making(key, lambda: None))
+        assert make_clip.make_clip(asked, store, desk) == others[0]
+    assert desk.stages == ["waiting for another worker, which makes the same clip"]
+    assert list((store.root / "making").iterdir()) == []
 
 
 def test_another_seed_or_version_is_another_clip(store, desk, monkeypatch):

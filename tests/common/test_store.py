@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 
 from blender_addon.core.types import Clip, ClipRequest, Framing, ShotKind
+from bridge.common import files
 from bridge.common.errors import BadInput
 from bridge.common.store import Store, StoreFull
 
@@ -243,3 +244,22 @@ def test_a_record_of_another_version_is_none(store):
     store.remember("key", clip(sha256))
     store._db.execute("UPDATE clips SET clip = replace(clip, 'flow_px', 'speed')")
     assert store.clip_for("key") is None
+
+
+def test_a_lock_is_nobodys_until_it_is_the_one_in_its_place(store):
+    """Who waited for one that was removed in that moment would else share it with whoever made it anew."""
+    with store.making("key", lambda: None):
+        (lock,) = (store.root / "making").iterdir()
+        held = lock.open("a+")
+    assert not lock.exists()
+    with store.making("key", lambda: None):
+        assert files.try_lock(held), "the removed one is free, and worth nothing"
+        assert files._held(lock) is None
+    held.close()
+
+
+def test_locks_of_killed_processes_are_swept_and_others_stay(store):
+    (store.root / "making" / "left.lock").touch()
+    with store.making("key", lambda: None):
+        store.trim()
+        assert [lock.name for lock in (store.root / "making").iterdir()] == ["key.lock"]

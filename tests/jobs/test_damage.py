@@ -85,6 +85,57 @@ def test_what_is_running_with_damaged_notes_is_recovered(path):
     assert states(JobQueue(path)) == {"b": "queued"}
 
 
+def test_a_row_that_is_damaged_while_it_is_taken_is_given_to_no_worker(path):
+    def damages(job_id, state):
+        if (job_id, state) == ("b", JobState.RUNNING):
+            change(path, *DAMAGE[0])
+
+    jobs = JobQueue(path, damages)
+    jobs.submit(submissions("b", "c"))
+    assert taken(jobs) == "c"
+    assert "can't be read" in jobs.get("b").error
+
+
+class Slow(ScriptedExecutor):
+    """Whose tasks end when the test says so."""
+
+    def __init__(self):
+        super().__init__()
+        self.started = []
+        self.cancelled = []
+
+    def start(self, task, kind):
+        self.started.append(task.job_id)
+
+    def cancel(self, job_id):
+        self.cancelled.append(job_id)
+
+    def free_kinds(self):
+        return (CPU,) if len(self.started) < 3 else ()
+
+
+def test_one_job_is_never_in_two_workers(path, tmp_path):
+    """Its row is damaged while it runs; its client deletes it and sends it anew; its worker still works."""
+    jobs, executor = JobQueue(path), Slow()
+    one = Dispatcher(jobs, Speeds(tmp_path / "speeds.db"))
+    jobs.submit(submissions("b"))
+    one._start_what_fits(executor)
+    change(path, *DAMAGE[0])
+    assert jobs.get("b").state is JobState.FAILED
+    one._stop_what_nobody_waits_for(executor)
+    assert executor.cancelled == ["b"]
+    jobs.delete("b")
+    jobs.submit(submissions("b", "c"))
+    one._start_what_fits(executor)
+    assert executor.started == ["b", "c"]
+    one._stop_what_nobody_waits_for(executor)
+    assert executor.cancelled == ["b"], "somebody waits again"
+    one._handle(Event("b", EventKind.DONE, clip=clip(request("b"))))
+    assert jobs.get("b").state is JobState.QUEUED
+    one._start_what_fits(executor)
+    assert executor.started == ["b", "c", "b"]
+
+
 def test_only_what_has_ended_is_deleted(path):
     jobs = JobQueue(path)
     jobs.submit(submissions("a"))
