@@ -331,7 +331,7 @@ class Store:
         self._place(sha256).unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        """Removes what killed processes left: locks, and what is half-written; an hour is longer than any file takes."""
+        """Removes what killed processes left: locks, and what is half-written: no file takes an hour."""
         for path in self._incoming.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < time.time() - 3600:

@@ -45,7 +45,7 @@ def test_same_request_same_clip_without_work(store, desk):
 
 
 def test_who_comes_while_another_makes_the_clip_waits_and_takes_it(store, desk, monkeypatch):
-    """The other may be the worker of a bridge that was killed: it holds the lock until its clip is there, or it ends."""
+    """The other may be the worker of a bridge that was killed: it has the lock until its clip is there, or it ends."""
     asked = request(frame_count=5)
     key = make_clip.clip_key(asked, registry.load(asked))
     others = []
