@@ -20,7 +20,7 @@ from typing import Any
 
 import bpy
 
-from ..client.process import Installation
+from ..client.process import Installation, plainly
 from ..core import codec, regrid, strip_layout
 from ..core.types import EditPlan
 from ..scene import media, render_settings, timeline
@@ -87,7 +87,7 @@ def render(scene: Any, *, then_check: bool = False) -> None:
             copy.unlink(missing_ok=True)
             folder.rmdir()
         if code or not video.is_file():
-            raise Problem(f"Blender could not render: {reason(words)}")
+            raise Problem(f"Blender could not render: {reason(words, way)}")
 
     def done(_: None) -> None:
         found = state.find_scene(uid)
@@ -174,7 +174,7 @@ def check(scene: Any) -> None:
             way = bridge_command(installation, "check", *sources, *reading, "--json", str(result), "--page", str(page))
             _, words = follow(way, task)
             if not result.is_file():
-                raise Problem(f"The check stopped: {reason(words)}")
+                raise Problem(f"The check stopped: {reason(words, way)}")
             return read(json.loads(result.read_text(encoding="utf-8")), video, page)
 
     def done(result: Measured) -> None:
@@ -243,7 +243,8 @@ def follow(way: Way, task: Task) -> tuple[int, list[str]]:
             process.wait()
 
 
-def reason(words: Sequence[str]) -> str:
+def reason(words: Sequence[str], way: Way) -> str:
     """Why a program ended, by its last lines."""
     ours = [line for line in words if line.startswith("beatboard: ")]
-    return (ours or list(words) or ["it gave no reason"])[-1].removeprefix("beatboard: ")
+    last = (ours or list(words) or ["it gave no reason"])[-1].removeprefix("beatboard: ")
+    return plainly(last, way.command[0])

@@ -42,7 +42,7 @@ def export(scene: Any, path: Path) -> None:
             copy.unlink(missing_ok=True)
             folder.rmdir()
         if code:
-            raise Problem(deliver.reason(words))
+            raise Problem(deliver.reason(words, way))
         return [line.removeprefix("not in it: ") for line in words if line.startswith("not in it: ")]
 
     def done(lost: list[str]) -> None:
@@ -73,7 +73,7 @@ def import_file(path: Path, fps: str = "25") -> None:
             way = deliver.bridge_command(installation, "import", str(path), "--json", str(result), *rate)
             code, words = deliver.follow(way, task)
             if code or not result.is_file():
-                raise Problem(deliver.reason(words))
+                raise Problem(deliver.reason(words, way))
             return codec.decode(CutList, json.loads(result.read_text(encoding="utf-8")))
 
     def done(cuts: CutList) -> None:

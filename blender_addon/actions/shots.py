@@ -583,13 +583,16 @@ def reasons(strip: Any) -> str:
 
 
 def redraw() -> None:
-    """Shows what changed: the sidebars of all sequencers, and nothing else."""
-    for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
+    """Shows what changed: the sidebars of all sequencers, Blender's preferences if they are open, and nothing else."""
+    for region in regions():
+        region.tag_redraw()
+
+
+def regions() -> list[Any]:
+    """The regions of all windows in which something of ours is drawn."""
+    drawn_in = {"SEQUENCE_EDITOR": "UI", "PREFERENCES": "WINDOW"}
+    areas = [area for window in bpy.context.window_manager.windows for area in window.screen.areas]
+    return [region for area in areas for region in area.regions if region.type == drawn_in.get(area.type)]
 
 
 def after_task(scene: Any, what: str) -> None:

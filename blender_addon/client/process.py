@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -88,6 +89,17 @@ def _lives(pid: object) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     return True
+
+
+def plainly(line: str, python: Path | str) -> str:
+    """The last line of a program that ended; of one that misses a package, what is missing and what to do."""
+    found = re.search(r"ModuleNotFoundError: No module named '([^'.]+)", line)
+    if not found:
+        return line
+    return (
+        f"{python} has no module {found[1]}, so it is not the bridge's environment. In the add-on's preferences choose"
+        " Set Up Here, or an interpreter that has the bridge's packages"
+    )
 
 
 def check_version(client: Client) -> None:
@@ -203,7 +215,8 @@ class BridgeProcess:
 
     def _last_words(self) -> str:
         lines = self._output.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f"{lines[-1] if lines else 'it said nothing'} (log: {self._output})"
+        last = plainly(lines[-1], self.installation.python) if lines else "it said nothing"
+        return f"{last} (log: {self._output})"
 
     def _environment(self) -> dict[str, str]:
         """Ours, without what Blender's own Python was told, and with what the bridge must know."""

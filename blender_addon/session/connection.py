@@ -154,7 +154,7 @@ def connect(then: Callable[[Client], None] = lambda client: None) -> None:
         follow(client)
         then(client)
 
-    tasks.start("connect", "Starting the bridge", work, done)
+    tasks.start("connect", "Looking for the bridge …", work, done)
 
 
 def again() -> None:

@@ -88,7 +88,7 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
 def _draw_connection(layout: Any) -> None:
     """What Connect found: that it goes on, what went wrong, or what can run there and what lacks what."""
     if task := tasks.running("connect"):
-        layout.label(text=f"{task.stage}...", icon="TIME")
+        layout.label(text=task.stage, icon="TIME")
     draw_trouble(layout, "connect")
     engines, client = session().connection.engines, session().connection.client
     if client is None or not engines.animators:

@@ -276,6 +276,16 @@ def test_a_bridge_that_cannot_start_says_why(tmp_path):
         nowhere.ensure()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell's script")
+def test_an_interpreter_without_the_packages_is_named_with_what_to_do(tmp_path):
+    bare = tmp_path / "bare python"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    bare.chmod(0o755)
+    with pytest.raises(LinkError, match=r"bare python has no module \w+, so it is not .* Set Up Here"):
+        BridgeProcess(Installation(bare, ROOT, tmp_path)).ensure()
+    assert process.plainly("disk full", bare) == "disk full"
+
+
 def test_another_protocol_version_is_said(bridge, client, monkeypatch):
     spoken = process.PROTOCOL_VERSION
     monkeypatch.setattr(process, "PROTOCOL_VERSION", 99)

@@ -319,6 +319,18 @@ def test_a_set_up_that_stops_says_why_and_goes_on_next_time(tmp_path, monkeypatc
     assert told == sorted(told)
 
 
+def test_the_preferences_show_what_connect_found_without_a_move_of_the_mouse(on):
+    area = bpy.context.window_manager.windows[0].screen.areas[0]
+    kind = area.type
+    try:
+        drawn = {}
+        for area.type in ("PREFERENCES", "SEQUENCE_EDITOR"):
+            drawn[area.type] = {region.type for region in shots.regions() if region in list(area.regions)}
+    finally:
+        area.type = kind
+    assert drawn == {"PREFERENCES": {"WINDOW"}, "SEQUENCE_EDITOR": {"UI"}}
+
+
 def test_redraws_are_as_rare_as_they_are_dear():
     from blender_addon.ui import timer
 

@@ -378,6 +378,12 @@ def test_the_deliverable(edit, home, tmp_path):
     assert len(segments_of(home) - before) == 1
 
 
+def test_a_render_by_an_interpreter_without_the_packages_says_what_to_do():
+    way = deliver.Way(["/usr/bin/python3", "-m", "bridge"], lambda line: None)
+    said = deliver.reason(["Traceback:", "ModuleNotFoundError: No module named 'platformdirs'"], way)
+    assert said.startswith("/usr/bin/python3 has no module platformdirs, so it is not the bridge's environment.")
+
+
 def test_without_a_bridge_blender_renders_alone(edit, home, tmp_path):
     press("generate")
     before = segments_of(home)

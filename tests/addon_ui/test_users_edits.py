@@ -216,7 +216,10 @@ class World:
         land(self.scene, self.folder / "clips", shot_id, self.landed)
 
     def plan_again(self) -> None:
-        """The same plan anew: shots that don't stay go where the planner has them, those that blend stay blended."""
+        """The same plan anew: shots that don't stay go where the planner has them, those that blend stay blended.
+
+        The song ends with the last of them, which may be one that was trimmed and locked.
+        """
         self.step()
         shown = shots.edit_of(self.scene)
         assert shown
@@ -224,6 +227,7 @@ class World:
         planning.lay_out(self.scene, made, Path(state.settings_of(self.scene).wav))
         for shot_id in set(self.trimmed()) - self.model.fixed:
             self.model.shots[shot_id] = self.model.shots[shot_id][0], self.model.planned[shot_id][1]
+        self.model.song = self.model.song[0], max(right for _, right in self.model.shots.values())
         self.done()
 
     def trimmed(self) -> list[str]:
