@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every generative engine at full size with random weights: six shots from request to finished clip.
 
+Animators stand on SDXL's keyframes; painters are filmed by the camera, which costs little.
+
 The networks are built from their published configurations, so nothing is downloaded; tokenizers, schedulers and
 processors come from the tests' tiny models, whose folders are loaded by the production path with the large networks in
 place of the small ones. Few steps, since time grows in proportion to them: multiply for the usual 25 to 50.
@@ -82,16 +84,35 @@ WAN: dict[str, Part] = {
 }
 
 
+FLUX_VAE: Part = (
+    "AutoencoderKL",
+    {
+        **SDXL["vae"][1],
+        "latent_channels": 16,
+        "use_quant_conv": False,
+        "use_post_quant_conv": False,
+        "shift_factor": 0.1159,
+        "scaling_factor": 0.3611,
+    },
+)
+QWEN3_4B: Part = (
+    "Qwen3ForCausalLM",
+    {"vocab_size": 151936, "hidden_size": 2560, "intermediate_size": 9728, "num_hidden_layers": 36,
+     "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": True},
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Subject:
-    """One animator to measure."""
+    """One painter or animator to measure."""
 
     animator: str
     tiny: str
     """of the tests' builders: `save_...`"""
     parts: Mapping[str, Part]
     """of the pipeline, at full size"""
-    painter: Mapping[str, Part] = field(default_factory=lambda: SDXL)
+    painter: str = "sdxl"
+    """for one to be measured, `tiny` and `parts` are its own"""
     motion: Part | None = None
     control: Part | None = None
     options: tuple[tuple[str, str], ...] = ()
@@ -272,6 +293,55 @@ SUBJECTS = {
             ),
         },
     ),
+    "flux2-klein": Subject(
+        "camera",
+        "flux2_klein",
+        {
+            "transformer": (
+                "Flux2Transformer2DModel",
+                {"num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24, "joint_attention_dim": 7680,
+                 "guidance_embeds": False},
+            ),
+            "vae": ("AutoencoderKLFlux2", {}),
+            "text_encoder": QWEN3_4B,
+        },
+        painter="flux2-klein",
+    ),
+    "z-image": Subject(
+        "camera",
+        "z_image",
+        {"transformer": ("ZImageTransformer2DModel", {}), "vae": FLUX_VAE, "text_encoder": QWEN3_4B},
+        painter="z-image",
+    ),
+    "qwen-image": Subject(
+        "camera",
+        "qwen_image",
+        {
+            "transformer": ("QwenImageTransformer2DModel", {}),
+            "vae": ("AutoencoderKLQwenImage", {}),
+            "text_encoder": (
+                "Qwen2_5_VLForConditionalGeneration",
+                {"text_config": {"vocab_size": 152064, "hidden_size": 3584, "intermediate_size": 18944,
+                                 "num_hidden_layers": 28, "num_attention_heads": 28, "num_key_value_heads": 4,
+                                 "rope_scaling": {"type": "default", "mrope_section": [16, 24, 24]},
+                                 "rope_theta": 1e6},
+                 "vision_config": {"depth": 32, "hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16,
+                                   "out_hidden_size": 3584, "fullatt_block_indexes": [7, 15, 23, 31]}},
+            ),
+        },
+        painter="qwen-image",
+    ),
+    "flux-kontext": Subject(
+        "camera",
+        "flux_kontext",
+        {
+            "transformer": ("FluxTransformer2DModel", {"guidance_embeds": True}),
+            "vae": FLUX_VAE,
+            "text_encoder": ("CLIPTextModel", SDXL["text_encoder"][1]),
+            "text_encoder_2": T5_XXL,
+        },
+        painter="flux-kontext",
+    ),
 }  # fmt: skip
 
 
@@ -315,10 +385,10 @@ class World:
 
     def save(self, name: str, parts: Mapping[str, Part]) -> str:
         """A tiny model's folder, whose networks are to be replaced by these."""
-        from tests.clips.diffusion import tiny_adapters, tiny_models, tiny_video_models
+        from tests.clips.diffusion import tiny_adapters, tiny_models, tiny_still_models, tiny_video_models
 
         folder = self.folder / name
-        for module in (tiny_models, tiny_adapters, tiny_video_models):
+        for module in (tiny_models, tiny_adapters, tiny_still_models, tiny_video_models):
             if hasattr(module, f"save_{name}") and not folder.exists():
                 getattr(module, f"save_{name}")(folder)
         if not self.is_tiny:
@@ -358,7 +428,9 @@ class World:
 
         from tests.clips.diffusion import tiny_adapters
 
-        named = {"painter_model": self.save("sdxl", subject.painter), "likeness": "no"}
+        if subject.painter != "sdxl":
+            return {"painter_model": self.save(subject.tiny, subject.parts), "likeness": "no"}
+        named = {"painter_model": self.save("sdxl", SDXL), "likeness": "no"}
         named["model"] = named["painter_model"] if subject.tiny == "sdxl" else self.save(subject.tiny, subject.parts)
         if subject.motion:
             named["motion_model"] = self.save("motion", {"": subject.motion})
@@ -381,7 +453,7 @@ def storyboard(subject: Subject, options: Mapping[str, str], cover_sha256: str) 
     return [
         clip_request(
             f"s{i + 1:02d}",
-            painter="sdxl",
+            painter=subject.painter,
             animator=subject.animator,
             kind=kind,
             prompt=f"a lighthouse at night, shot {i}",
@@ -409,6 +481,8 @@ def measure(name: str, subject: Subject, world: World, options: Mapping[str, str
     options = world.options(subject) | dict(options)
     if world.is_tiny:
         options |= {"scale": "0.1", "painter_scale": "0.1"}
+    if subject.animator == "camera":
+        options = {name: value for name, value in options.items() if name not in ("steps", "scale")}
     shots = storyboard(subject, options, cover)[-count:]
     if world.is_tiny:
         shots = [replace(shot, width_px=128, height_px=72, frame_count=20) for shot in shots]
@@ -447,7 +521,7 @@ def made(shot: Any, store: Any, work: Any) -> Any:
 
 
 def count(name: str, subject: Subject) -> dict[str, float]:
-    """The weights of each of the animator's networks."""
+    """The weights of each of its networks."""
     extra = {part[0]: part for part in (subject.motion, subject.control) if part}
     found = weights_gib({**subject.parts, **extra})
     print(f"{name}: " + ", ".join(f"{part} {gib:.1f}" for part, gib in found.items()), flush=True)
