@@ -28,6 +28,7 @@ from ..core.messages import (
     Estimate,
     Files,
     FitGrade,
+    FollowSong,
     Health,
     JobIds,
     Jobs,
@@ -267,6 +268,10 @@ class Client:
     def write_wav(self, song: Path, wav: Path, tell: Tell | None = None) -> None:
         """Writes the song as a WAV file: the only kind that every Blender plays without a shift."""
         self.download(self.call("wav", DecodeSong(self.upload(song)), tell).sha256, wav)
+
+    def write_channels(self, song: Path, analysis: SongAnalysis, npz: Path, tell: Tell | None = None) -> None:
+        """Writes the song's channels as an .npz of arrays and their `rate_hz`, by the names in `core.song_channels`."""
+        self.download(self.call("channels", FollowSong(self.upload(song), analysis), tell).sha256, npz)
 
     def look(self, cover: Path, tell: Tell | None = None) -> CoverLook:
         """The cover's palette and grade."""

@@ -166,6 +166,15 @@ class DecodeSong:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowSong:
+    """Arguments of the call "channels": the song's channels as an .npz in the store, by `song_channels.MEANINGS`."""
+
+    song_sha256: str
+    analysis: SongAnalysis
+    """beats, bars, sections and drop are read there"""
+
+
+@dataclass(frozen=True, slots=True)
 class LookAtCover:
     """Arguments of the call "look"."""
 
@@ -259,6 +268,7 @@ class Call:
 CALLS: dict[str, tuple[type, type]] = {
     "analyze": (AnalyzeSong, SongAnalysis),
     "wav": (DecodeSong, StoredFile),
+    "channels": (FollowSong, StoredFile),
     "look": (LookAtCover, CoverLook),
     "grade": (FitGrade, Grade),
     "plan": (PlanEdit, EditPlan),

@@ -73,6 +73,7 @@ def _is_plainly_over(scene: Any, strip: Any, movies: list[Any], start: int, end:
     path = strip.path_from_id()
     alphas = [curve for curve in timeline.animation(scene) if curve.data_path == f"{path}.blend_alpha"]
     others = [curve for curve in timeline.animation(scene) if curve.data_path.startswith(path) and curve not in alphas]
+    others += timeline.drivers(scene, path)
     faded = any(curve.evaluate(frame) < 1 for curve in alphas for frame in range(start, end))
     above = all(strip.channel > movie.channel for movie in movies)
     covers = compat.left(strip) <= start and compat.right(strip) >= end
@@ -157,6 +158,10 @@ def _is_laid_over_nothing(strip: Any, movies: list[Any]) -> bool:
     """Whether nothing but black lies under the strip, so that blending it in gives the strip itself."""
     if strip.blend_type != "ALPHA_OVER" or strip.blend_alpha != 1.0:
         return False
+    if timeline.curves_of(strip.id_data, strip, "blend_alpha") or timeline.drivers(
+        strip.id_data, strip.path_from_id("blend_alpha")
+    ):
+        return False
     left, right = compat.left(strip), compat.right(strip)
     return all(other == strip or compat.left(other) >= right or compat.right(other) <= left for other in movies)
 
@@ -175,5 +180,7 @@ def _is_plain(strip: Any, group: Any | None) -> bool:
 
 def _is_plain_grade(modifier: Any, group: Any | None) -> bool:
     if modifier.type != "COMPOSITOR" or group is None or modifier.node_group != group or not grade.is_whole(group):
+        return False
+    if len(timeline.animation(group)) or timeline.drivers(group):
         return False
     return not modifier.mute and modifier.input_mask_strip is None and modifier.input_mask_id is None

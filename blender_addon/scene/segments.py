@@ -9,7 +9,7 @@ Frames are relative to the segment's start: a shot that only moved along is not 
 import hashlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -151,7 +151,9 @@ def _is_untouched(scene: Any, strip: Any) -> bool:
     ):
         return False
     path = strip.path_from_id()
-    animated = any(curve.data_path.startswith(path) for curve in timeline.animation(scene))
+    animated = timeline.drivers(scene, path) or any(
+        curve.data_path.startswith(path) for curve in timeline.animation(scene)
+    )
     return strip.strobe <= 1 and not len(strip.retiming_keys) and not animated and strip.blend_type == "ALPHA_OVER"
 
 
@@ -206,10 +208,43 @@ def _elsewhere(scene: Any, strips: list[Any], start: int, end: int) -> Any:
         fade = None
     return [
         curves,
+        _driven(scene, strips, start, end),
         _graded(scene, start, end),
         [fade.start - start, fade.stop - start] if fade else None,
         None if all(_is_timeless(strip) for strip in strips) else start,
     ]
+
+
+def _driven(scene: Any, strips: list[Any], start: int, end: int) -> Any:
+    """The drivers on the strips and their node groups, and what the scene's own curves tell them in [start, end)."""
+    groups = [modifier.node_group for strip in strips for modifier in strip.modifiers if modifier.type == "COMPOSITOR"]
+    owned = [("strips", driver) for strip in strips for driver in timeline.drivers(scene, strip.path_from_id())]
+    owned += [(group.name, driver) for group in _with_inner(groups) for driver in timeline.drivers(group)]
+    keys = {curve.data_path: curve for curve in timeline.animation(scene)}
+
+    def heard(target: Any) -> Any:
+        curve = keys.get(target.data_path) if target.id == scene else None
+        if curve is None:
+            return os.urandom(16).hex()  # who knows what moves it: rendered every time
+        return [round(curve.evaluate(frame), 6) for frame in range(start, end)]
+
+    return [
+        [owner, curve.data_path, curve.array_index, curve.driver.type, curve.driver.expression]
+        + [[one.name, one.type, [heard(target) for target in one.targets]] for one in curve.driver.variables]
+        for owner, curve in owned
+    ]
+
+
+def _with_inner(groups: Iterable[Any]) -> list[Any]:
+    """Node groups, and those that are nodes in them."""
+    found: list[Any] = []
+    waiting = [group for group in groups if group]
+    while waiting:
+        group = waiting.pop()
+        if group not in found:
+            found.append(group)
+            waiting += [tree for node in group.nodes if (tree := getattr(node, "node_tree", None))]
+    return found
 
 
 def _is_timeless(strip: Any) -> bool:
@@ -221,6 +256,8 @@ def _is_timeless(strip: Any) -> bool:
 
 
 def _stays(group: Any) -> bool:
+    if len(timeline.animation(group)):
+        return False
     return grade.is_whole(group) or treatments.is_timeless(group)
 
 

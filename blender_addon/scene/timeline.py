@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy_extras import anim_utils
 
 from ..core import codec, mp4, strip_layout
 from ..core.song_clock import Clock, SongStrip
@@ -270,10 +271,16 @@ def worn(scene: Any, name: str) -> list[tuple[Any, Any]]:
 
 
 def animation(owner: Any) -> Any:
-    """The animation curves of a scene or a node group, empty if it has none."""
-    action = owner.animation_data and owner.animation_data.action
-    bags = action.layers[0].strips[0].channelbags if action and action.layers else ()
-    return bags[0].fcurves if bags else ()
+    """The animation curves of a data-block such as a scene or a node group, empty if it has none."""
+    data = owner.animation_data
+    bag = data and data.action and anim_utils.action_get_channelbag_for_slot(data.action, data.action_slot)
+    return bag.fcurves if bag else ()
+
+
+def drivers(owner: Any, path: str = "") -> list[Any]:
+    """The drivers of a data-block's properties whose paths begin like this."""
+    data = owner.animation_data
+    return [curve for curve in data.drivers if curve.data_path.startswith(path)] if data else []
 
 
 def curves_of(scene: Any, strip: Any, property_name: str) -> list[Any]:

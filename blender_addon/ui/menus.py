@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Beatboard adds to the sequencer's Strip and Marker menus, and the menus of painters and animators."""
+"""What Beatboard adds to Blender's menus: of strips, of markers, of any property; and the painters' and animators'."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from typing import Any
 import bpy
 
 from ..core.messages import EnginePart
+from ..scene import song_channels
 from ..session import state
 
 
@@ -52,6 +53,7 @@ class BEATBOARD_MT_strip(bpy.types.Menu):
         layout.operator("beatboard.choose_song", icon="SOUND")
         layout.operator("beatboard.choose_cover", icon="IMAGE_DATA")
         layout.operator("beatboard.analyze", icon="OUTLINER_DATA_SPEAKER")
+        layout.operator("beatboard.song_channels", icon="FCURVE")
         layout.operator("beatboard.plan", icon="SEQ_STRIP_META")
         layout.separator()
         layout.operator("beatboard.generate", icon="RENDER_ANIMATION").which = "NEEDED"
@@ -79,14 +81,25 @@ def _marker_menu(self: Any, context: Any) -> None:
     layout.operator_menu_enum("beatboard.regrid", "reading")
 
 
+def _button_menu(self: Any, context: Any) -> None:
+    scene = state.scene_of(context)
+    if scene is not None and song_channels.is_baked(scene) and getattr(context, "property", None):
+        layout = self.layout
+        layout.separator()
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("beatboard.drive_with_song", icon="DRIVER")
+
+
 def register() -> None:
     for cls in (BEATBOARD_MT_painter, BEATBOARD_MT_animator, BEATBOARD_MT_strip):
         bpy.utils.register_class(cls)
     bpy.types.SEQUENCER_MT_strip.append(_strip_menu)
     bpy.types.SEQUENCER_MT_marker.append(_marker_menu)
+    bpy.types.UI_MT_button_context_menu.append(_button_menu)
 
 
 def unregister() -> None:
+    bpy.types.UI_MT_button_context_menu.remove(_button_menu)
     bpy.types.SEQUENCER_MT_marker.remove(_marker_menu)
     bpy.types.SEQUENCER_MT_strip.remove(_strip_menu)
     for cls in (BEATBOARD_MT_strip, BEATBOARD_MT_animator, BEATBOARD_MT_painter):

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..actions import deliver, exchange, generate, look, plan, project, shots, song, takes, title
+from ..actions import deliver, exchange, generate, look, plan, project, shots, song, song_channels, takes, title
 from ..core import network, regrid
 from ..core.messages import EnginePart
+from ..core.song_channels import MEANINGS, Shape
 from ..scene import grade, timeline
+from ..scene import song_channels as channels
 from ..session import connection, engine_options, environment, preferences, state, tasks
 from ..session.tasks import Problem
 
@@ -338,6 +340,79 @@ class BEATBOARD_OT_downbeat_here(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         song.downbeat_here(scene)
+
+
+# The song drives the picture
+
+
+def _no_channels(context: Any) -> str:
+    return "" if channels.is_baked(state.scene_of(context)) else "Press Song Channels first"
+
+
+class BEATBOARD_OT_song_channels(Base, bpy.types.Operator):
+    """Write the song's drums, bass, voice, bars and more as curves of the scene, for anything that Blender animates"""
+
+    bl_idname, bl_label = "beatboard.song_channels", "Song Channels"
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context) or _not_heard(context) or _not_planned(context):
+            return _can(cls, reason)
+        return _can(cls, _not_set_up(), _busy("channels"))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        song_channels.bake(scene)
+
+
+class BEATBOARD_OT_remove_song_channels(Base, bpy.types.Operator):
+    """Take the song's curves away, and every driver that listens to them; what was driven is as it was before"""
+
+    bl_idname, bl_label = "beatboard.remove_song_channels", "Remove Song Channels"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_channels(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        return f"Removed, with {song_channels.remove(scene)} drivers"
+
+
+class BEATBOARD_OT_drive_with_song(Base, bpy.types.Operator):
+    """Have the property under the mouse follow the song: its value, plus the gain times a channel"""
+
+    bl_idname, bl_label = "beatboard.drive_with_song", "Drive With Song"
+    channel: EnumProperty(
+        name="Channel", items=[(name, name.title(), meaning.capitalize()) for name, meaning in MEANINGS.items()]
+    )
+    gain: FloatProperty(name="Gain", description="What a full hit adds to the value", default=1.0)
+    threshold: FloatProperty(name="Threshold", description="What is weaker does nothing", min=0.0, max=0.99)
+    smoothing_s: FloatProperty(name="Smoothing", description="Seconds over which it is averaged", min=0.0, soft_max=2.0)
+    attack_s: FloatProperty(name="Attack", description="Seconds that a rise takes", min=0.0, soft_max=2.0)
+    release_s: FloatProperty(name="Release", description="Seconds that a fall takes", min=0.0, soft_max=5.0)
+    owner_uid: IntProperty(options={"HIDDEN", "SKIP_SAVE"})
+    data_path: StringProperty(options={"HIDDEN", "SKIP_SAVE"})
+    index: IntProperty(default=-1, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _no_channels(context))
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        under = context.property
+        if under is None:
+            self.report({"ERROR"}, "Put the mouse on a property first.")
+            return {"CANCELLED"}
+        owner, self.data_path, self.index = under
+        self.owner_uid = owner.session_uid
+        return context.window_manager.invoke_props_dialog(self)
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        owner = channels.find(self.owner_uid)
+        if owner is None or not self.data_path:
+            raise Problem("Right-click a property and choose Drive With Song there.")
+        shape = Shape(self.threshold, self.smoothing_s, self.attack_s, self.release_s)
+        song_channels.drive(scene, channels.Target(owner, self.data_path, self.index), self.channel, self.gain, shape)
 
 
 # Shots

@@ -10,7 +10,7 @@ from ..actions import generate, plan, shots, song, takes
 from ..core import reading_names, regrid, tempo, textures
 from ..core.options import Option
 from ..core.types import SongAnalysis
-from ..scene import timeline, titles
+from ..scene import song_channels, timeline, titles
 from ..session import connection, engine_options, state, tasks
 from ..session.preferences import draw_size_or_offline, draw_trouble, stored, wrapped
 from .lists import STATE_ICONS, STATE_NAMES
@@ -124,6 +124,19 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
     row.operator("beatboard.regrid", text="Double Tempo").reading = "DOUBLE"
     layout.prop(settings, "markers")
     layout.prop(state.shot_list(), "clicks")
+    _draw_channels(layout, scene)
+
+
+def _draw_channels(layout: Any, scene: Any) -> None:
+    """The song as curves: only where its strip is there to lay them along."""
+    if timeline.song_strip(scene) is None:
+        return
+    if not _draw_progress(layout, "channels"):
+        row = layout.row(align=True)
+        row.operator("beatboard.song_channels", icon="FCURVE")
+        if song_channels.is_baked(scene):
+            row.operator("beatboard.remove_song_channels", text="", icon="X")
+    draw_trouble(layout, "channels")
 
 
 def _draw_readings(layout: Any, analysis: SongAnalysis) -> None:

@@ -39,6 +39,17 @@ def wav(given: messages.DecodeSong, store: Store, on_progress: OnProgress) -> An
         return messages.StoredFile(store.put(path), path.stat().st_size)
 
 
+def channels(given: messages.FollowSong, store: Store, on_progress: OnProgress) -> Any:
+    """The song's channels as arrays in the store."""
+    from bridge import song
+
+    on_progress(0.1, "listening")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "channels.npz"
+        song.write_channels(given.analysis, store.path(given.song_sha256), path)
+        return messages.StoredFile(store.put(path), path.stat().st_size)
+
+
 def look(given: messages.LookAtCover, store: Store, on_progress: OnProgress) -> Any:
     """The cover's palette and grade."""
     from bridge import cover
@@ -126,6 +137,7 @@ def title(given: messages.PlaceTitle, store: Store, on_progress: OnProgress) -> 
 FUNCTIONS = {
     "analyze": analyze,
     "wav": wav,
+    "channels": channels,
     "look": look,
     "grade": grade,
     "plan": plan,

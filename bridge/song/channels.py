@@ -17,6 +17,7 @@ import numpy.typing as npt
 import scipy.ndimage
 import scipy.signal
 
+from blender_addon.core.song_channels import MEANINGS
 from blender_addon.core.types import SongAnalysis
 from bridge.common.errors import BadInput
 from bridge.common.files import write_text, written_beside
@@ -24,22 +25,6 @@ from bridge.song.audio import Audio
 from bridge.song.spectra import RATE_HZ, Spectra, compute_spectra, envelope_centres_hz, rises
 
 Curve = npt.NDArray[np.floating]
-
-MEANINGS = {
-    "kick": "hits of the bass drum: up to 1 on a hit, falling to a half in 60 ms",
-    "snare": "hits of the snare drum, in the same way",
-    "hats": "hits of hi-hats and cymbals, in the same way",
-    "bass": "level of what sounds on below 200 Hz",
-    "harmony": "level of what sounds on, from 200 Hz on",
-    "voice": "level of what sounds on where voices are, 250 Hz to 4 kHz, more where it glides: voice-like, no more",
-    "loudness": "level of all, on a scale of decibels: 0 is 50 dB below the loudest",
-    "brightness": "the middle of the spectrum, on a scale of octaves from 100 Hz to 8 kHz",
-    "beat": "rises from 0 on a beat to 1 on the next",
-    "bar": "rises from 0 on a downbeat to 1 on the next",
-    "section": "rises from 0 at a section's start to 1 at its end",
-    "drop": "rises from 0 to 1 over the four bars before the drop, then falls from 1 to 0 over the four after it",
-}
-"""every channel, and what it means"""
 
 _KERNEL = (21, 25)
 """frames of 10 ms, bands of a twelfth of an octave: what lasts longer is no hit, what is narrower is a tone"""

@@ -42,7 +42,7 @@ def ours() -> set[str]:
     }
     menus = {
         f"{kind.__name__}:{draw.__name__}"
-        for kind in (bpy.types.SEQUENCER_MT_strip, bpy.types.SEQUENCER_MT_marker)
+        for kind in (bpy.types.SEQUENCER_MT_strip, bpy.types.SEQUENCER_MT_marker, bpy.types.UI_MT_button_context_menu)
         for draw in kind._dyn_ui_initialize()
         if "blender_addon" in draw.__module__
     }

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from blender_addon.core.song_channels import MEANINGS
 from bridge import song
 from bridge.common.errors import BadInput
 from bridge.song import channels, trackers
@@ -27,7 +28,7 @@ def found(made, analysis):
 
 
 def test_every_channel_has_one_length_and_stays_in_its_range(made, found):
-    assert list(found.curves) == list(channels.MEANINGS)
+    assert list(found.curves) == list(MEANINGS)
     assert {len(curve) for curve in found.curves.values()} == {round(made.audio.duration_s * found.rate_hz) + 1}
     assert all(curve.min() >= 0 and curve.max() <= 1 for curve in found.curves.values())
 
