@@ -285,10 +285,9 @@ def _drivers(scene: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _blocks() -> Iterator[Any]:
-    """All data-blocks, and the node trees that are part of one."""
-    for prop in bpy.data.bl_rna.properties:
-        if prop.type == "COLLECTION":
-            for block in getattr(bpy.data, prop.identifier):
-                yield block
-                if (tree := getattr(block, "node_tree", None)) is not None:
-                    yield tree
+    """All data-blocks, and the node trees that are part of one, each once: 5.2 has a collection of all of them too."""
+    lists = [prop.identifier for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION"]
+    for block in {block.session_uid: block for name in lists for block in getattr(bpy.data, name)}.values():
+        yield block
+        if (tree := getattr(block, "node_tree", None)) is not None:
+            yield tree
