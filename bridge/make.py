@@ -55,6 +55,8 @@ class MakeOptions:
     output: Path
     """with several formats each gets its own suffix, as in video-9x16.mp4"""
     storyboard: Path | None = None
+    material: Path | None = None
+    """a folder of pictures and clips that the shots are cut from; without it the storyboard's"""
     painter: str = "cover"
     animator: str = "camera"
     clip_options: tuple[tuple[str, str], ...] = ()
@@ -191,7 +193,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
             analysis = song.analyze(options.song, options.tracker, on_progress, options.reading)
         if choice := reading_names.choice(analysis):
             display.say(choice)
-        edit = plan_for(options, analysis, look, storyboard)
+        edit = cut_from_material(options, plan_for(options, analysis, look, storyboard), analysis, storyboard, display)
         material = Material(options, analysis, look, storyboard, edit, store, texts, font, farm, workers)
         return [make_format(material, wanted, display) for wanted in options.formats]
 
@@ -279,6 +281,8 @@ def preflight(options: MakeOptions) -> None:
     from bridge.clips import registry
 
     registry.check(options.painter, options.animator, options.clip_options)
+    if options.material and not options.material.is_dir():
+        raise BadInput(f"There is no folder {options.material}; name the one with your pictures and clips.")
     if options.blender and not os.access(options.blender, os.X_OK):
         raise BadInput(
             f"There is no Blender program at {options.blender}; leave --blender out to use the built-in one."
@@ -344,6 +348,27 @@ def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, stor
     )
 
 
+def cut_from_material(
+    options: MakeOptions, edit: EditPlan, analysis: SongAnalysis, storyboard: Storyboard, display: Display
+) -> EditPlan:
+    """The plan with moments of the user's material, if there is any; says what of it can't be used.
+
+    Raises:
+        BadInput: there is no such folder, or nothing in it can be used.
+    """
+    from bridge import material
+
+    folder = options.material or storyboard.material
+    if folder is None:
+        return edit
+    with display.stage("Material") as on_progress:
+        watched = material.watch_folder(folder, on_progress)
+        edit = material.assign(edit, analysis, watched, storyboard)
+    for line in (*watched.left_out, material.summary(edit, watched)):
+        display.say(line)
+    return edit
+
+
 def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> dict[str, Clip]:
     """A clip for every shot, by shot id. Shots that were made before come from the store.
 
@@ -365,7 +390,7 @@ def make_clips(material: Material, edit: EditPlan, on_progress: OnProgress) -> d
     )
     if options.draft:
         requests = tuple(dataclasses.replace(request, draft_for_px=edit.width_px) for request in requests)
-    requests = own_media.with_own_media(requests, material.storyboard, store)
+    requests = own_media.with_own_media(requests, edit.shots, material.storyboard, store)
     finished = material.workers.run(requests, BatchProgress(requests, on_progress))
     failed = [job for job in finished if job.state is not JobState.DONE]
     if failed:

@@ -30,7 +30,7 @@ BRIDGE_LEVELS = (
     ("album",),
     ("make", "retime", "exchange"),
     ("render",),
-    ("jobs",),
+    ("jobs", "material"),
     ("check", "clips"),
     ("plan", "song", "cover"),
     ("common",),

@@ -10,6 +10,7 @@ import pytest
 from blender_addon.scene import segments as scene_segments
 from bridge.clips.animatic import version
 from bridge.cover import analyze
+from bridge.material import folder
 from bridge.render import segments
 from bridge.song import cache
 from tests.test_imports import ROOT, _module, imported, modules
@@ -34,6 +35,7 @@ SHAPES_NOTHING = (
 )
 KEPT = {
     "analyses": ("bridge.song", cache.SOURCES),
+    "measures of material": ("bridge.material.watching", folder.SOURCES),
     "looks": ("bridge.cover.analyze", analyze.SOURCES),
     "the animatic's stills": ("bridge.clips.animatic.cover_painter", version.SOURCES),
     "the animatic's clips": ("bridge.clips.animatic.camera_animator", version.SOURCES),

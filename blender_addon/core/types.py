@@ -269,6 +269,16 @@ class Framing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnMedia:
+    """A picture or a part of a clip of the user's, which a shot shows."""
+
+    path: str
+    """on the user's machine"""
+    start_s: float | None = None
+    """where in the clip the shot begins; None for a picture"""
+
+
+@dataclass(frozen=True, slots=True)
 class Shot:
     """One shot of the plan, on exact frames counted from 0 at the excerpt's first frame."""
 
@@ -291,6 +301,8 @@ class Shot:
     why: tuple[str, ...] = ()
     """for people: the reasons for this cut, as in "chorus starts", "the drop" """
     treatment: Treatment = Treatment.NONE
+    media: OwnMedia | None = None
+    """what was chosen for it from the user's material"""
 
     @property
     def end_frame(self) -> int:

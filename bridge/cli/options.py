@@ -34,6 +34,9 @@ def add_edit(one: argparse.ArgumentParser) -> None:
         "--storyboard", type=Path, metavar="S.toml", help="says what the shots show; see examples/storyboard.toml"
     )
     one.add_argument(
+        "--material", type=Path, metavar="FOLDER", help="your pictures and clips: the shots are cut from them"
+    )
+    one.add_argument(
         "--length",
         type=seconds,
         default=rules.DEFAULT_LENGTH_S,
@@ -205,6 +208,7 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
         cover=arguments.cover,
         output=output,
         storyboard=arguments.storyboard,
+        material=arguments.material,
         **_engine(arguments),
         length_s=arguments.length,
         formats=formats.parse_list(arguments.format, arguments.size),

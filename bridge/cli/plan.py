@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
         shown.say(choice)
     look = cover.look(arguments.cover)
     chosen = options.make_options(arguments, output=Path("plan.mp4"))
-    edit = make.plan_for(chosen, analysis, look, make.load_storyboard(arguments.storyboard))
+    board = make.load_storyboard(arguments.storyboard)
+    edit = make.cut_from_material(chosen, make.plan_for(chosen, analysis, look, board), analysis, board, shown)
     if arguments.json:
         options.write_json(edit, arguments.json)
     if str(arguments.json) != "-":

@@ -1,25 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Shots that show the user's own pictures and clips: which engine makes each, and from which file."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from blender_addon.core.types import ClipRequest, ShotKind
+from blender_addon.core.types import ClipRequest, OwnMedia, Shot, ShotKind
 from bridge.clips import registry
 from bridge.common.errors import BadInput
 from bridge.common.store import Store
 from bridge.plan.storyboard import BoardShot, Storyboard
 
 
-def with_own_media(requests: tuple[ClipRequest, ...], storyboard: Storyboard, store: Store) -> tuple[ClipRequest, ...]:
-    """The requests, with those among them that the storyboard gives a file of the user's; the files go to the store.
+def with_own_media(
+    requests: tuple[ClipRequest, ...], shots: Sequence[Shot], storyboard: Storyboard, store: Store
+) -> tuple[ClipRequest, ...]:
+    """The requests, with those among them that show a file of the user's; the files go to the store.
 
-    The storyboard's first entry is the shot s01, and so on, wherever an editor moved it.
+    What the storyboard asks for comes before what was chosen from the material. Its first entry is the shot s01, and so
+    on, wherever an editor moved it.
 
     Raises:
         BadInput: a file is asked for in the shot that turns into the cover.
     """
     asked = {f"s{number:02d}": entry for number, entry in enumerate(storyboard.shots, start=1)}
-    return tuple(_made(request, asked.get(request.shot_id, BoardShot()), store) for request in requests)
+    chosen = {shot.id: _chosen(shot.media) for shot in shots if shot.media}
+    found = {**chosen, **{shot_id: entry for shot_id, entry in asked.items() if entry.clip or entry.image}}
+    return tuple(_made(request, found.get(request.shot_id, BoardShot()), store) for request in requests)
+
+
+def _chosen(media: OwnMedia) -> BoardShot:
+    path = Path(media.path)
+    return BoardShot(image=path) if media.start_s is None else BoardShot(clip=path, from_s=media.start_s)
 
 
 def _made(request: ClipRequest, asked: BoardShot, store: Store) -> ClipRequest:

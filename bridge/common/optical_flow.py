@@ -68,6 +68,11 @@ class FlowMeter:
         return self._sum_px_s / self._pairs if self._pairs else 0.0
 
 
+def speed_px_s(before: Frame, after: Frame, apart_s: float) -> float:
+    """The mean flow between two pictures of one size, in pixels per second at `REFERENCE_WIDTH_PX`."""
+    return _flow_px(_small_grey(before), _small_grey(after)) / apart_s
+
+
 def measure(frames: Iterable[Frame], fps: Fraction) -> float:
     """The mean flow of a shot's frames, in pixels per second at `REFERENCE_WIDTH_PX`."""
     meter = FlowMeter(fps)

@@ -37,7 +37,10 @@ _FROM_BT2020 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083],
 
 
 def shown(
-    frames: Iterator[av.VideoFrame], pixel_shape: Fraction | None, constant_fps: Fraction | None = None
+    frames: Iterator[av.VideoFrame],
+    pixel_shape: Fraction | None,
+    constant_fps: Fraction | None = None,
+    long_side_px: int | None = None,
 ) -> Iterator[av.VideoFrame]:
     """The frames as they are meant to be seen; their rotation is left to the reader.
 
@@ -45,10 +48,11 @@ def shown(
         frames: decoded, in order.
         pixel_shape: a pixel's width by its height, as the stream says; None where it says nothing.
         constant_fps: repeats and leaves out pictures by their time stamps, so that they come at this rate.
+        long_side_px: makes larger pictures so small before anything else is done to them.
     """
     graph: _Graph | None = None
     for frame in frames:
-        needs = _needs(frame, pixel_shape, constant_fps)
+        needs = _needs(frame, pixel_shape, constant_fps, long_side_px)
         if graph is not None and graph.needs != needs:
             yield from graph.flush()
             graph = None
@@ -82,9 +86,18 @@ def shown_size(width_px: int, height_px: int, pixel_shape: Fraction | None) -> t
     return width_px, round(height_px / pixel_shape / 2) * 2
 
 
-def _needs(frame: av.VideoFrame, pixel_shape: Fraction | None, fps: Fraction | None) -> tuple[tuple[str, str], ...]:
+def _at_most(long_side_px: int | None, width_px: int, height_px: int) -> tuple[int, int]:
+    scale = 1.0 if long_side_px is None else long_side_px / max(width_px, height_px)
+    if scale >= 1:
+        return width_px, height_px
+    return max(16, round(width_px * scale / 2) * 2), max(16, round(height_px * scale / 2) * 2)
+
+
+def _needs(
+    frame: av.VideoFrame, pixel_shape: Fraction | None, fps: Fraction | None, long_side_px: int | None
+) -> tuple[tuple[str, str], ...]:
     """The filters that a frame needs, with their options, in order."""
-    size = shown_size(frame.width, frame.height, pixel_shape)
+    size = _at_most(long_side_px, *shown_size(frame.width, frame.height, pixel_shape))
     is_hdr = int(frame.color_trc) in (_PQ, _HLG)
     found: list[tuple[str, str]] = []
     if fps:

@@ -42,6 +42,8 @@ class BoardShot:
     """where in the clip it begins and ends"""
     crop: str = ""
     """the part of the clip's picture that is used: left, top, width, height, as shares"""
+    next: int = 0
+    """of a shot that is cut from the material: 1 is the next best moment, 2 the one after"""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Storyboard:
     """how the whole cover stands in the last frame"""
     treatments: Treatments = Treatments.GENTLE
     """how far the shots' treatments may go"""
+    material: Path | None = None
+    """the folder of pictures and clips that the other shots are cut from"""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,7 @@ _SHOT_KEYS = {
     "from": _SECONDS,
     "to": _SECONDS,
     "crop": _TEXT,
+    "next": _Key(int, 0, 99),
 }
 _KIND_NAMES = {str: "a text in quotes", int: "a whole number", float: "a number", list: "tables headed [[shots]]"}
 
@@ -137,7 +142,9 @@ def load(path: str | Path, find: Callable[[str], Path | None] | None = None) -> 
         raise BadInput(f"{path.name} {_fault(text, error)}") from None
     reader = _Reader(path, TomlLines(text), find)
     values = reader.table(data, _BOARD_KEYS, None)
-    reader.material = values.pop("material", "")
+    if "material" in values:
+        reader.material = values["material"]
+        values["material"] = reader.folder(values["material"])
     values["shots"] = tuple(reader.shot(shot, index) for index, shot in enumerate(values.get("shots", ())))
     if "character" in values:
         values["character"] = reader.picture(values["character"])
@@ -244,6 +251,10 @@ class _Reader:
         for name in ("image", "clip"):
             if name in values:
                 values[name] = self._media(name, values[name], index)
+        if values.get("next") and ("image" in values or "clip" in values):
+            raise self._error(
+                "next", index, '"next" is of a shot that is cut from the material; leave it or the file out'
+            )
         values |= {f"{name}_s": float(values.pop(name)) for name in ("from", "to") if name in values}
         if values.get("to_s", 1e9) <= values.get("from_s", 0.0):
             raise self._error("to", index, '"to" must be later than "from"')
@@ -256,6 +267,12 @@ class _Reader:
         if name == "image" and Path(text).suffix.lower() not in PICTURES:
             raise self._error(name, index, f"{Path(text).name} is not a PNG, JPEG or WebP picture")
         return found
+
+    def folder(self, name: str) -> Path:
+        folder = self.path.parent / name
+        if not folder.is_dir():
+            raise self._error("material", None, f"there is no folder {name}; its place is relative to the storyboard")
+        return folder
 
     def picture(self, name: str) -> Path:
         picture = self._find(name)

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from blender_addon.core.types import ShotKind
+from blender_addon.core.types import Framing, OwnMedia, Shot, ShotKind
 from bridge.clips import own_media, registry
 from bridge.clips.footage import FootageAnimator, FootagePainter, read_crop
 from bridge.common.errors import BadInput
@@ -143,7 +143,7 @@ def test_the_storyboard_gives_shots_their_files(tmp_path, store):
         'material = "shoot/"\n[[shots]]\nimage = "band.png"\n[[shots]]\nclip = "live.mp4"\nfrom = 1.5\nto = 3\n'
     )
     requests = tuple(replace(request(), shot_id=f"s{n:02d}", options=(("depth", "classical"),)) for n in (1, 2, 3))
-    first, second, third = own_media.with_own_media(requests, load(tmp_path / "s.toml"), store)
+    first, second, third = own_media.with_own_media(requests, (), load(tmp_path / "s.toml"), store)
     assert (first.painter, first.animator) == ("cover", "camera")
     assert store.path(first.cover_sha256).read_bytes() == b"picture"
     assert second.engine == "footage+footage"
@@ -153,10 +153,30 @@ def test_the_storyboard_gives_shots_their_files(tmp_path, store):
         registry.check(one.painter, one.animator, one.options)
 
 
+def test_a_moment_of_the_material_is_played_and_the_storyboards_file_comes_first(tmp_path, store):
+    for name in ("a.mp4", "b.mp4", "own.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    requests = tuple(replace(request(), shot_id=f"s{n:02d}") for n in (1, 2))
+    shots = [planned(f"s{n:02d}", OwnMedia(str(tmp_path / name), 2.5)) for n, name in ((1, "a.mp4"), (2, "b.mp4"))]
+    board = Storyboard(shots=(BoardShot(), BoardShot(clip=tmp_path / "own.mp4")))
+    first, second = own_media.with_own_media(requests, shots, board, store)
+    assert first.engine == "footage+footage"
+    assert first.options == (("from", "2.5"),)
+    assert store.path(first.cover_sha256).read_bytes() == b"a.mp4"
+    assert store.path(second.cover_sha256).read_bytes() == b"own.mp4"
+    picture = [planned("s01", OwnMedia(str(tmp_path / "a.mp4")))]
+    (still,) = own_media.with_own_media(requests[:1], picture, Storyboard(), store)
+    assert still.painter == "cover"
+
+
+def planned(shot_id: str, media: OwnMedia) -> Shot:
+    return Shot(shot_id, 0, 24, 1, ShotKind.MOTION, Framing.WIDE, 0, "", "", 1, 100, media=media)
+
+
 def test_the_shot_that_turns_into_the_cover_takes_none(store, tmp_path):
     board = Storyboard(shots=(BoardShot(image=tmp_path / "x.png"),))
     with pytest.raises(BadInput, match=r"turns into the cover: leave x\.png out"):
-        own_media.with_own_media((replace(request(), shot_id="s01", kind=ShotKind.COVER_END),), board, store)
+        own_media.with_own_media((replace(request(), shot_id="s01", kind=ShotKind.COVER_END),), (), board, store)
 
 
 @pytest.mark.parametrize(
@@ -166,6 +186,7 @@ def test_the_shot_that_turns_into_the_cover_takes_none(store, tmp_path):
         ('image = "a.mp4"', "not a PNG"),
         ('clip = "a.mp4"\nimage = "a.mp4"', "not both"),
         ("from = 1.0", "this shot has none"),
+        ('clip = "a.mp4"\nnext = 1', "cut from the material"),
         ('clip = "a.mp4"\nfrom = 3\nto = 2', "later than"),
         ('clip = "a.mp4"\nfrom = -1', "from 0 to"),
     ],
