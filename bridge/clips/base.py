@@ -116,7 +116,6 @@ class Footage:
 class Painter(Protocol):
     """Makes the still of each request, in order. Several at once where the model can batch."""
 
-    name: str
     version: str
     """changes whenever equal requests would give other pixels (docs/caches.md, "Versions")"""
 
@@ -139,7 +138,6 @@ class KeyframePainter(Painter, Protocol):
 class Animator(Protocol):
     """Makes a still move."""
 
-    name: str
     version: str
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage: ...

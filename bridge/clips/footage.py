@@ -42,7 +42,6 @@ OPTIONS = (
 class FootagePainter:
     """Gives a picture of the clip, for animators that begin with one."""
 
-    name = "footage"
     version = "1"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
@@ -56,7 +55,6 @@ class FootagePainter:
 class FootageAnimator:
     """Plays the clip."""
 
-    name = "footage"
     version = "1"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:  # noqa: ARG002 -- it plays by itself

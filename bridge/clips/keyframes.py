@@ -183,7 +183,7 @@ class Studio:
         return self._key(request, "chosen", *compared)
 
     def _key(self, request: ClipRequest, *more: str) -> str:
-        parts = (codec.dumps(self.painter.cache_request(request)), self.painter.name, self.painter.version, *more)
+        parts = (codec.dumps(self.painter.cache_request(request)), self.painter.version, *more)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def _wait(self) -> None:

@@ -157,8 +157,8 @@ def _miss(flow_px: float, wanted_px: float) -> float:
 def clip_key(request: ClipRequest, engine: registry.Engine, after: ClipRequest | None = None) -> str:
     """Names the clip: the hash of all that shapes its pixels, the shot that it ends on and named files included."""
     makers = (
-        f"{engine.painter.name}-{engine.painter.version}",
-        f"{engine.animator.name}-{engine.animator.version}",
+        f"painter-{engine.painter.version}",
+        f"animator-{engine.animator.version}",
         f"conform-{conform.VERSION}",
         f"handles-{handles.frames_of(request)}",
         codec.dumps(after) if after else "",

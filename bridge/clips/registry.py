@@ -221,7 +221,7 @@ ANIMATORS = _table(
     (
         AnimatorEntry(
             name="camera",
-            make=_lazily("bridge.clips.animatic.camera_animator:ParallaxAnimator"),
+            make=_lazily("bridge.clips.animatic.camera_animator:CameraAnimator"),
             description="a camera moves through the layers of the still; no GPU, no weights",
             own_options=(options.DEPTH,),
             packages=("cv2", "scipy"),

@@ -114,7 +114,6 @@ class RunwayAnimator:
     The environment variable RUNWAYML_API_SECRET holds the key, RUNWAYML_BASE_URL another server.
     """
 
-    name = "runway"
     version = "1"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:

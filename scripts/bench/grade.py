@@ -133,7 +133,7 @@ def painted(painter: Callable[[], Picture]) -> Frame:
 
 def filmed(picture: Frame) -> list[Frame]:
     """Frames of six clips that the animatic makes of a picture: three framings, a calm and a lively shot each."""
-    from bridge.clips.animatic.camera_animator import ParallaxAnimator
+    from bridge.clips.animatic.camera_animator import CameraAnimator
     from bridge.clips.animatic.cover_painter import CoverPainter
 
     frames = []
@@ -145,7 +145,7 @@ def filmed(picture: Frame) -> list[Frame]:
             request = clip_request(f"s{seed:02d}", framing=framing, seed=seed, motion=motion, frame_count=24, prompt="")
             request = replace(request, negative_prompt="", width_px=SIZE[0], height_px=SIZE[1])
             (still,) = CoverPainter().paint([request], work)
-            clip = list(ParallaxAnimator().animate(request, still, work).frames)
+            clip = list(CameraAnimator().animate(request, still, work).frames)
             frames += [clip[round(at)] for at in np.linspace(0, len(clip) - 1, 4)]
     return frames
 

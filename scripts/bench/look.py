@@ -224,7 +224,7 @@ def heard(path: Path) -> SongAnalysis:
 
 def filmed(path: Path, shape: tuple[int, int], analysis: SongAnalysis) -> tuple[EditPlan, list[Shot]]:
     """The shots of a video with this cover, framed at full size, filmed small; all their frames."""
-    from bridge.clips.animatic.camera_animator import ParallaxAnimator
+    from bridge.clips.animatic.camera_animator import CameraAnimator
     from bridge.clips.animatic.cover_painter import CoverPainter
 
     edit = plans.plan_edit(
@@ -239,7 +239,7 @@ def filmed(path: Path, shape: tuple[int, int], analysis: SongAnalysis) -> tuple[
             scale = 1.5 * LONG_SIDE_PX / max(shape)
             rgb = cv2.resize(still.rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             small = replace(one, accents=(), width_px=small_px(shape, 0), height_px=small_px(shape, 1))
-            footage = ParallaxAnimator().animate(small, replace(still, rgb=np.asarray(rgb, np.uint8)), work)
+            footage = CameraAnimator().animate(small, replace(still, rgb=np.asarray(rgb, np.uint8)), work)
             shots.append(Shot(one, list(footage.frames)))
     return edit, shots
 

@@ -42,7 +42,6 @@ def shots(count, **options):
 class Brush:
     """A painter whose pictures are given by seed; it counts what it paints."""
 
-    name = "brush"
     version = "1"
 
     def __init__(self, pictures):

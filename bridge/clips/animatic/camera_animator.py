@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The animator `parallax`: a camera moves through the layers of a still, at the speed that the shot's motion asks.
+"""The animator `camera`: a camera moves through the layers of a still, at the speed that the shot's motion asks.
 
 The speed isn't guessed: a small version of the shot is rendered and its optical flow measured, until the camera's
 way gives the flow that belongs to the motion, whatever the picture, the framing and the move.
@@ -56,10 +56,9 @@ def target_flow_px_s(motion: int) -> float:
     return 8.0 * math.exp(2.4 * motion / 255)
 
 
-class ParallaxAnimator:
+class CameraAnimator:
     """Moves a camera through a still."""
 
-    name = "parallax"
     version = version()
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:

@@ -36,7 +36,6 @@ _FLAT_DEPTH = 0.5
 class CoverPainter:
     """Frames the cover."""
 
-    name = "cover"
     version = version()
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:

@@ -57,7 +57,6 @@ ANIMATOR_OPTIONS = (
 class ComfyPainter:
     """Paints by a workflow that saves a picture."""
 
-    name = "comfyui"
     version = "1"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
@@ -86,7 +85,6 @@ class ComfyPainter:
 class ComfyAnimator:
     """Animates by a workflow that saves a video, or the frames of one."""
 
-    name = "comfyui"
     version = "1"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:

@@ -90,7 +90,6 @@ class Recipe:
 class AnimateDiffAnimator:
     """Sixteen frames (option `frames`: 8-32) over the shot's moving part."""
 
-    name = "animatediff"
     version = "1"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:

@@ -121,7 +121,7 @@ def transformer(
     return PIPELINES.take((family.name, model, loras), need, asked, memory_level, build).pipeline
 
 
-def still_request(request: ClipRequest, painter: str, size_px: tuple[int, int], given: Values) -> ClipRequest:
+def still_request(request: ClipRequest, size_px: tuple[int, int], given: Values) -> ClipRequest:
     """The request with all that doesn't shape its still set to one value: equal ones share a still.
 
     Args:
@@ -130,7 +130,6 @@ def still_request(request: ClipRequest, painter: str, size_px: tuple[int, int], 
     """
     return dataclasses.replace(
         request,
-        painter=painter,
         animator="",
         shot_id="",
         kind=ShotKind.MOTION,

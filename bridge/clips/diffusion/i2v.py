@@ -28,7 +28,6 @@ class ImageToVideoAnimator:
 
     def __init__(self, family: Family) -> None:
         self.family = family
-        self.name = family.name
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """As many frames as the shot's moving part lasts at the model's own rate, within what the model can do."""

@@ -164,7 +164,6 @@ class Character:
 class SdxlPainter:
     """Text to image; with a character sheet, image to image from the sheet."""
 
-    name = "sdxl"
     version = "3"
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
@@ -176,7 +175,7 @@ class SdxlPainter:
         """See `KeyframePainter`."""
         given = options.of(request, SHAPING)
         width_px, height_px = model_size(request, given.number("painter_scale"))
-        return common.still_request(request, self.name, (width_px, height_px), given)
+        return common.still_request(request, (width_px, height_px), given)
 
     def character_reference(self, request: ClipRequest, work: Work) -> Frame | None:
         """See `KeyframePainter`."""

@@ -35,7 +35,6 @@ OPTIONS = (
 class SvdAnimator:
     """Image to video, 25 frames (XT) or 14; the motion bucket is the shot's own `motion`."""
 
-    name = "svd"
     version = "2"
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:

@@ -31,7 +31,6 @@ class TransformerPainter:
 
     def __init__(self, family: StillFamily) -> None:
         self.family = family
-        self.name = family.name
 
     def paint(self, requests: Sequence[ClipRequest], work: Work) -> Iterator[Still]:
         """A keyframe per request, in order."""
@@ -41,7 +40,7 @@ class TransformerPainter:
     def cache_request(self, request: ClipRequest) -> ClipRequest:
         """See `KeyframePainter`."""
         given = options.of(request, self.family.shaping)
-        return common.still_request(request, self.name, model_size(self.family, request, given), given)
+        return common.still_request(request, model_size(self.family, request, given), given)
 
     def character_reference(self, request: ClipRequest, work: Work) -> Frame | None:
         """See `KeyframePainter`."""
