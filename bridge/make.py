@@ -336,11 +336,7 @@ def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, stor
     return plan.plan_edit(
         analysis,
         look,
-        dataclasses.replace(
-            storyboard,
-            ending=options.ending or storyboard.ending,
-            treatments=options.treatments or storyboard.treatments,
-        ),
+        storyboard.with_choices(ending=options.ending, treatments=options.treatments),
         length_s=options.length_s,
         width_px=first.width_px,
         height_px=first.height_px,

@@ -26,6 +26,7 @@ def add(commands: options.Subparsers) -> None:
     options.add_edit(one)
     one.add_argument(
         "--grade",
+        dest="grade_strength",
         type=options.strength,
         default=1.0,
         metavar="0-1",

@@ -38,6 +38,7 @@ def add_edit(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument(
         "--length",
+        dest="length_s",
         type=seconds,
         default=rules.DEFAULT_LENGTH_S,
         metavar="S",
@@ -185,39 +186,14 @@ def frame_rate(text: str) -> Fraction:
 
 
 def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
-    """The options of `make` from those of the command line; `plan` has the first few only."""
+    """The options of `make` from those of the command line, by name; what a command doesn't have keeps its default."""
+    from dataclasses import fields
+
     from bridge.make import MakeOptions
 
-    names = (
-        "draft",
-        "overwrite",
-        "by_blender",
-        "blender",
-        "cluster",
-        "workers",
-        "texture",
-        "ending",
-        "treatments",
-        "title",
-        "artist",
-        "font",
-    )
-    given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
-    return MakeOptions(
-        song=arguments.song,
-        cover=arguments.cover,
-        output=output,
-        storyboard=arguments.storyboard,
-        material=arguments.material,
-        **_engine(arguments),
-        length_s=arguments.length,
-        formats=formats.parse_list(arguments.format, arguments.size),
-        fps=arguments.fps,
-        tracker=arguments.tracker,
-        reading=arguments.reading,
-        grade_strength=getattr(arguments, "grade", 1.0),
-        **given,
-    )
+    given = {field.name: vars(arguments)[field.name] for field in fields(MakeOptions) if field.name in arguments}
+    chosen = {"output": output, "formats": formats.parse_list(arguments.format, arguments.size), **_engine(arguments)}
+    return MakeOptions(**(given | chosen))
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

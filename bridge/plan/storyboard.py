@@ -5,7 +5,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,10 @@ class Storyboard:
     """how far the shots' treatments may go"""
     material: Path | None = None
     """the folder of pictures and clips that the other shots are cut from"""
+
+    def with_choices(self, **chosen: Any) -> "Storyboard":
+        """The same with what was chosen elsewhere in its place, by field; None is no choice."""
+        return replace(self, **{name: value for name, value in chosen.items() if value is not None})
 
 
 @dataclass(frozen=True)

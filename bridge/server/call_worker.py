@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,9 +74,10 @@ def plan(given: messages.PlanEdit, store: Store, on_progress: OnProgress) -> Any
     board = storyboard.Storyboard()
     if given.storyboard_sha256:
         board = storyboard.load(store.path(given.storyboard_sha256), uploads(store))
-    board = replace(board, ending=given.ending or board.ending, treatments=given.treatments or board.treatments)
     return plans.plan_edit(
-        *(given.analysis, given.look, board),
+        given.analysis,
+        given.look,
+        board.with_choices(ending=given.ending, treatments=given.treatments),
         length_s=given.length_s,
         width_px=given.width_px,
         height_px=given.height_px,

@@ -25,7 +25,7 @@ def test_names_and_sizes_become_pixels(text, short_px, size):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("both", "there is no format 'both'; there are 16:9, 9:16, 1:1, 4:5"),
+        ("both", f"there is no format 'both'; there are {', '.join(formats.SHAPES)}, and sizes in pixels"),
         ("", "there is no format ''"),
         ("16:10", "there is no format '16:10'"),
         ("1441x810", "must be even"),

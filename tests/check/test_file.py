@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from blender_addon.core import formats
 from blender_addon.core.timing import FRAME_RATES
 from bridge.check import sound_file, watching
 from bridge.check.container import Container, probe
@@ -86,7 +87,7 @@ def test_without_a_plan_the_table_says_which_sizes_are_usual(tmp_path: Path, siz
     container = probed(tmp_path, dataclasses.replace(SHORT, size=size))
     (found,) = [measure for measure in file_measures(container, 0, None) if measure.name == "size"]
     assert (found.verdict is Verdict.PASS) == holds
-    assert found.limit == "16:9, 9:16, 1:1, 4:5 with a shorter side of 720, 1080, 2160"
+    assert found.limit == f"{', '.join(formats.SHAPES)} with a shorter side of 720, 1080, 2160"
 
 
 def test_a_varying_rate(tmp_path: Path):
