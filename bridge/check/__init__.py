@@ -32,7 +32,7 @@ def check(
         video: any file with pictures that PyAV decodes; it is decoded once, in bounded memory.
         song: the song that it should be cut to.
         cover: the song's cover.
-        plan: what was meant to be made, if known: size, rate, length, excerpt, holds and the ten rules are then held
+        plan: what was meant to be made, if known: size, rate, length, excerpt, holds and the rules are then held
             against it.
         analysis: the song's grid; analysed here if it isn't given.
         on_progress: is told how far it is (0-1) and what is being done.

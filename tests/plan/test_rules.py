@@ -1,4 +1,4 @@
-"""The ten rules of an edit, formulated here once more on their own, hold for any song."""
+"""The rules of an edit, formulated here once more on their own, hold for any song."""
 
 import math
 from dataclasses import replace
