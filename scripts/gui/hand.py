@@ -19,6 +19,8 @@ ENLARGED = (2.5, 2.0, 3.0)
 """words on a screen are too small for tesseract; tried one after the other"""
 STROKE_PX = 9
 """letters have thinner strokes, what lies behind them is larger"""
+STILL_PX = 4
+"""a text that is seen twice within so many pixels rests"""
 ALIKE = 0.85
 """a text is read right if this share of its letters is"""
 
@@ -108,8 +110,10 @@ class Screen:
         return found
 
     def click(self, text: str, box: Box = Box(), *, right: int | None = None, upright: bool = True) -> None:
-        """Waits for a text and clicks it; or, with `right`, what is in its line at this x."""
-        found = self.wait_for(text, box, upright=upright)
+        """Waits for a text that rests and clicks it; or, with `right`, what is in its line at this x."""
+        found, before = self.wait_for(text, box, upright=upright), None
+        while before is None or abs(found.top - before.top) > STILL_PX:  # a panel may grow after an edit
+            found, before = self.wait_for(text, box, upright=upright), found
         self.click_at((found.left + found.right) // 2 if right is None else right, (found.top + found.bottom) // 2)
 
     def click_at(self, x: int, y: int, button: int = 1) -> None:
