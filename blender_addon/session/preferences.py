@@ -24,6 +24,8 @@ MODES = (
     ("EXISTING", "Other Interpreter", "A Python environment on this machine that has the bridge's packages"),
     ("REMOTE", "Other Machine", "A bridge that runs somewhere else"),
 )
+WIDE = 90
+"""how many letters a line of the preferences holds"""
 RUNWAY_KEY = "RUNWAYML_API_SECRET"
 
 
@@ -89,7 +91,7 @@ def _draw_connection(layout: Any) -> None:
     """What Connect found: that it goes on, what went wrong, or what can run there and what lacks what."""
     if task := tasks.running("connect"):
         layout.label(text=task.stage, icon="TIME")
-    draw_trouble(layout, "connect")
+    draw_trouble(layout, "connect", WIDE)
     engines, client = session().connection.engines, session().connection.client
     if client is None or not engines.animators:
         return
@@ -97,7 +99,7 @@ def _draw_connection(layout: Any) -> None:
     column = layout.column(align=True)
     for part in (*engines.painters, *engines.animators):
         text = f"{part.name}: ready" if part.available else f"{part.name} needs {part.missing}"
-        for number, line in enumerate(wrapped(text, 90)):
+        for number, line in enumerate(wrapped(text, WIDE)):
             column.label(text=line, icon=("CHECKMARK" if part.available else "INFO") if number == 0 else "BLANK1")
 
 
@@ -113,7 +115,7 @@ def _draw_managed(layout: Any, preferences: BeatboardPreferences) -> None:
     else:
         layout.operator("beatboard.set_up", icon="IMPORT")
         draw_size_or_offline(layout)
-    draw_trouble(layout, "setup")
+    draw_trouble(layout, "setup", WIDE)
 
 
 def draw_size_or_offline(layout: Any) -> None:
@@ -126,13 +128,13 @@ def draw_size_or_offline(layout: Any) -> None:
         column.label(text=line, icon="INTERNET_OFFLINE" if number == 0 else "BLANK1")
 
 
-def draw_trouble(layout: Any, kind: str) -> None:
-    """What went wrong, as a sentence with a next step, and its details to copy."""
+def draw_trouble(layout: Any, kind: str, width: int = 38) -> None:
+    """What went wrong, as a sentence with a next step, and its details to copy; in lines of so many letters."""
     if trouble := session().tasks.troubles.get(kind):
         box = layout.box()
         column = box.column(align=True)
         column.alert = True
-        for number, line in enumerate(wrapped(trouble.sentence)):
+        for number, line in enumerate(wrapped(trouble.sentence, width)):
             column.label(text=line, icon="ERROR" if number == 0 else "BLANK1")
         row = box.row(align=True)
         row.operator("beatboard.copy_details", icon="COPYDOWN").kind = kind
