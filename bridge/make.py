@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -189,7 +190,7 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
             font = fonts.choose_font(texts, options.font or storyboard.font, look.palette)
         if note := size_note(options):
             display.say(note)
-        with display.stage("Song") as on_progress:
+        with display.stage("Song") as on_progress, cover_studied(options):
             analysis = song.analyze(options.song, options.tracker, on_progress, options.reading)
         if choice := reading_names.choice(analysis):
             display.say(choice)
@@ -259,6 +260,20 @@ def workers_for(options: MakeOptions, store: Store) -> "Workers":
     ready = jobs.standing_by(store, options.painter, options.animator, workers=options.workers)
     ready.warm_up(None if is_new else 1)
     return ready
+
+
+@contextmanager
+def cover_studied(options: MakeOptions) -> Iterator[None]:
+    """Understands, beside other work, what the cover's shots are framed by: all workers find it then."""
+    from bridge.clips.animatic import framing
+
+    if options.painter != "cover":
+        yield
+        return
+    with ThreadPoolExecutor(1) as pool:
+        study = pool.submit(framing.studied, options.cover)
+        yield
+        study.result()
 
 
 @contextmanager

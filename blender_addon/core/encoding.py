@@ -37,6 +37,8 @@ DRAFT = X264(crf=20, preset="superfast")
 """to be looked at once"""
 CLIP = X264(crf=14, preset="superfast", keyframe_every=12)
 """visually lossless, as it is encoded once more; the sequencer scrubs well only with keyframes close by"""
+DRAFT_CLIP = X264(crf=14, preset="ultrafast", keyframe_every=12)
+"""to be looked at once: a third larger, in half the time"""
 RETIMED = X264(crf=17, preset="medium")
 """pictures that were encoded before lose more"""
 BLENDER_CRF = {20: "HIGH"}

@@ -49,11 +49,11 @@ def find_cover(frame: Frame, cover: Frame) -> FoundCover | None:
     compared with the frame's middle.
     """
     scale = min(1.0, _SEARCH_SIDE_PX / max(frame.shape[:2]))
-    small = _form(frame, scale)
+    small, levels = _form(_levels(frame), scale), _levels(cover)
     largest = min(small.shape[1] / cover.shape[1], small.shape[0] / cover.shape[0])
     found: list[tuple[float, float, tuple[float, float]]] = []
     for size in np.geomspace(_SMALLEST * largest, largest, _SIZES):
-        template = _form(cover, float(size))
+        template = _form(levels, float(size))
         template = template[: small.shape[0], : small.shape[1]]
         _, score, _, at = cv2.minMaxLoc(cv2.matchTemplate(small, template, cv2.TM_CCOEFF_NORMED))
         found.append((score, float(size), (float(at[0]), float(at[1]))))
@@ -132,10 +132,14 @@ def _resized(picture: Frame, width: float, height: float) -> Frame:
     return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
 
 
-def _form(rgb: Frame, scale: float) -> npt.NDArray[np.float32]:
-    """Its brightness, small and soft; in fractions of levels, since a dark picture has few."""
-    gray = cv2.cvtColor(np.asarray(rgb, np.float32), cv2.COLOR_RGB2GRAY)
-    size = (max(4, round(rgb.shape[1] * scale)), max(4, round(rgb.shape[0] * scale)))
+def _levels(rgb: Frame) -> npt.NDArray[np.float32]:
+    """Its brightness in fractions of levels, since a dark picture has few."""
+    return np.asarray(cv2.cvtColor(np.asarray(rgb, np.float32), cv2.COLOR_RGB2GRAY), np.float32)
+
+
+def _form(gray: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.float32]:
+    """A brightness, small and soft."""
+    size = (max(4, round(gray.shape[1] * scale)), max(4, round(gray.shape[0] * scale)))
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     return np.asarray(cv2.GaussianBlur(small, (0, 0), 1.2), np.float32)
 

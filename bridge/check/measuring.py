@@ -3,6 +3,7 @@
 
 from bisect import bisect
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -46,9 +47,11 @@ def check(
     on_progress(0.02, "listening to the song")
     if analysis is None:
         analysis = songs.analyze(song)
-    place = _hear(video, song, container, analysis, plan)
     titled = {frame_of(line) for line in plan.titles} if plan else set[int]()
-    seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"), titled)
+    with ThreadPoolExecutor(1) as pool:
+        heard = pool.submit(_hear, video, song, container, analysis, plan)
+        seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"), titled)
+        place = heard.result()
     on_progress(0.9, "comparing with the cover")
     cuts = _cuts(seen, container.video, place.start_s, analysis)
     shots = _shots(_edges(seen, plan, float(container.video.fps)), seen, container.video, place.start_s, analysis)

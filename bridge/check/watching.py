@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Watches a video once, from the first frame to the last, and keeps what the measures need."""
 
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +26,8 @@ LONG_SIDE_PX = 480
 SAMPLES_PER_S = 2
 """pictures kept for the palette"""
 MOST_SAMPLES = 240
+_WAITING = 8
+"""pictures, at most, whose rest and motion are still to be looked at, in a thread beside that of the cuts"""
 _EXACT = 0x4 | 0x40000 | 0x2000 | 0x4000
 """swscale's bicubic with accurate_rnd, full_chroma_int and full_chroma_inp; without them colours are 1 to 2 off"""
 STILL = 1.2
@@ -69,11 +73,19 @@ class Watched:
     damaged_packets: int = 0
 
 
-def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None], keep: Collection[int] = ()) -> Watched:
+def watch(
+    video: Path,
+    track: VideoTrack,
+    on_progress: Callable[[float], None],
+    keep: Collection[int] = (),
+    *,
+    motion: bool = True,
+) -> Watched:
     """Decodes the video once, keeping a fraction of a second of it in memory, and a few samples.
 
     Args:
         keep: numbers of frames to keep at full size.
+        motion: measure the optical flow too.
 
     Raises:
         BadInput: not one picture can be decoded.
@@ -85,18 +97,29 @@ def watch(video: Path, track: VideoTrack, on_progress: Callable[[float], None], 
     rests = _Rests()
     every = max(1, round(float(track.fps) / SAMPLES_PER_S), -(-track.frame_count // MOST_SAMPLES))
     latest: av.VideoFrame | None = None
-    for frame in decoded(video, damage):
-        picture = small(frame)
-        finder.push(seen.frame_count, picture)
-        meter.push(seen.frame_count, picture)
+
+    def look(number: int, picture: Frame) -> None:
         rests.push(picture)
-        if seen.frame_count % every == 0:
-            seen.samples.append(_halved(picture))
-        if seen.frame_count in keep:
-            seen.kept[seen.frame_count] = upright(frame, frame.rotation)
-        seen.frame_count += 1
-        latest = frame
-        on_progress(seen.frame_count / max(track.frame_count, seen.frame_count))
+        if motion:
+            meter.push(number, picture)
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting: deque[Future[None]] = deque()
+        for frame in decoded(video, damage):
+            picture = small(frame)
+            waiting.append(pool.submit(look, seen.frame_count, picture))
+            if len(waiting) > _WAITING:
+                waiting.popleft().result()
+            finder.push(seen.frame_count, picture)
+            if seen.frame_count % every == 0:
+                seen.samples.append(_halved(picture))
+            if seen.frame_count in keep:
+                seen.kept[seen.frame_count] = upright(frame, frame.rotation)
+            seen.frame_count += 1
+            latest = frame
+            on_progress(seen.frame_count / max(track.frame_count, seen.frame_count))
+        for one in waiting:
+            one.result()
     if latest is None:
         raise BadInput(f"No picture of {video.name} can be decoded; export it again, as H.264 in MP4.")
     seen.last = upright(latest, latest.rotation)

@@ -16,7 +16,7 @@ from av.filter import Graph
 from av.filter.context import FilterContext
 
 from blender_addon.core import mp4
-from blender_addon.core.encoding import CLIP, PIXEL_FORMAT
+from blender_addon.core.encoding import CLIP, DRAFT_CLIP, PIXEL_FORMAT
 from blender_addon.core.types import ClipRequest
 from bridge.clips import holds
 from bridge.clips.base import Footage, Work
@@ -27,10 +27,12 @@ from bridge.common.files import written_beside
 from bridge.common.frames import Frame
 from bridge.common.optical_flow import FlowMeter
 
-VERSION = "3"
+VERSION = "4"
 """changes whenever equal footage would give another file"""
 
 _PREVIEW_WIDTH_PX = 320
+_DRAFT_PAIRS = 4
+"""one of so many of a draft's pairs of pictures has its motion measured: nobody corrects it"""
 
 
 def conform(footage: Footage, request: ClipRequest, path: Path, work: Work, handle_frames: int = 0) -> float:
@@ -54,7 +56,7 @@ def conform(footage: Footage, request: ClipRequest, path: Path, work: Work, hand
     frames = _enlarged(_retimed(frames, footage.frame_count, count), *size)  # so that few pixels are retimed
     if not footage.holds:
         frames = holds.held(frames, request, work)
-    meter = FlowMeter(request.fps)
+    meter = FlowMeter(request.fps, every=_DRAFT_PAIRS if request.draft_for_px else 1)
     with written_beside(path) as beside:
         _encode(_watched(frames, request, meter, work), request, beside, handle_frames)
     return meter.mean_px_s
@@ -154,7 +156,8 @@ def _encode(frames: Iterator[Frame], request: ClipRequest, path: Path, handle_fr
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         if handle_frames:
             container.metadata["comment"] = f"{mp4.HANDLES_COMMENT}{handle_frames}"
-        stream = add_video(container, (request.width_px, request.height_px), request.fps, CLIP)
+        x264 = DRAFT_CLIP if request.draft_for_px else CLIP
+        stream = add_video(container, (request.width_px, request.height_px), request.fps, x264)
         to_yuv = _converter(request)
         for i, frame in enumerate(frames):
             yuv = to_yuv(frame)

@@ -15,7 +15,9 @@ from bridge.clips import options, registry
 
 
 def frames_of(request: ClipRequest) -> int:
-    """How many frames at either side: the option `handles`, else what the table of animators says."""
+    """How many frames at either side: the option `handles`, else what the table of animators says; a draft has none."""
+    if request.draft_for_px:
+        return 0
     declared = options.handles(registry.animator(request.animator).handle_frames)
     return options.of(request, [declared]).whole("handles")
 

@@ -32,11 +32,16 @@ _LEVELS_PER_EIGENVALUE = (255 / 2) ** 2
 
 
 class FlowMeter:
-    """Measures the mean flow of frames that come one by one."""
+    """Measures the mean flow of frames that come one by one.
 
-    def __init__(self, fps: Fraction) -> None:
+    Args:
+        every: how many of the pairs there is one that is measured, for a mean that only has to be about right.
+    """
+
+    def __init__(self, fps: Fraction, every: int = 1) -> None:
         self._fps = fps
         self._step = self.step(fps)
+        self._every = every
         self._count = 0
         self._previous: Grey | None = None
         self._sum_px_s = 0.0
@@ -54,13 +59,17 @@ class FlowMeter:
 
     def add(self, frame: Frame) -> None:
         """Takes the next frame."""
-        if self._count % self._step == 0:
-            grey = _small_grey(frame)
-            if self._previous is not None:
-                self._sum_px_s += _flow_px(self._previous, grey) * float(self._fps / self._step)
-                self._pairs += 1
-            self._previous = grey
+        number, between = divmod(self._count, self._step)
         self._count += 1
+        if between:
+            return
+        if self._previous is None and number % self._every:
+            return
+        grey = _small_grey(frame)
+        if self._previous is not None:
+            self._sum_px_s += _flow_px(self._previous, grey) * float(self._fps / self._step)
+            self._pairs += 1
+        self._previous = None if number % self._every else grey
 
     @property
     def mean_px_s(self) -> float:

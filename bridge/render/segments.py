@@ -37,8 +37,8 @@ ATTEMPTS = 3
 """how often a segment is begun before its failure is the render's"""
 KEEP_BYTES = 8 * 2**30
 """how much of older renders stays in the working folder"""
-WORKER_FRAMES = 60
-"""how many frames take about as long as it takes to start a process"""
+WORKER_PIXELS = 60 * 1920 * 1080
+"""how many of all frames together take about as long as it takes to start a process"""
 WORKER_BYTES = 1_000_000_000
 """what one process needs at 1080p"""
 CHECKED_SEGMENTS = 3
@@ -139,15 +139,18 @@ def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
     return Segment(found["start"], found["end"], path, movie, graded, rests, by_table)
 
 
-def worker_count(frames: int) -> int:
+def worker_count(pixels: int) -> int:
     """How many processes pay off: one per core, if each has work for longer than it takes to start and memory to do it.
 
     One process keeps 1.8 of two cores busy, since parts of a frame's way are serial; two keep both.
+
+    Args:
+        pixels: of all frames together.
     """
     import psutil
 
     by_memory = int(psutil.virtual_memory().available // WORKER_BYTES)
-    return max(1, min(cores(), by_memory, frames // WORKER_FRAMES))
+    return max(1, min(cores(), by_memory, pixels // WORKER_PIXELS))
 
 
 class _Crew:
@@ -181,7 +184,8 @@ class _Crew:
         own = [segment for segment in segments if segment not in tabled]
         for segment in own:
             self._todo.put((segment, 1))
-        count = count or worker_count(sum(segment.frame_count for segment in own))
+        frames = sum(segment.frame_count for segment in own)
+        count = count or worker_count(frames * self._output.width_px * self._output.height_px)
         leads = [partial(self._lead, blender) for blender in [first, *[None] * (count - 1)][: max(1, len(own))]]
         if not (tabled and first and folder):
             self._together(leads, segments)

@@ -12,7 +12,9 @@ from bridge.clips.animatic.camera import Pose
 from bridge.common.frames import Frame
 
 _LIGHT_SIDE_PX = 480
-"""light is soft: it's computed at this longer side and enlarged"""
+"""light is soft: it's computed at half the frame's longer side, this at most, and enlarged"""
+_SMALLEST_SPECK_PX = 0.5
+"""standard deviation: a smaller one would come and go between the places that are computed"""
 _TILE_PX = 256
 _SPECKS = 90
 _HAZE = 20.0
@@ -21,6 +23,9 @@ _DUST = 64.0
 _DITHER = 0.9
 _SHINE = 1.6
 """light brightens what is bright: a place gets this much of it, times its own value, so that no dark turns grey"""
+_LEVELS = np.arange(256)
+_SCREENED = np.round(_SHINE * _LEVELS * (255 - _LEVELS) / 255).astype(np.uint8)
+"""how much brighter full light makes each level: what is screened over it, times its own value"""
 _IN_PRINT = 0.3
 """how much of it flat colours get: over print, haze is a stain"""
 
@@ -29,7 +34,7 @@ class Atmosphere:
     """Light to be laid over a shot's frames."""
 
     def __init__(self, picture: Frame, width_px: int, height_px: int, rng: np.random.Generator) -> None:
-        scale = min(1.0, _LIGHT_SIDE_PX / max(width_px, height_px))
+        scale = min(0.5, _LIGHT_SIDE_PX / max(width_px, height_px))
         self._size_px = (width_px, height_px)
         self._grid_px = (max(8, round(width_px * scale)), max(8, round(height_px * scale)))
         self._aspect = height_px / width_px
@@ -42,10 +47,10 @@ class Atmosphere:
         self._leak_phase = float(rng.uniform(0, 2 * math.pi))
         self._dust = _Dust(rng)
         self._dither = np.random.default_rng(1).uniform(-_DITHER, _DITHER, (height_px, width_px, 3)).astype(np.float32)
-        grid = np.meshgrid(np.linspace(-0.5, 0.5, self._grid_px[0]), np.linspace(-0.5, 0.5, self._grid_px[1]))
-        self._x, self._y = (axis.astype(np.float32) for axis in grid)
-        self._from_above = 0.35 + 0.65 * np.clip(0.6 + self._y, 0, 1)
-        self._tints = np.stack([self._mist * _HAZE, self._warm * _LEAK], axis=1).astype(np.float32)
+        self._x, self._y = (np.linspace(-0.5, 0.5, count, dtype=np.float32) for count in self._grid_px)
+        from_above = 0.35 + 0.65 * np.clip(0.6 + self._y, 0, 1)
+        self._from_above = np.repeat(from_above[:, None], self._grid_px[0], axis=1)
+        self._tints = np.stack([self._mist * _HAZE, self._warm], axis=1).astype(np.float32)
 
     def lay_over(
         self,
@@ -65,33 +70,42 @@ class Atmosphere:
         strength *= self._presence
         if strength <= 0.001:
             return frame
-        light = self._behind(pose, clock_s)
+        haze, warm = self._haze(pose, clock_s), self._leak(clock_s)
         if matte is not None:
-            open_air = 1 - 0.8 / 255 * cv2.resize(matte, self._grid_px, interpolation=cv2.INTER_LINEAR)
-            light *= open_air[..., None].astype(np.float32)
-        self._dust.draw(light, self._warm * _DUST, pose, clock_s, self._aspect)
-        large = cv2.resize(light * np.float32(strength), self._size_px, interpolation=cv2.INTER_LINEAR)
+            open_air = cv2.resize(matte, self._grid_px, interpolation=cv2.INTER_LINEAR)
+            open_air = cv2.convertScaleAbs(open_air, alpha=-0.8, beta=255)
+            haze, warm = (cv2.multiply(light, open_air, scale=1 / 255, dtype=cv2.CV_32F) for light in (haze, warm))
+        warm = cv2.add(warm, self._dust.light(self._x, self._y, pose, clock_s, self._aspect))
+        light = cv2.transform(cv2.merge([haze, warm]), self._tints * np.float32(strength))
+        large = cv2.resize(light, self._size_px, interpolation=cv2.INTER_LINEAR)
         glow = cv2.add(large, self._dither, dtype=cv2.CV_8U)
-        screened = cv2.multiply(cv2.bitwise_not(frame), glow, scale=1 / 255)
-        return cast(Frame, cv2.add(frame, cv2.multiply(screened, frame, scale=_SHINE / 255)))
+        return cast(Frame, cv2.add(frame, cv2.multiply(cv2.LUT(frame, _SCREENED), glow, scale=1 / 255)))
 
-    def _behind(self, pose: Pose, clock_s: float) -> npt.NDArray[np.float32]:
-        haze = self._haze(pose, clock_s, 0.9, 1.0) * 0.6 + self._haze(pose, clock_s, 1.3, 0.55) * 0.4
-        haze *= self._from_above
+    def _haze(self, pose: Pose, clock_s: float) -> npt.NDArray[np.float32]:
+        far, near = self._cloud(pose, clock_s, 0.9, 1.0), self._cloud(pose, clock_s, 1.3, 0.55)
+        return np.asarray(cv2.multiply(cv2.addWeighted(far, 0.6, near, 0.4, 0), self._from_above), np.float32)
+
+    def _leak(self, clock_s: float) -> npt.NDArray[np.float32]:
         side, height = self._leak_from
         sway = 0.06 * math.sin(0.5 * clock_s + self._leak_phase)
-        across = np.exp(-(((self._x[0] - side * (0.56 + sway)) / 0.42) ** 2))
-        down = np.exp(-(((self._y[:, 0] - height - sway) / 0.75) ** 2))
-        both = cv2.merge([haze, np.outer(down, across).astype(np.float32)])
-        return np.asarray(cv2.transform(both, self._tints), np.float32)
+        across = np.exp(-(((self._x - side * (0.56 + sway)) / 0.42) ** 2))
+        down = np.exp(-(((self._y - height - sway) / 0.75) ** 2)) * _LEAK
+        return np.asarray(np.outer(down, across), np.float32)
 
-    def _haze(self, pose: Pose, clock_s: float, near: float, size: float) -> npt.NDArray[np.float32]:
+    def _cloud(self, pose: Pose, clock_s: float, near: float, size: float) -> npt.NDArray[np.float32]:
         scale = (1 - pose.dolly * near) / pose.zoom * _TILE_PX * 0.9 * size
         shift_x = (pose.x * (near - pose.pin) + pose.pan_x + self._drift[0] * clock_s * near) * _TILE_PX * size
         shift_y = (pose.y * (near - pose.pin) + pose.pan_y + self._drift[1] * clock_s * near) * _TILE_PX * size
-        column = self._x * np.float32(scale) + np.float32(shift_x + _TILE_PX / 2)
-        row = self._y * np.float32(scale * self._aspect) + np.float32(shift_y + _TILE_PX / 2)
-        cloud = cv2.remap(self._tile, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        width, height = self._grid_px
+        tall = scale * self._aspect
+        place = np.array(
+            [
+                [scale / (width - 1), 0, shift_x + (_TILE_PX - scale) / 2],
+                [0, tall / (height - 1), shift_y + (_TILE_PX - tall) / 2],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cloud = cv2.warpAffine(self._tile, place, self._grid_px, flags=flags, borderMode=cv2.BORDER_WRAP)
         return np.asarray(cloud, np.float32)
 
 
@@ -105,34 +119,34 @@ class _Dust:
         self._phase = rng.uniform(0, 2 * math.pi, _SPECKS)
         self._bright = rng.uniform(0.35, 1.0, _SPECKS)
 
-    def draw(
-        self, light: npt.NDArray[np.float32], color: npt.NDArray[np.float32], pose: Pose, clock_s: float, aspect: float
-    ) -> None:
-        height, width = light.shape[:2]
+    def light(
+        self, x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], pose: Pose, clock_s: float, aspect: float
+    ) -> npt.NDArray[np.float32]:
+        """Their light at each place of the frame, shape (len(y), len(x)), in levels.
+
+        Args:
+            x: places from the frame's left side to its right one, -0.5 to 0.5.
+            y: from above, likewise.
+        """
         near = self._near[:, None]
         place = self._place * (1, max(1.0, aspect)) + self._velocity * clock_s * near
         shift = np.array([pose.x, pose.y]) * (near - pose.pin) + (pose.pan_x, pose.pan_y)
         seen = (place - shift) / np.maximum(1 - pose.dolly * near, 0.2) * pose.zoom
-        center = (seen * width + (width / 2, height / 2)).astype(np.float64)
-        unit = max(width, height) / _LIGHT_SIDE_PX
         blur = np.abs(self._near - 1.0)
-        sigma = unit * (0.9 + 5.5 * blur)
+        width, height = len(x), len(y)
+        wanted = max(width, height) / _LIGHT_SIDE_PX * (0.9 + 5.5 * blur)
+        sigma = np.maximum(wanted, _SMALLEST_SPECK_PX)
         twinkle = 0.7 + 0.3 * np.sin(1.3 * clock_s + self._phase)
-        strength = self._bright * twinkle / (1 + 5.0 * blur)
-        for (x, y), s, bright in zip(center, sigma, strength, strict=True):
-            _add_spot(light, float(x), float(y), float(s), color * bright)
+        strength = _DUST * self._bright * twinkle / (1 + 5.0 * blur) * (wanted / sigma) ** 2
+        across = _bells(width, seen[:, 0] * width + width / 2, sigma)
+        down = _bells(height, seen[:, 1] * width + height / 2, sigma) * strength[:, None].astype(np.float32)
+        return down.T @ across
 
 
-def _add_spot(light: npt.NDArray[np.float32], x: float, y: float, sigma: float, color: npt.NDArray) -> None:
-    height, width = light.shape[:2]
-    reach = 2.6 * sigma + 1
-    left, right = max(0, math.floor(x - reach)), min(width, math.ceil(x + reach) + 1)
-    top, bottom = max(0, math.floor(y - reach)), min(height, math.ceil(y + reach) + 1)
-    if left >= right or top >= bottom:
-        return
-    across = np.exp(-0.5 * ((np.arange(left, right) - x) / sigma) ** 2)
-    down = np.exp(-0.5 * ((np.arange(top, bottom) - y) / sigma) ** 2)
-    light[top:bottom, left:right] += ((down[:, None] * across[None])[..., None] * color).astype(np.float32)
+def _bells(count: int, middle: npt.NDArray[np.float64], sigma: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    """A bell curve of height 1 a row, over so many places."""
+    way = (np.arange(count, dtype=np.float32) - middle[:, None].astype(np.float32)) / sigma[:, None].astype(np.float32)
+    return np.exp(np.float32(-0.5) * way * way)
 
 
 def _clouds(rng: np.random.Generator) -> npt.NDArray[np.float32]:

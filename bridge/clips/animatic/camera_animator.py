@@ -31,9 +31,11 @@ _PREVIEW_WIDTHS_PX = (320, 480)
 """the camera's speed is found at half the frame's width, within these"""
 _PREVIEW_PAIRS = 40
 """a shot of up to five seconds is measured whole: some of its pairs would meet its beats, or miss them"""
+_DRAFT_PAIRS = 10
 _ROUNDS = 4
 _CLOSE_ENOUGH = 0.02
 _GOOD_ENOUGH = 0.06
+"""from what was asked; as near as this is also as near as a draft's speed has to be"""
 _TYPICAL_SPEED = 0.6
 _ATMOSPHERE_SHARE = 0.8
 """the atmosphere and the accents alone may make this part of the flow"""
@@ -213,7 +215,7 @@ class _Shot:
             ratio = target / max(self._flow(stage, partial(move.pose, speed)), 1e-3)
             tried, miss = speed, abs(ratio - 1)
             speed = float(np.clip(speed * np.clip(ratio, 0.2, 4.0), 1e-3, move.fastest))
-            if miss < _CLOSE_ENOUGH or speed == tried:
+            if miss < (_GOOD_ENOUGH if self.request.draft_for_px else _CLOSE_ENOUGH) or speed == tried:
                 break
         return tried, miss
 
@@ -225,7 +227,8 @@ class _Shot:
         moving = [i for i in pairs if self._key(i) != self._key(i + step)]
         if not moving:
             return 0.0
-        chosen = [moving[round(k)] for k in np.linspace(0, len(moving) - 1, min(len(moving), _PREVIEW_PAIRS))]
+        most = _DRAFT_PAIRS if self.request.draft_for_px else _PREVIEW_PAIRS
+        chosen = [moving[round(k)] for k in np.linspace(0, len(moving) - 1, min(len(moving), most))]
         total, at, picture = 0.0, -1, None
         for i in chosen:
             before = picture if picture is not None and at == i else self._render(stage, i, camera)

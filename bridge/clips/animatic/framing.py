@@ -14,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from blender_addon.core.types import ClipRequest, Framing, ShotKind
+from bridge.clips.animatic import kept_studies
 from bridge.clips.animatic.depth import depth_by
 from bridge.clips.animatic.depth_classical import CLASSICAL, Map
 from bridge.clips.animatic.matte import reduced
+from bridge.clips.animatic.version import version
+from bridge.common.files import sha256_of
 from bridge.common.frames import Frame
 from bridge.cover import Box
 
@@ -147,30 +150,52 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
     Args:
         depth: the name of what estimates the depth.
     """
-    from bridge.cover import load, saliency, subject_box
+    from bridge.cover import load
+
+    cover = load(path)
+    if depth == CLASSICAL:
+        found = kept_studies.kept(f"{sha256_of(path)}-{version()}", lambda: _found(cover, depth))
+    else:  # a model's weights may change under its name
+        found = _found(cover, depth)
+    subject, lines, faces = (_rectangles(found[name]) for name in ("subject", "lines", "faces"))
+    return Study(
+        cover,
+        found["depth"],
+        found["salient"],
+        subject[0],
+        lines,
+        faces,
+        (bool(found["goes_on"][0]), bool(found["goes_on"][1])),
+        np.asarray(reduced(cover, SMALL_PX), np.uint8),
+        _form(cover),
+    )
+
+
+def _found(cover: Frame, depth: str) -> kept_studies.Arrays:
+    """What takes seconds to find, by the names of a study's fields; a rectangle is a row."""
+    from bridge.cover import saliency, subject_box
     from bridge.cover.extend import certain
     from bridge.cover.lettering import lettering
     from bridge.cover.subject import detail, faces
 
-    cover = load(path)
     small, written = reduced(cover, 640), lettering(cover)
 
-    def place(box: Box) -> Rectangle:
-        left, top, width, height = astuple(box)
-        return (left / cover.shape[1], top / cover.shape[1], width / cover.shape[1], height / cover.shape[1])
+    def places(boxes: Sequence[Box]) -> Places:
+        return np.array([astuple(box) for box in boxes], np.float64).reshape(-1, 4) / cover.shape[1]
 
     sure = [certain(np.ascontiguousarray(np.rot90(cover, turns))) is not None for turns in range(4)]
-    return Study(
-        cover,
-        depth_by(depth, cover),  # with its letters: an outline through them would tear them
-        _telling(saliency(small), detail(small)),
-        place(subject_box(written.bare)),  # the picture's, not the title's
-        tuple(map(place, written.lines)),
-        tuple(map(place, faces(cover))),
-        (sure[0] and sure[2], sure[1] and sure[3]),
-        np.asarray(reduced(cover, SMALL_PX), np.uint8),
-        _form(cover),
-    )
+    return {
+        "depth": depth_by(depth, cover),  # with its letters: an outline through them would tear them
+        "salient": _telling(saliency(small), detail(small)),
+        "subject": places([subject_box(written.bare)]),  # the picture's, not the title's
+        "lines": places(written.lines),
+        "faces": places(faces(cover)),
+        "goes_on": np.array([sure[0] and sure[2], sure[1] and sure[3]]),
+    }
+
+
+def _rectangles(rows: Places) -> tuple[Rectangle, ...]:
+    return tuple((left, top, width, height) for left, top, width, height in rows.tolist())
 
 
 def _form(cover: Frame) -> Map:
@@ -428,16 +453,21 @@ def _worth(study: Study, size: Places, x: Places, y: Places) -> Places:
     def mean(width_px: float, height_px: float) -> Map:
         return np.asarray(cv2.boxFilter(salient, -1, (max(1, round(width_px)), max(1, round(height_px)))), np.float32)
 
-    upright, level = mean(_SIDE * width, height), mean(width, _SIDE * height)
-    reach_x, reach_y = int(width / 2), int(height / 2)
-    sides = [np.roll(upright, reach_x, 1), np.roll(upright, -reach_x, 1)]
-    sides += [np.roll(level, reach_y, 0), np.roll(level, -reach_y, 0)]
-    score = np.maximum(mean(0.6 * width, 0.6 * height) - _CUT * np.max(sides, axis=0), 0)
     rows, columns = (
         np.clip(np.round(places * unit).astype(int), 0, count - 1)
-        for places, count in ((y, score.shape[0]), (x, score.shape[1]))
+        for places, count in ((y, salient.shape[0]), (x, salient.shape[1]))
     )
-    return score[np.ix_(rows, columns)].astype(np.float64)
+
+    def seen(values: Map, down: int = 0, across: int = 0) -> Map:
+        """At the places themselves, or so far beside them; what is beyond a side is at the other one."""
+        return values[np.ix_((rows + down) % values.shape[0], (columns + across) % values.shape[1])]
+
+    upright, level = mean(_SIDE * width, height), mean(width, _SIDE * height)
+    reach_x, reach_y = int(width / 2), int(height / 2)
+    sides = [seen(upright, across=-reach_x), seen(upright, across=reach_x)]
+    sides += [seen(level, down=-reach_y), seen(level, down=reach_y)]
+    score = np.maximum(seen(mean(0.6 * width, 0.6 * height)) - _CUT * np.max(sides, axis=0), 0)
+    return score.astype(np.float64)
 
 
 def _spread(study: Study, size: Places, x: Places, y: Places) -> Places:
