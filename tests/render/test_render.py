@@ -46,10 +46,15 @@ def planes(video):
 
 
 def children():
-    every = psutil.Process().children(recursive=True)
-    # a cluster's dead may lie about
-    alive = [process for process in every if process.status() != psutil.STATUS_ZOMBIE]
-    return [process for process in alive if "render.py" in " ".join(process.cmdline())]
+    return [process for process in psutil.Process().children(recursive=True) if is_blender(process)]
+
+
+def is_blender(process):
+    """Whether it runs: a cluster's dead may lie about, or go while they are looked at."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and "render.py" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_the_whole_and_then_one_changed_shot(material, tmp_path):
