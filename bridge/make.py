@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from blender_addon.core import codec, formats, reading_names, rules, textures
 from blender_addon.core.formats import Format
+from blender_addon.core.platforms import NOTHING_COVERED, Platform, SafeArea
 from blender_addon.core.types import (
     Clip,
     ClipRequest,
@@ -62,6 +63,8 @@ class MakeOptions:
     animator: str = "camera"
     clip_options: tuple[tuple[str, str], ...] = ()
     """of painter and animator, by name"""
+    platform: Platform | None = None
+    """where it goes: titles keep clear of its buttons, and the check holds it against its limits"""
     length_s: float = rules.DEFAULT_LENGTH_S
     formats: tuple[Format, ...] = (formats.parse("16:9"),)
     fps: Fraction = Fraction(24)
@@ -239,7 +242,13 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
     user_files.remember(output, blend)
     with display.stage("Check" + mark) as on_progress:
         measured = check.check(
-            output, options.song, options.cover, plan=edit, analysis=analysis, on_progress=on_progress
+            output,
+            options.song,
+            options.cover,
+            plan=edit,
+            analysis=analysis,
+            on_progress=on_progress,
+            platform=options.platform,
         )
         check.write_page(measured, page)
     user_files.remember(page)
@@ -450,9 +459,13 @@ def with_titles(
     if material.font is None:
         return edit
     frames = title_placement.opening(edit, look, clips[edit.shots[0].id], material.options.cover)
-    lines = title_placement.plan_titles(edit, *material.texts, frames, look.palette, material.font)
+    lines = title_placement.plan_titles(edit, *material.texts, frames, look.palette, material.font, _safe(material))
     lines = title_drawing.with_pictures(lines, edit, material.font, project.folder / "titles")
     return dataclasses.replace(edit, titles=lines)
+
+
+def _safe(material: Material) -> SafeArea:
+    return material.options.platform.safe if material.options.platform else NOTHING_COVERED
 
 
 def chosen_texture(material: Material, grade: Grade, clips: Mapping[str, Path]) -> Texture:

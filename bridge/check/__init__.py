@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from blender_addon.core.platforms import Platform
     from bridge.check.takes import ShotTakes
     from bridge.common.progress import OnProgress
 
@@ -25,6 +26,7 @@ def check(
     plan: EditPlan | None = None,
     analysis: SongAnalysis | None = None,
     on_progress: "OnProgress | None" = None,
+    platform: "Platform | None" = None,
 ) -> CheckReport:
     """Measures a video file, whoever made it, knowing nothing but the song, the cover and optionally the plan.
 
@@ -36,13 +38,14 @@ def check(
             against it.
         analysis: the song's grid; analysed here if it isn't given.
         on_progress: is told how far it is (0-1) and what is being done.
+        platform: where it goes, whose limits are then held against it too.
 
     Raises:
         BadInput: one of the files cannot be read. Everything else that is wrong is a failed measure.
     """
     from bridge.check import measuring
 
-    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, on_progress or _say_nothing)
+    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, on_progress or _say_nothing, platform)
 
 
 def table(report: CheckReport) -> "Table":

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from blender_addon.core import rules
+from blender_addon.core.platforms import Platform
 from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge import cover as covers
 from bridge import song as songs
@@ -18,6 +19,7 @@ from bridge.check import sound, sound_file
 from bridge.check.container import Container, VideoTrack, probe
 from bridge.check.file_measures import file_measures
 from bridge.check.picture_measures import cover_measures, cut_measures, hold_measures, motion_measures, plan_measures
+from bridge.check.platform_measures import loudness, platform_measures
 from bridge.check.report import CheckReport, GridBeat, GridSection, Measure, Series, ShotMotion, VisibleCut
 from bridge.check.sound_measures import KNOWN_LIKENESS, SongPlace, song_place
 from bridge.check.sound_quality import quality_measures
@@ -40,6 +42,7 @@ def check(
     plan: EditPlan | None,
     analysis: SongAnalysis | None,
     on_progress: OnProgress,
+    platform: Platform | None = None,
 ) -> CheckReport:
     """See `bridge.check.check`."""
     container = probe(video)
@@ -49,7 +52,7 @@ def check(
         analysis = songs.analyze(song)
     titled = {frame_of(line) for line in plan.titles} if plan else set[int]()
     with ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(_hear, video, song, container, analysis, plan)
+        heard = pool.submit(_hear, video, song, container, analysis, plan, platform)
         seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"), titled)
         place = heard.result()
     on_progress(0.9, "comparing with the cover")
@@ -57,6 +60,7 @@ def check(
     shots = _shots(_edges(seen, plan, float(container.video.fps)), seen, container.video, place.start_s, analysis)
     measures: list[Measure] = [
         *file_measures(container, seen.damaged_packets, plan),
+        *(platform_measures(container, plan, platform) if platform else ()),
         *place.measures,
         *cut_measures(cuts, analysis, plan),
         *hold_measures(seen, analysis, float(container.video.fps), plan),
@@ -86,7 +90,14 @@ def check(
     )
 
 
-def _hear(video: Path, song: Path, container: Container, analysis: SongAnalysis, plan: EditPlan | None) -> SongPlace:
+def _hear(
+    video: Path,
+    song: Path,
+    container: Container,
+    analysis: SongAnalysis,
+    plan: EditPlan | None,
+    platform: Platform | None,
+) -> SongPlace:
     heard = sound_file.read(video) if container.sound else None
     if heard is None:
         return song_place(None, 0.0, False, analysis, plan)
@@ -99,9 +110,10 @@ def _hear(video: Path, song: Path, container: Container, analysis: SongAnalysis,
     sign = sound.middle_or_sides(known)
     placement = sound.place(sound.mixed(heard.at(sound.RATE_HZ), sign), sound.mixed(known, sign), expected_s)
     place = song_place(placement, lead_s, True, analysis, plan)
-    if placement is None or placement.likeness < KNOWN_LIKENESS:
-        return place
-    return replace(place, measures=place.measures + quality_measures(heard, original, placement.song_start_s))
+    measures = place.measures + (loudness(heard, platform) if platform else [])
+    if placement is not None and placement.likeness >= KNOWN_LIKENESS:
+        measures = measures + quality_measures(heard, original, placement.song_start_s)
+    return replace(place, measures=measures)
 
 
 def _cuts(seen: Watched, track: VideoTrack, start_s: float | None, analysis: SongAnalysis) -> tuple[VisibleCut, ...]:

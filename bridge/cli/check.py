@@ -16,6 +16,7 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("--song", type=Path, required=True, help="the song that it should play")
     one.add_argument("--cover", type=Path, required=True, help="the cover that it should end on")
     one.add_argument("--plan", type=Path, metavar="P.json", help="compare it with the plan that it was made from, too")
+    options.add_platform(one, "hold it against the limits of a platform, too")
     one.add_argument(
         "--page", type=Path, metavar="F.html", help="where to write the report page (default: beside the video)"
     )
@@ -28,6 +29,7 @@ def add(commands: options.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs it."""
+    from blender_addon.core import platforms
     from bridge import check, song
     from bridge.cli import show
     from bridge.common import progress, user_files
@@ -38,7 +40,13 @@ def run(arguments: argparse.Namespace) -> int:
         analysis = song.analyze(arguments.song, arguments.tracker, on_progress, arguments.reading)
     with display.stage("Check") as on_progress:
         measured = check.check(
-            arguments.video, arguments.song, arguments.cover, plan=edit, analysis=analysis, on_progress=on_progress
+            arguments.video,
+            arguments.song,
+            arguments.cover,
+            plan=edit,
+            analysis=analysis,
+            on_progress=on_progress,
+            platform=platforms.PLATFORMS.get(arguments.platform or ""),
         )
     page = arguments.page or user_files.free_name(arguments.video.with_suffix(".html"))
     check.write_page(measured, page)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blender_addon.core import formats, rules, timing
+from blender_addon.core import formats, platforms, rules, timing
 from blender_addon.core.types import Treatments
 from bridge.common.errors import BadInput
 
@@ -47,10 +47,11 @@ def add_edit(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--format",
         type=video_formats,
-        default="16:9",
         metavar="NAMES",
-        help=f"{', '.join(formats.SHAPES)} or a size such as 1440x810; several with commas: a video of each",
+        help=f"{', '.join(formats.SHAPES)} or a size such as 1440x810; several with commas: a video of each "
+        "(default: the platform's, else 16:9)",
     )
+    add_platform(one, "shape, longest length and margins of a platform, whose limits are checked")
     one.add_argument(
         "--size",
         type=int,
@@ -73,6 +74,14 @@ def add_edit(one: argparse.ArgumentParser) -> None:
         help="how far shots are restyled: none; gentle; bold (default: the storyboard's, else gentle)",
     )
     add_tracker(one)
+
+
+def add_platform(one: argparse.ArgumentParser, what: str) -> None:
+    """Where the video goes."""
+    one.add_argument(
+        "--for", dest="platform", choices=list(platforms.PLATFORMS), metavar="PLATFORM",
+        help=f"{what}: {', '.join(platforms.PLATFORMS)}",
+    )  # fmt: skip
 
 
 def add_tracker(one: argparse.ArgumentParser) -> None:
@@ -192,8 +201,12 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
     from bridge.make import MakeOptions
 
     given = {field.name: vars(arguments)[field.name] for field in fields(MakeOptions) if field.name in arguments}
-    chosen = {"output": output, "formats": formats.parse_list(arguments.format, arguments.size), **_engine(arguments)}
-    return MakeOptions(**(given | chosen))
+    platform = platforms.PLATFORMS.get(arguments.platform or "")
+    named = arguments.format or (platform.format if platform else "16:9")
+    chosen = {"output": output, "formats": formats.parse_list(named, arguments.size), **_engine(arguments)}
+    if platform:
+        chosen["length_s"] = min(arguments.length_s, platform.length_s[1])
+    return MakeOptions(**(given | chosen | {"platform": platform}))
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ They come when the frozen hero starts to move and are gone before the first cut;
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from blender_addon.core.platforms import NOTHING_COVERED, SafeArea
 from blender_addon.core.types import CoverLook, EditPlan, PaletteColor, ShotKind, TitleLine
 from bridge import cover as covers
 from bridge.common import frame_sampling
@@ -87,12 +88,14 @@ def plan_titles(
     frames: Sequence[Frame],
     palette: Sequence[PaletteColor],
     font: Font,
+    safe: SafeArea = NOTHING_COVERED,
 ) -> tuple[TitleLine, ...]:
     """The lines of text for a plan, none if there is no text or no shot.
 
     Args:
         frames: of the opening, as they will be seen (graded), while the titles are shown.
         palette: the cover's.
+        safe: what the platform covers with its own.
 
     Raises:
         BadInput: the font can't be read.
@@ -102,7 +105,7 @@ def plan_titles(
     if not texts or span is None or not frames:
         return ()
     start, count, fades_in = span
-    places = _places(plan, texts, frames, font)
+    places = _places(plan, texts, frames, font, _margins(plan, safe))
     if places[0].busy > MOST_BUSY:
         place, (rgb, backing) = places[0], _label_colors(palette)
     else:
@@ -167,10 +170,10 @@ def texts_of(title: str | None, artist: str | None, board: Storyboard) -> tuple[
     return tuple(unicodedata.normalize("NFC", text).strip() for text in chosen)  # pyright: ignore[reportReturnType]
 
 
-def _blocks(plan: EditPlan, texts: Sequence[str], font: Font) -> Iterator[_Block]:
+def _blocks(plan: EditPlan, texts: Sequence[str], font: Font, side: float) -> Iterator[_Block]:
     """The texts at all sizes that fit, large to small, on one line each or with the title on two."""
     short = min(plan.width_px, plan.height_px)
-    room = plan.width_px * (1 - 2 * _margins(plan)["side"])
+    room = plan.width_px * (1 - 2 * side)
     layouts = [[*texts]] + ([[*_halves(texts[0]), *texts[1:]]] if " " in texts[0] else [])
     fitted = False
     for share in SIZES:
@@ -204,19 +207,23 @@ def _halves(text: str) -> tuple[str, str]:
     return text[:middle], text[middle + 1 :]
 
 
-def _margins(plan: EditPlan) -> dict[str, float]:
-    return TALL_MARGINS if plan.height_px >= TALL * plan.width_px else MARGINS
+def _margins(plan: EditPlan, safe: SafeArea) -> dict[str, float]:
+    usual = TALL_MARGINS if plan.height_px >= TALL * plan.width_px else MARGINS
+    theirs = {"side": max(safe.left, safe.right), "top": safe.top, "bottom": safe.bottom}
+    return {side: max(share, theirs[side]) for side, share in usual.items()}
 
 
-def _places(plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font: Font) -> list[_Place]:
+def _places(
+    plan: EditPlan, texts: Sequence[str], frames: Sequence[Frame], font: Font, margins: Mapping[str, float]
+) -> list[_Place]:
     """Where the texts could go, best first: calm, even, and rather large."""
     busy = np.max([busyness(frame) for frame in frames], axis=0)
     scale = busy.shape[1] / plan.width_px
     small = [cv2.resize(frame, busy.shape[::-1], interpolation=cv2.INTER_AREA) for frame in frames]
     light = np.stack([from_srgb(np.asarray(frame, np.uint8))[..., 0] for frame in small])
-    margins, found = _margins(plan), []
+    found = []
     side, top = margins["side"] * plan.width_px, margins["top"] * plan.height_px
-    for block in _blocks(plan, texts, font):
+    for block in _blocks(plan, texts, font, margins["side"]):
         lowest = plan.height_px * (1 - margins["bottom"]) - block.height_px
         for align in (0.0, CENTRED, 1.0):
             x = side + align * (plan.width_px - 2 * side - block.width_px)

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 
+from blender_addon.core.platforms import SafeArea
 from blender_addon.core.types import EditPlan, Excerpt, Framing, PaletteColor, Shot, ShotKind
 from bridge.plan.storyboard import Storyboard
 from bridge.render import title_placement
@@ -58,6 +59,16 @@ def test_the_text_is_where_it_is_calm_and_inside_the_margins(width_px, height_px
         assert 0.06 * width_px <= left < right <= 0.94 * width_px
         assert calm[0] * height_px - 1 <= top < bottom <= calm[1] * height_px + 1
         assert 0.08 * height_px <= top < bottom <= 0.92 * height_px
+
+
+def test_the_text_keeps_clear_of_a_platforms_buttons():
+    edit, safe = plan(1080, 1920), SafeArea(0.06, 0.14, 0.16, 0.35)
+    lines = title_placement.plan_titles(
+        edit, "Last Light", "Beatboard", [picture(1080, 1920, 0.6, 1.0)], PALETTE, FONT, safe
+    )
+    for left, top, right, bottom in boxes(lines, 1080, 1920):
+        assert 0.16 * 1080 - 1 <= left < right <= 0.84 * 1080 + 1
+        assert 0.14 * 1920 - 1 <= top < bottom <= 0.66 * 1920
 
 
 @pytest.mark.parametrize("sky", [(18, 40, 60), (235, 225, 210), (120, 120, 120), (240, 170, 90)])
