@@ -168,7 +168,7 @@ def lay_out_waiting(scene: Any, start: int | None = None) -> None:
     """
     found = state.session().plans.pop(scene.session_uid, None)
     if found is None:
-        raise Problem("No plan waits: plan the shots first.")
+        raise Problem("No plan is waiting: plan the shots first.")
     lay_out(scene, found.edit, found.wav, start)
     shots.refresh(scene, force=True)
 
@@ -304,7 +304,9 @@ def lay_out(scene: Any, edit: EditPlan, wav: Path, start: int | None = None) -> 
     start = start_of(scene, edit, wav) if start is None else start
     keep = keeps_scene(scene)
     if keep and edit.fps != timeline.scene_fps(scene):
-        raise Problem(f"The shots were planned for {float(edit.fps):.5g} fps, which the scene has not: plan again.")
+        raise Problem(
+            f"The shots were planned for {float(edit.fps):.5g} fps, and the scene has another rate: plan again."
+        )
     edit = _beside(scene, edit, start)
     had = _in_place(scene, edit)
     takes.detach(scene, {shot.id for shot in edit.shots} - had)

@@ -244,7 +244,9 @@ class Client:
                     digest.update(chunk)
                     left_bytes -= len(chunk)
                     if left_bytes < 0:
-                        raise LinkError(f"The file {sha256[:12]}… is larger than the bridge keeps any; ask its owner.")
+                        raise LinkError(
+                            f"The file {sha256[:12]}… is larger than the bridge's store; ask its owner to allow more."
+                        )
                     _write(file, chunk, path)
             if digest.hexdigest() != sha256:
                 raise LinkError(f"The file {sha256[:12]}… came damaged; try again.")
@@ -474,7 +476,7 @@ def _all_of(answer: http.client.HTTPResponse) -> bytes:
     """The whole answer, if it is one that a bridge gives."""
     body = answer.read(LONGEST_ANSWER_BYTES + 1)
     if len(body) > LONGEST_ANSWER_BYTES:
-        raise LinkError("What answers in the bridge's place sends more than any bridge would; is the address right?")
+        raise LinkError("What answers at this address sends more than a bridge would; check the address.")
     return body
 
 
@@ -499,7 +501,7 @@ def _read(kind: type[T], body: bytes) -> T:
 
 
 def _foreign(error: ValueError) -> LinkError:
-    return LinkError(f"The bridge speaks another language than this add-on: update both. ({error})")
+    return LinkError(f"The bridge and this add-on don't understand each other: update both. ({error})")
 
 
 def _refusal(status: int, body: bytes) -> Refused:

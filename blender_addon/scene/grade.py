@@ -266,7 +266,7 @@ def table(scene: Any) -> list[list[float]]:
 
     group = find(scene)
     if group is None:
-        raise ValueError("The edit has no grade to make a table of.")
+        raise ValueError("The edit has no grade to write as a table.")
     with tempfile.TemporaryDirectory() as folder:
         colors, graded = Path(folder) / "colors.png", Path(folder) / "graded.png"
         _write_colors(colors)

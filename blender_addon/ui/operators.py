@@ -96,7 +96,7 @@ def _not_planned(context: Any) -> str:
 
 
 def _no_plan(context: Any) -> str:
-    return "" if plan.waiting(state.scene_of(context)) else "No plan waits: plan the shots first"
+    return "" if plan.waiting(state.scene_of(context)) else "No plan is waiting: plan the shots first"
 
 
 def _no_title(context: Any) -> str:
@@ -268,7 +268,7 @@ class BEATBOARD_OT_choose_storyboard(Choose, bpy.types.Operator):
 
 
 class BEATBOARD_OT_choose_character(Choose, bpy.types.Operator):
-    """Choose a picture of the hero, which every keyframe has to resemble"""
+    """Choose a picture of the hero, which every keyframe must resemble"""
 
     bl_idname, bl_label = "beatboard.choose_character", "Choose Character"
     target = "character"
@@ -366,7 +366,7 @@ class BEATBOARD_OT_song_channels(Base, bpy.types.Operator):
 
 
 class BEATBOARD_OT_remove_song_channels(Base, bpy.types.Operator):
-    """Take the song's curves away, and every driver that listens to them; what was driven is as it was before"""
+    """Remove the song's curves, and every driver that follows them; what was driven gets its old value back"""
 
     bl_idname, bl_label = "beatboard.remove_song_channels", "Remove Song Channels"
 
@@ -386,7 +386,7 @@ class BEATBOARD_OT_drive_with_song(Base, bpy.types.Operator):
         name="Channel", items=[(name, name.title(), meaning.capitalize()) for name, meaning in MEANINGS.items()]
     )
     gain: FloatProperty(name="Gain", description="What a full hit adds to the value", default=1.0)
-    threshold: FloatProperty(name="Threshold", description="What is weaker does nothing", min=0.0, max=0.99)
+    threshold: FloatProperty(name="Threshold", description="Hits below this do nothing", min=0.0, max=0.99)
     smoothing_s: FloatProperty(name="Smoothing", description="Seconds over which it is averaged", min=0.0, soft_max=2.0)
     attack_s: FloatProperty(name="Attack", description="Seconds that a rise takes", min=0.0, soft_max=2.0)
     release_s: FloatProperty(name="Release", description="Seconds that a fall takes", min=0.0, soft_max=5.0)

@@ -178,7 +178,7 @@ class BeatboardScene(bpy.types.PropertyGroup):
     )
     character: StringProperty(
         name="Character",
-        description="Optional: a picture of the hero, which every keyframe has to resemble",
+        description="Optional: a picture of the hero, which every keyframe must resemble",
         options=BESIDE,
     )
     analysis: StringProperty(description="The song's analysis, as JSON")

@@ -103,7 +103,7 @@ def _hear(
         return song_place(None, 0.0, False, analysis, plan)
     original = sound_file.read(song)
     if original is None:
-        raise BadInput(f"{song.name} has no sound that can be decoded, so nothing can be held against it.")
+        raise BadInput(f"{song.name} has no sound that can be decoded, so the video can't be compared with it.")
     lead_s = container.video.start_s - heard.start_s
     expected_s = plan.excerpt.start_s - lead_s if plan else None
     known = original.at(sound.RATE_HZ)

@@ -29,7 +29,7 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument(
         "--compare",
         action="store_true",
-        help="show what every tracker that is here hears, side by side; also in --plot",
+        help="show what each installed tracker hears, side by side; --plot draws them all",
     )
     options.add_outputs(one, "json", "plot", "click", "channels")
     one.set_defaults(command=run)

@@ -15,8 +15,8 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("video", type=Path, help="any video, whichever tool made it")
     one.add_argument("--song", type=Path, required=True, help="the song that it should play")
     one.add_argument("--cover", type=Path, required=True, help="the cover that it should end on")
-    one.add_argument("--plan", type=Path, metavar="P.json", help="compare it with the plan that it was made from, too")
-    options.add_platform(one, "hold it against the limits of a platform, too")
+    one.add_argument("--plan", type=Path, metavar="P.json", help="also compare it with the plan that it was made from")
+    options.add_platform(one, "also compare it with the limits of a platform")
     one.add_argument(
         "--page", type=Path, metavar="F.html", help="where to write the report page (default: beside the video)"
     )

@@ -12,7 +12,7 @@ from bridge.common.errors import BadInput
 
 def add(commands: options.Subparsers) -> None:
     """Adds it to the command line."""
-    one = commands.add_parser("engines", help="lists painters and animators and what each still needs")
+    one = commands.add_parser("engines", help="list painters and animators, and what each still needs")
     one.add_argument(
         "name", nargs="?", metavar="NAME", help="an engine, a painter or an animator: its options, needs and memory"
     )

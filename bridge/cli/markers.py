@@ -24,7 +24,11 @@ def add(commands: options.Subparsers) -> None:
     )
     one.add_argument("--beats", action="store_true", help="a marker on every beat, not only on downbeats")
     one.add_argument(
-        "--fps", type=options.frame_rate, default="24", metavar="N", help="of the timeline, for .tsv and .edl"
+        "--fps",
+        type=options.frame_rate,
+        default="24",
+        metavar="N",
+        help="frames per second of the timeline, for .tsv and .edl",
     )
     options.add_tracker(one)
     options.add_outputs(one, "output")
@@ -41,7 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     form = marker_files.SUFFIXES.get(arguments.output.suffix.lower())
     if form is None:
         known = ", ".join(marker_files.SUFFIXES)
-        raise BadInput(f"{arguments.output.name} names no form of markers: end its name in one of {known}.")
+        raise BadInput(
+            f"{arguments.output.name} doesn't say which kind of markers to write: end its name in one of {known}."
+        )
     with progress.display().stage("Song") as on_progress:
         analysis = song.analyze(arguments.song, tracker=arguments.tracker, on_progress=on_progress)
     if form == "click":

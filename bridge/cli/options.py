@@ -102,7 +102,7 @@ def add_render(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--by-blender",
         action="store_true",
-        help="no shortcut: Blender draws each frame, also where a table looks the same",
+        help="have Blender draw each frame, even where a colour table gives the same picture",
     )
     one.add_argument("--blender", type=Path, metavar="PROGRAM", help="your own Blender 5 to render with")
     one.add_argument("--workers", type=count, metavar="N", help="how many processes at once (default: as many as fit)")
@@ -220,7 +220,11 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--animator", help="what makes them move, in place of the engine's")
     parser.add_argument("--quality", choices=QUALITIES, default=GOOD, help="how much time the clips may take")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="an option; `engines sdxl+svd` lists them"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the engine; `engines sdxl+svd` lists its options",
     )
 
 

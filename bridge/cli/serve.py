@@ -19,7 +19,9 @@ def add(commands: options.Subparsers) -> None:
         epilog="Clients need the token in the environment variable BEATBOARD_TOKEN. Without it, a random one is made.",
     )
     one.add_argument(
-        "--host", default="127.0.0.1", help="where to listen; beyond this machine only with TLS (default: 127.0.0.1)"
+        "--host",
+        default="127.0.0.1",
+        help="the address to listen on; for other machines, TLS is used (default: 127.0.0.1)",
     )
     one.add_argument("--port", type=int, default=0, metavar="N", help="(default: any free one)")
     one.add_argument(

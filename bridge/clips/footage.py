@@ -88,7 +88,7 @@ def _part(request: ClipRequest, path: Path) -> _Part:
     if there_s < wanted_s * SPEEDS[0] - float(1 / request.fps):
         raise BadInput(
             f"{request.shot_id} lasts {wanted_s:.1f} s, and your clip has {max(0.0, there_s):.1f} s from "
-            f"{start_s:.1f} s on; it may run at {SPEEDS[0]} of its speed at the least: choose an earlier place or "
+            f"{start_s:.1f} s on; it can run at {SPEEDS[0]} of its speed, not slower: choose an earlier place or "
             "another clip."
         )
     used_s = min(there_s, wanted_s * SPEEDS[1] if values.has("to") else wanted_s)
@@ -106,7 +106,9 @@ def read_crop(text: str) -> tuple[float, float, float, float]:
     except ValueError:
         left = top = width = height = -1.0
     if min(left, top) < 0 or min(width, height) <= 0.01 or max(left + width, top + height) > 1.0001:
-        raise BadInput(f"The crop {text!r} is no part of a picture; write left, top, width, height, as in 0.2,0,0.6,1.")
+        raise BadInput(
+            f"The crop {text!r} is not part of a picture; write left, top, width, height, as in 0.2,0,0.6,1."
+        )
     return left, top, width, height
 
 
@@ -118,7 +120,7 @@ def _length_s(path: Path) -> float:
                 return float(stream.duration * stream.time_base)
             return float((container.duration or 0) / av.time_base)
     except (av.error.FFmpegError, IndexError, OSError):
-        raise BadInput("A clip of yours is no video that can be read; play it once, and name another file.") from None
+        raise BadInput("One of your clips can't be read as a video; try to play it, or name another file.") from None
 
 
 def _pictures(part: _Part, fps: Fraction) -> Iterator[Frame]:
@@ -165,7 +167,7 @@ def _subject_path(part: _Part, request: ClipRequest, work: Work) -> npt.NDArray[
         height, width = small.shape[:2]
         places.append((number, (box.left_px + box.width_px / 2) / width, (box.top_px + box.height_px / 2) / height))
     if not places:
-        raise BadInput("A clip of yours shows no picture from this place on; choose an earlier one.")
+        raise BadInput("One of your clips has no picture from this time on; choose an earlier one.")
     numbers, x, y = zip(*places, strict=True)
     every = np.arange(part.frame_count)
     path = np.stack([np.interp(every, numbers, x), np.interp(every, numbers, y)], axis=1)

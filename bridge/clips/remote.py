@@ -34,7 +34,7 @@ def decoded(path: Path, request: ClipRequest, sender: str) -> list[Frame]:
                 if len(frames) == count:
                     break
     except (FFmpegError, IndexError) as error:
-        raise GenerationFailed(f"{sender} sent something that is no video. Try again.") from error
+        raise GenerationFailed(f"{sender} sent something that is not a video. Try again.") from error
     if not frames:
         raise GenerationFailed(f"{sender} sent a video without pictures. Try again.")
     return frames

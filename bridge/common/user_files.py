@@ -34,9 +34,7 @@ def must_be_free(path: Path | None, *, overwrite: bool = False) -> None:
         return
     files.check_writable(path)
     if path.exists() and not overwrite and not is_ours(path):
-        raise BadInput(
-            f"{path} is there already and is not as Beatboard wrote it: name another file, or add --overwrite."
-        )
+        raise BadInput(f"{path} exists and is not as Beatboard wrote it: name another file, or add --overwrite.")
 
 
 def free_name(path: Path) -> Path:

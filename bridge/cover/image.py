@@ -82,7 +82,7 @@ def load(path: str | Path) -> Frame:
     except FileNotFoundError:
         raise BadInput(f"There is no cover at {path}; check the path.") from None
     except PermissionError:
-        raise BadInput(f"The cover {path} may not be read; check the file's permissions.") from None
+        raise BadInput(f"The cover {path} can't be read; check the file's permissions.") from None
     except UnidentifiedImageError:
         raise BadInput(_unreadable(path)) from None
     except Image.DecompressionBombError:

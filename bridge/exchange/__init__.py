@@ -23,7 +23,7 @@ def suffix_of(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         known = ", ".join(f"{suffix} ({name})" for suffix, name in FORMATS.items())
-        raise BadInput(f"{path.name} names no format of timelines: give it a name that ends in one of {known}.")
+        raise BadInput(f"{path.name} doesn't say which format the timeline is to have: end its name in one of {known}.")
     return suffix
 
 

@@ -88,7 +88,7 @@ def font_for(text: str, palette: Sequence[PaletteColor]) -> Font:
             f"No font on this computer has the sign {_named(lacking[0])} of {text!r} in one colour; "
             "leave it out, or name a font file that has it."
         )
-    raise BadInput(f"No font on this computer has all letters of {text!r}; name a font file that has.")
+    raise BadInput(f"No font on this computer has all letters of {text!r}; name a font file that has them.")
 
 
 def checked_font(path: Path, text: str) -> Font:
@@ -105,7 +105,7 @@ def checked_font(path: Path, text: str) -> Font:
     first = _signs(faces[0])
     lacking = next(sign for sign in _letters(text) if sign not in first)
     raise BadInput(
-        f"The font {path.name} lacks letters of {text!r}, as {_named(lacking)}; choose another, or name none."
+        f"The font {path.name} lacks letters of {text!r}, such as {_named(lacking)}; choose another font, or name none."
     )
 
 

@@ -32,7 +32,7 @@ class Certificate:
             first = self.certificate.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
             return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first.lstrip())).hexdigest()
         except (OSError, ValueError) as error:
-            raise BadInput(f"{self.certificate} is no certificate in PEM form: {error}") from None
+            raise BadInput(f"{self.certificate} is not a certificate in PEM form: {error}") from None
 
 
 def own_certificate(folder: Path, host: str) -> Certificate:

@@ -189,7 +189,7 @@ def _decode_as(
         has_pairs = not _names_loudspeakers(declared) and whole.layout.nb_channels == declared.nb_channels
         frame = _paired(whole) if has_pairs else whole
         if frame.sample_rate not in _SOURCE_RATES_HZ:
-            raise BadInput(f"{song.name} has a sample rate of {frame.sample_rate} Hz, which is no song's; convert it.")
+            raise BadInput(f"{song.name} has a sample rate of {frame.sample_rate} Hz, which no song has; convert it.")
         own = _Form.of(frame, sample_rate_hz)
         form = form or own
         if form.with_all_of(own) != form:

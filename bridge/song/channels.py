@@ -91,7 +91,7 @@ def write(channels: Channels, path: str | os.PathLike[str]) -> None:
         )
         write_text(target, text.getvalue())
     else:
-        raise BadInput(f"{target.name} is no file for channels; let it end in .npz or .csv.")
+        raise BadInput(f"{target.name} can't hold channels; end its name in .npz or .csv.")
 
 
 def _parted(spectra: Spectra) -> tuple[Curve, Curve]:

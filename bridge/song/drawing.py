@@ -151,4 +151,4 @@ def _write(figure: Figure, target: Path) -> None:
         with written_beside(target) as beside:
             figure.savefig(beside, format=form)
     except ValueError as error:
-        raise BadInput(f"{target.name} is no picture that can be drawn; let it end in .png, .pdf or .svg.") from error
+        raise BadInput(f"{target.name} can't be drawn; end its name in .png, .pdf or .svg.") from error

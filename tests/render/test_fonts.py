@@ -29,7 +29,7 @@ def collection(tmp_path):
 
 def test_a_font_has_all_letters():
     assert fonts.font_for("Überall Ελλάδα", PALETTE).path.suffix in fonts.FONTS
-    with pytest.raises(BadInput, match="lacks letters of '東京', as 東"):
+    with pytest.raises(BadInput, match="lacks letters of '東京', such as 東"):
         fonts.checked_font(SANS, "東京")
 
 

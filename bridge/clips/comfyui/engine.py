@@ -281,5 +281,5 @@ def _moving_picture(path: Path, most: int) -> tuple[list[Frame], float]:
                 if len(frames) == most:
                     break
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise GenerationFailed("ComfyUI sent something that is no picture. Try again.") from error
+        raise GenerationFailed("ComfyUI sent something that is not a picture. Try again.") from error
     return frames, 1000 * len(frames) / duration_ms if duration_ms else 24.0

@@ -80,7 +80,7 @@ class Server:
             running, waiting = (queue[name] for name in ("queue_running", "queue_pending"))
             return [str(entry[1]) for entry in running], [str(entry[1]) for entry in sorted(waiting, key=_number)]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise GenerationFailed(f"What answers at {self.shown} is no ComfyUI. Check the address.") from None
+            raise GenerationFailed(f"What answers at {self.shown} is not ComfyUI. Check the address.") from None
 
     def limits(self, node_class: str, name: str) -> Mapping[str, Any]:
         """What the server says of an input: `min`, `max` and `step`, as far as it does."""
@@ -209,13 +209,13 @@ class Server:
     def _checked(self, answer: "httpx.Response", path: str) -> dict[str, Any]:
         if answer.status_code in (401, 403):
             raise GenerationFailed(
-                f"ComfyUI at {self.shown} wants a login. Put it into its address: http://name:word@…"
+                f"ComfyUI at {self.shown} asks for a login. Put it into its address: http://name:password@…"
             )
         if not answer.is_success:
             raise GenerationFailed(f"ComfyUI at {self.shown} answers {path} with status {answer.status_code}.")
         content = _content(answer)
         if content is None:
-            raise GenerationFailed(f"What answers at {self.shown} is no ComfyUI. Check the address.")
+            raise GenerationFailed(f"What answers at {self.shown} is not ComfyUI. Check the address.")
         return content
 
     def _unanswered(self, error: Exception) -> Unanswered:
@@ -231,7 +231,7 @@ def addresses(text: str) -> list[str]:
     found = [part.strip().rstrip("/") for part in (text or os.environ.get(ADDRESSES) or USUAL).split(",")]
     for url in found:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-            raise BadInput(f"{url!r} is no address of a ComfyUI. One looks like {USUAL}.")
+            raise BadInput(f"{url!r} is not ComfyUI's address. It looks like {USUAL}.")
         if network.is_offline(os.environ) and not network.is_loopback(url):
             raise BadInput(f"This ComfyUI is on the network. {network.REFUSAL}.")
     return found

@@ -54,11 +54,11 @@ class Workflow:
         except OSError:
             raise BadInput(f"The workflow {path} can't be read. Give the path of a file that is there.") from None
         except (ValueError, RecursionError):
-            raise BadInput(f"The workflow {path} is no JSON. In ComfyUI, choose Export (API).") from None
+            raise BadInput(f"The workflow {path} is not JSON. In ComfyUI, choose Export (API).") from None
         if isinstance(content, dict) and isinstance(content.get("nodes"), list):
             raise BadInput(f"The workflow {path} is saved for ComfyUI's editor. In ComfyUI, choose Export (API).")
         if not isinstance(content, dict) or not content or not all(map(_is_node, content.values())):
-            raise BadInput(f"The file {path} is no workflow of ComfyUI. In ComfyUI, choose Export (API).")
+            raise BadInput(f"The file {path} is not a ComfyUI workflow. In ComfyUI, choose Export (API).")
         return cls(content)
 
     def title(self, node: str) -> str:

@@ -63,7 +63,7 @@ def to_frames(values: npt.NDArray[np.floating], what: str) -> npt.NDArray[np.uin
 def no_numbers(what: str) -> GenerationFailed:
     """What to say of pictures that are no numbers."""
     return GenerationFailed(
-        f"{what} gave pictures that are no numbers. Try another seed;"
+        f"{what} gave pictures that are not numbers. Try another seed;"
         " if that does not help, its weights don't suit half precision."
     )
 

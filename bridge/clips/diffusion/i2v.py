@@ -68,9 +68,7 @@ def check_family(model: models.Model, family: Family) -> None:
         known = ", ".join(dict.fromkeys(family.prefix for family in FAMILIES))
         raise BadInput(f"{model.source} is a {name}, which no animator knows. They know {known}.")
     if found is not family:
-        raise BadInput(
-            f"{model.source} is of another family than the animator {family.name} runs: choose --animator {found.name}."
-        )
+        raise BadInput(f"The animator {family.name} can't run {model.source}: choose --animator {found.name}.")
 
 
 def load(

@@ -108,7 +108,7 @@ def references(family: StillFamily, request: ClipRequest, given: Values, work: W
     ]
     found = [(sha256, words) for sha256, words in wanted if sha256][: family.most_references]
     if not found and family.needs_reference:
-        raise BadInput(f"{family.title} changes pictures and has none: give a character, or --set references=cover.")
+        raise BadInput(f"{family.title} needs a picture to change: give a character, or --set references=cover.")
     pictures = [Image.fromarray(cover.load(work.file(sha256))) for sha256, _ in found]
     names = [f"picture {i + 1}" for i in range(len(found))] if len(found) > 1 else ["the picture"]
     return pictures, ", ".join(words.format(name) for (_, words), name in zip(found, names, strict=False))

@@ -198,10 +198,10 @@ def test_files_that_are_gone_are_told(server, paint):
 
 @pytest.mark.parametrize(("breaks", "message"), [
     (lambda server: server.close(), r"can't be reached \(ConnectError\). Is it running\? Start it"),
-    (lambda server: setattr(server, "status", 401), "wants a login"),
+    (lambda server: setattr(server, "status", 401), "asks for a login"),
     (lambda server: setattr(server, "status", 500), "answers /queue with status 500"),
-    (lambda server: setattr(server, "look", lambda: {"hello": 1}), "is no ComfyUI"),
-    (lambda server: setattr(server, "look", lambda: b"<html>"), "is no ComfyUI"),
+    (lambda server: setattr(server, "look", lambda: {"hello": 1}), "is not ComfyUI"),
+    (lambda server: setattr(server, "look", lambda: b"<html>"), "is not ComfyUI"),
 ])  # fmt: skip
 def test_servers_that_cannot_serve_are_told(server, paint, breaks, message):
     breaks(server)
@@ -320,7 +320,7 @@ def test_memory_is_kept_for_those_who_wait(server, paint, monkeypatch):
 
 @pytest.mark.parametrize("address", ["box:8188", "ftp://box", "http://", "8188"])
 def test_what_is_no_address_is_refused(paint, address):
-    with pytest.raises(BadInput, match=r"is no address of a ComfyUI. One looks like http://127.0.0.1:8188"):
+    with pytest.raises(BadInput, match=r"is not ComfyUI's address. It looks like http://127.0.0.1:8188"):
         paint(comfyui=address)
 
 

@@ -133,7 +133,7 @@ def test_a_circle_of_links_ends():
 
 @pytest.mark.parametrize(("content", "message"), [
     ({"nodes": [], "links": []}, "saved for ComfyUI's editor. In ComfyUI, choose Export (API)"),
-    ({}, "is no workflow"), ([1], "is no workflow"), ({"1": {"class_type": "A"}}, "is no workflow"),
+    ({}, "is not a ComfyUI workflow"), ([1], "is not a ComfyUI workflow"), ({"1": {"class_type": "A"}}, "is not a ComfyUI workflow"),
 ])  # fmt: skip
 def test_files_in_another_form_are_refused(tmp_path, content, message):
     with pytest.raises(BadInput, match=re.escape(message)):
@@ -145,7 +145,7 @@ def test_files_in_another_form_are_refused(tmp_path, content, message):
 )
 def test_files_that_are_no_json_are_refused(tmp_path, content):
     (tmp_path / "w.json").write_bytes(content)
-    with pytest.raises(BadInput, match="is no JSON"):
+    with pytest.raises(BadInput, match="is not JSON"):
         Workflow.read(tmp_path / "w.json")
 
 

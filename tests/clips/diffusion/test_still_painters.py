@@ -89,7 +89,7 @@ def test_the_pictures_that_are_shown_reach_the_model(name, folders, desk):
 
 @pytest.mark.parametrize("name", [name for name, family in SHOWN.items() if family.needs_reference])
 def test_an_editor_of_pictures_without_a_picture_is_said(name, folders, desk):
-    with pytest.raises(BadInput, match="changes pictures and has none: give a character, or --set references=cover"):
+    with pytest.raises(BadInput, match="needs a picture to change: give a character, or --set references=cover"):
         paint(asked(name, folders, references="character"), desk())
 
 
