@@ -130,7 +130,7 @@ def test_a_crop_that_is_no_part_is_refused(text):
 
 def test_no_video_is_one_sentence(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"nothing")
-    with pytest.raises(BadInput, match="can.t be read as a video"):
+    with pytest.raises(BadInput, match=r"can.t be read as a video"):
         animated(Desk(tmp_path / "x.mp4"), asked())
 
 

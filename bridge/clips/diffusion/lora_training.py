@@ -217,7 +217,7 @@ class Trainee:
             raise BadInput(f"The checkpoint {self.checkpoint} is damaged. Delete it to start anew.") from error
         if state["run"] != self.training.key:
             raise BadInput(
-                f"{self.checkpoint} is of a training with other pictures or options. Delete it, or use another -o."
+                f"{self.checkpoint} belongs to a training with other pictures or options. Delete it, or use another -o."
             )
         with torch.no_grad():
             for weight, kept in zip(self.weights, state["weights"], strict=True):

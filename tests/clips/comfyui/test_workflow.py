@@ -133,7 +133,7 @@ def test_a_circle_of_links_ends():
 
 @pytest.mark.parametrize(("content", "message"), [
     ({"nodes": [], "links": []}, "saved for ComfyUI's editor. In ComfyUI, choose Export (API)"),
-    ({}, "is not a ComfyUI workflow"), ([1], "is not a ComfyUI workflow"), ({"1": {"class_type": "A"}}, "is not a ComfyUI workflow"),
+    ({}, "is not a ComfyUI"), ([1], "is not a ComfyUI"), ({"1": {"class_type": "A"}}, "is not a ComfyUI"),
 ])  # fmt: skip
 def test_files_in_another_form_are_refused(tmp_path, content, message):
     with pytest.raises(BadInput, match=re.escape(message)):

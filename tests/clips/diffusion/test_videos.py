@@ -193,7 +193,7 @@ def test_a_model_of_one_shape_says_so(still, desk, tmp_path):
 def test_a_model_of_another_family_or_none_is_refused(sdxl, wan, still, desk):
     with pytest.raises(BadInput, match="StableDiffusionXLPipeline, which no animator knows"):
         film(asked("wan", model=sdxl), still, desk)
-    with pytest.raises(BadInput, match="The animator ltx can't run .*: choose --animator wan"):
+    with pytest.raises(BadInput, match=r"The animator ltx can't run .*: choose --animator wan"):
         film(asked("ltx", model=wan), still, desk)
 
 
