@@ -274,13 +274,13 @@ def workers_for(options: MakeOptions, store: Store) -> "Workers":
 @contextmanager
 def cover_studied(options: MakeOptions) -> Iterator[None]:
     """Understands, beside other work, what the cover's shots are framed by: all workers find it then."""
-    from bridge.clips.animatic import framing
+    from bridge.clips.animatic.study import studied
 
     if options.painter != "cover":
         yield
         return
     with ThreadPoolExecutor(1) as pool:
-        study = pool.submit(framing.studied, options.cover)
+        study = pool.submit(studied, options.cover)
         yield
         study.result()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Looks for the whole cover in a frame, wherever and however large it stands there."""
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +22,8 @@ _RESIZED = 7.0
 """percent that the cover may be larger or smaller than it was found"""
 _SIDE_PX = 320
 """the two are compared at this longer side of the cover, or less: finer is the encoder's"""
+_LEAST_PX = 8
+"""a side of a picture whose structure is compared"""
 _FLAT = 0.7
 """standard deviation (0-255) of a cover without form"""
 
@@ -78,24 +81,53 @@ def _compared(frame: Frame, cover: Frame, unit: float, place: tuple[float, float
     Args:
         unit: the frame's pixels per pixel of the cover.
     """
-    from skimage.metrics import structural_similarity
-
     fine = min(1.0, _SIDE_PX / (unit * max(cover.shape[:2])))
     picture = _resized(frame, frame.shape[1] * fine, frame.shape[0] * fine)
     wanted = _resized(cover, cover.shape[1] * unit * fine, cover.shape[0] * unit * fine)
     left, top, size = _aligned(_gray(picture), _gray(wanted), (place[0] * fine, place[1] * fine))
     shown = np.asarray(_seen(picture, wanted.shape, left, top, size), np.uint8)
-    likeness = float(structural_similarity(_gray(shown), _gray(wanted), data_range=255))  # pyright: ignore
-    width_px = size * wanted.shape[1] / fine
+    box = np.array([left, top, size * wanted.shape[1], size * wanted.shape[0]]) / fine
+    pairs = [(shown, wanted), *_on_whole_pixels(frame, cover, box, fine)]
+    likeness, shown, wanted = max(((_likeness(*pair), *pair) for pair in pairs), key=lambda one: one[0])
     return FoundCover(
-        left / fine,
-        top / fine,
-        width_px,
-        width_px / frame.shape[1],
+        float(box[0]),
+        float(box[1]),
+        float(box[2]),
+        float(box[2]) / frame.shape[1],
         likeness,
         float(cv2.absdiff(shown, wanted).mean()),
         color_tags.lying(shown, wanted),
     )
+
+
+def _likeness(one: Frame, other: Frame) -> float:
+    from skimage.metrics import structural_similarity
+
+    return float(structural_similarity(_gray(one), _gray(other), data_range=255))  # pyright: ignore
+
+
+def _on_whole_pixels(
+    frame: Frame, cover: Frame, box: npt.NDArray[np.float64], fine: float
+) -> list[tuple[Frame, Frame]]:
+    """What is seen there and the cover, if it lies on whole pixels: none of the frame's is mixed with its neighbours.
+
+    Between pixels a frame has to be interpolated, which takes a noisy cover's grain from it. Of the places one pixel
+    around, the one that is the most like it.
+
+    Args:
+        box: left, top, width, height.
+        fine: the scale at which both are compared.
+    """
+    found: list[tuple[float, Frame, Frame]] = []
+    for off in itertools.product((-1, 0, 1), repeat=3):
+        left, top, width = (round(at) + by for at, by in zip(box[:3], off, strict=True))
+        height = round(width * cover.shape[0] / cover.shape[1])
+        part = frame[max(0, top) : top + height, max(0, left) : left + width]
+        if part.shape[:2] == (height, width) and min(width, height) >= _LEAST_PX:
+            size = (width * fine, height * fine)
+            shown, wanted = _resized(part, *size), _resized(cover, *size)
+            found.append((float(cv2.absdiff(shown, wanted).mean()), shown, wanted))
+    return [min(found, key=lambda one: one[0])[1:]] if found else []
 
 
 def _aligned(

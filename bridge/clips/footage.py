@@ -150,7 +150,8 @@ def _pictures(part: _Part, fps: Fraction) -> Iterator[Frame]:
 
 def _subject_path(part: _Part, request: ClipRequest, work: Work) -> npt.NDArray[np.float64]:
     """Where the frame's middle is on each picture, as shares of its width and height: shape (frames, 2)."""
-    from bridge.cover import subject
+    from bridge.cover.faces import find_faces
+    from bridge.cover.subject import subject_box
 
     step = max(1, round(_LOOK_EVERY_S * request.fps))
     places: list[tuple[int, float, float]] = []
@@ -162,8 +163,8 @@ def _subject_path(part: _Part, request: ClipRequest, work: Work) -> npt.NDArray[
         work.report(0.0, "following the subject")
         scale = max(1, picture.shape[1] // _LOOK_WIDTH_PX)
         small = np.ascontiguousarray(picture[::scale, ::scale])
-        faces = subject.faces(small)
-        box = faces[0] if faces else subject.subject_box(small)
+        faces = find_faces(small)
+        box = faces[0].box if faces else subject_box(small)
         height, width = small.shape[:2]
         places.append((number, (box.left_px + box.width_px / 2) / width, (box.top_px + box.height_px / 2) / height))
     if not places:

@@ -20,9 +20,9 @@ from scipy.optimize import minimize
 
 from blender_addon.core.types import NEUTRAL_GRADE, Grade
 from bridge.common.frames import Frame
+from bridge.cover.faces import find_faces
 from bridge.cover.grading import apply_grade
 from bridge.cover.oklab import Floats, from_srgb, gradient_to_srgb, to_srgb
-from bridge.cover.subject import faces
 from bridge.cover.transport import directions, palette_distance, sample_colors, squared_distance
 
 CURVE_POINTS = 33
@@ -360,7 +360,7 @@ class _Watched:
     @classmethod
     def of(cls, frames: list[Frame]) -> "_Watched":
         small = [_reduced(frame) for frame in frames[:: max(1, len(frames) // 12)]]
-        if any(faces(frame) for frame in small):
+        if any(find_faces(frame) for frame in small):
             return cls(small, _TURN_DEG)
         least, most = _SKIN_SHARE
         drawn = least <= np.mean([skin_share(frame) for frame in small]) <= most

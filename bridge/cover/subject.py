@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,22 +11,13 @@ from scipy.ndimage import gaussian_filter, uniform_filter
 
 from bridge.common.frames import Frame
 from bridge.cover.box import Box
+from bridge.cover.faces import find_faces
 from bridge.cover.oklab import from_srgb
 
 Map = npt.NDArray[np.float32]
 
 WORK_SIDE_PX = 256
 """the measures below are made on a picture of this longer side"""
-_FACE_SIDES_PX = (640, 240)
-"""faces are looked for at these longer sides, the second for those that fill the picture"""
-_SURE_FACE, _LEAST_FACE = 0.6, 0.035
-"""how sure the detector has to be; the height of a face, in the picture's longer side"""
-_FOREHEAD = 0.12
-"""the part of the detector's box above the brow"""
-_SAME_FACE = 0.3
-"""boxes that share more than this part are one face"""
-_FACE_OUTPUTS = ("537", "538", "539", "540")
-"""how sure it is, heights and widths, offsets, and marks within the face: the model names them so"""
 
 
 def saliency(cover: Frame) -> Map:
@@ -104,51 +94,6 @@ def busyness(picture: Frame) -> Map:
     return np.maximum(detail(small), _small_saliency(small)).astype(np.float32)
 
 
-def faces(cover: Frame) -> list[Box]:
-    """Faces, of people before a camera or well painted, the largest first; tiny and uncertain ones are left out.
-
-    By CenterFace (Xu, Yan, Sun and Yang, 2019), from the brow to the chin.
-    """
-    height, width = cover.shape[:2]
-    for side_px in _FACE_SIDES_PX:
-        scale = side_px / max(height, width)
-        size = (max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32))
-        boxes = [_scaled(face, width / size[0], height / size[1], width, height) for face in _detected(cover, size)]
-        boxes = [box for box in boxes if box.height_px > _LEAST_FACE * max(height, width)]
-        if boxes:
-            return sorted(boxes, key=lambda box: -box.width_px * box.height_px)
-    return []
-
-
-def _detected(cover: Frame, size: tuple[int, int]) -> list[tuple[float, float, float, float]]:
-    """Faces in a copy of this size, a multiple of 32 a side, as left, top, width, height."""
-    blob = cv2.dnn.blobFromImage(np.ascontiguousarray(cover), 1.0, size, (0, 0, 0), swapRB=False, crop=False)
-    network = _face_detector(size)
-    network.setInput(blob)
-    sure, scales, offsets, _ = network.forward(_FACE_OUTPUTS)
-    rows, columns = np.nonzero(sure[0, 0] > _SURE_FACE)
-    tall, wide = (4 * np.exp(scales[0, i, rows, columns]) for i in (0, 1))
-    middle_y, middle_x = (4 * (at + offsets[0, i, rows, columns] + 0.5) for i, at in ((0, rows), (1, columns)))
-    boxes = np.stack([middle_x - wide / 2, middle_y - tall / 2, wide, tall], axis=1).tolist()
-    scores = sure[0, 0, rows, columns].tolist()
-    kept = cv2.dnn.NMSBoxes(boxes, scores, _SURE_FACE, _SAME_FACE) if boxes else []
-    return [tuple(boxes[int(i)]) for i in kept]
-
-
-def _scaled(face: tuple[float, float, float, float], scale_x: float, scale_y: float, width: int, height: int) -> Box:
-    """A face of the copy where it lies in the picture, as far as it is inside."""
-    left, top = max(0, round(face[0] * scale_x)), max(0, round((face[1] + _FOREHEAD * face[3]) * scale_y))
-    right = min(width, round((face[0] + face[2]) * scale_x))
-    bottom = min(height, round((face[1] + face[3]) * scale_y))
-    return Box(left, top, max(1, right - left), max(1, bottom - top))
-
-
-@lru_cache(maxsize=8)
-def _face_detector(size: tuple[int, int]) -> cv2.dnn.Net:  # noqa: ARG001 -- OpenCV's network is wrong at a second size
-    """One for each size. bridge/cover/centerface.md says where the model is from."""
-    return cv2.dnn.readNetFromONNX(str(Path(__file__).with_name("centerface.onnx")))
-
-
 def _small(cover: Frame) -> Frame:
     scale = WORK_SIDE_PX / max(cover.shape[:2])
     size = (max(8, round(cover.shape[1] * scale)), max(8, round(cover.shape[0] * scale)))
@@ -181,10 +126,10 @@ def _small_saliency(small: Frame) -> Map:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     center = np.exp(-(x**2 + y**2) / (2 * 0.7**2))
     mixed = (0.7 * contrast + 0.3 * residual) * (0.35 + 0.65 * center)
-    for face in faces(small):
-        face_x, face_y = face.center_px
-        reach = ((np.arange(width) - face_x) / (0.75 * face.width_px)) ** 2
-        rise = ((np.arange(height)[:, None] - face_y) / (0.95 * face.height_px)) ** 2
+    for box in (face.box for face in find_faces(small)):
+        face_x, face_y = box.center_px
+        reach = ((np.arange(width) - face_x) / (0.75 * box.width_px)) ** 2
+        rise = ((np.arange(height)[:, None] - face_y) / (0.95 * box.height_px)) ** 2
         mixed = np.maximum(mixed, np.exp(-((reach + rise) ** 2)) * max(float(mixed.max()), 0.1) * 1.2)
     return _stretched(mixed).astype(np.float32)
 

@@ -28,3 +28,14 @@ def test_a_card_of_a_dark_cover_with_little_contrast_is_found(size, spread):
     assert found.width_px == pytest.approx(mounted.cover.width_px, rel=0.02)
     assert found.left_px == pytest.approx(mounted.cover.left_px, abs=4)
     assert found.likeness > 0.98
+
+
+def test_the_grain_of_a_cover_that_lies_on_whole_pixels_is_there():
+    """Aligned to parts of a pixel, it would be interpolated: a small frame of a grainy cover looked changed."""
+    grain = np.random.default_rng(3).normal(0, 40, (900, 900, 3))
+    soft = cv2.GaussianBlur(np.random.default_rng(4).normal(128, 900, (900, 900, 3)), (0, 0), 30)
+    picture = np.clip(soft + grain, 0, 255).astype(np.uint8)
+    for size in ((640, 360), (1920, 1080)):
+        found = find_cover(cover.mounted(picture, *size).picture, picture)
+        assert found is not None
+        assert found.likeness > 0.98

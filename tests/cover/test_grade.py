@@ -98,7 +98,7 @@ def test_footage_made_of_the_cover_is_left_alone():
 
 
 def test_skin_stays_skin_where_there_are_people(monkeypatch):
-    monkeypatch.setattr("bridge.cover.fitting.faces", lambda frame: [cover.Box(0, 0, 10, 10)])
+    monkeypatch.setattr("bridge.cover.fitting.find_faces", lambda frame: [cover.Box(0, 0, 10, 10)])
     for name in ("teal night", "rose"):
         assert skin_turn_deg(cover.fit_grade(clip_frames(), COVERS[name])) <= 25
 

@@ -13,8 +13,10 @@ import numpy.typing as npt
 from blender_addon.core.types import ClipRequest, Ending, ShotKind
 from bridge.clips.animatic.depth import depth_name
 from bridge.clips.animatic.depth_classical import CLASSICAL, Map
-from bridge.clips.animatic.framing import Rectangle, Study, View, closest_width, kept, studied
+from bridge.clips.animatic.framing import View, closest_width, kept
 from bridge.clips.animatic.neighbours import told_apart
+from bridge.clips.animatic.people import Rectangle
+from bridge.clips.animatic.study import Study, studied
 from bridge.clips.animatic.version import version
 from bridge.clips.base import Room, Still, Work
 from bridge.common.frames import Frame

@@ -8,7 +8,8 @@ import numpy as np
 
 from blender_addon.core.types import ClipRequest, Neighbour, ShotKind
 from bridge.clips.animatic.depth_classical import Map
-from bridge.clips.animatic.framing import ALTERNATIVES, Study, View, framed
+from bridge.clips.animatic.framing import ALTERNATIVES, View, framed
+from bridge.clips.animatic.study import Study
 from bridge.common.frames import Frame
 
 _ALIKE = 0.8

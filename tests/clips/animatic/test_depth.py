@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from bridge.clips.animatic import cover_painter, framing
+from bridge.clips.animatic import cover_painter
 from bridge.clips.animatic.atmosphere import Atmosphere
 from bridge.clips.animatic.camera import Pose
 from bridge.clips.animatic.depth_classical import _distinction, _is_believable, _outline
+from bridge.clips.animatic.study import studied
 from bridge.cover import subject_mask
 from tests.clips.animatic.animatic_world import Desk, cover
 
@@ -90,7 +91,7 @@ def test_an_outline_through_one_texture_parts_nothing():
 def test_beyond_the_cover_the_edges_depth_goes_on(tmp_path):
     """A mirrored one would put a ghost of the subject there, in haze."""
     picture = cover(240)
-    study = framing.studied(Desk(tmp_path, picture).file("c" * 64))
+    study = studied(Desk(tmp_path, picture).file("c" * 64))
     study.depth[:, -4:] = 0.25
     depth = cover_painter._depth(study, (0.6, 0.275, 0.8, 0.45))
     assert depth[:, depth.shape[1] // 2 + 4 :] == pytest.approx(0.25, abs=1e-3)

@@ -12,7 +12,8 @@ from skimage import data
 
 from blender_addon.core.clip_requests import clip_requests
 from blender_addon.core.types import EditPlan, EnergyCurve, Excerpt, Framing, Neighbour, Shot, ShotKind
-from bridge.clips.animatic import framing, neighbours
+from bridge.clips.animatic import neighbours
+from bridge.clips.animatic.study import studied
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
 SIZES = [(160, 90), (90, 160)]
@@ -27,7 +28,7 @@ def neighbour(asked, **changes):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("shot", Framing)
 def test_a_shot_beside_one_of_its_own_kind_shows_something_else(tmp_path, size, shot):
-    study = framing.studied(Desk(tmp_path, data.astronaut()).file("c" * 64))
+    study = studied(Desk(tmp_path, data.astronaut()).file("c" * 64))
     asked = request(framing=shot, seed=3, width_px=size[0], height_px=size[1])
     alone, beside = (
         neighbours.told_apart(replace(asked, beside=others), study) for others in ((), (neighbour(asked),))
@@ -39,7 +40,7 @@ def test_a_shot_beside_one_of_its_own_kind_shows_something_else(tmp_path, size, 
 
 @pytest.mark.slow
 def test_a_card_is_not_followed_by_the_card_that_ends_the_video(tmp_path):
-    study = framing.studied(Desk(tmp_path, cover(400)).file("c" * 64))
+    study = studied(Desk(tmp_path, cover(400)).file("c" * 64))
     asked = request(framing=Framing.WIDE, seed=1, width_px=90, height_px=160)
     ending = neighbour(asked, kind=ShotKind.COVER_END)
     view = neighbours.told_apart(replace(asked, beside=(ending,)), study)
