@@ -160,10 +160,13 @@ def show_engines(engines: Engines) -> None:
     for part in (*engines.painters, *engines.animators):
         if not part.available:
             lacking.setdefault(part.missing, []).append(part.name)
-    for missing, names in lacking.items():
-        _print(f"{', '.join(names)}: needs {escape(missing)}")
+    if lacking:
+        needs = _table("Those that are not here need")
+        for missing, names in lacking.items():
+            needs.add_row(", ".join(names), escape(missing))
+        _print(needs)
     _print("An engine is one of each, as in `--engine sdxl+svd`; `animatic` is cover+camera.")
-    _print("`beatboard engines sdxl+svd` lists the options, and which graphics card is needed.")
+    _print("`beatboard engines sdxl+svd` lists its options and the graphics card it needs.")
 
 
 def show_engine(name: str, parts: Sequence[EnginePart], options: Sequence[Option]) -> None:

@@ -17,7 +17,7 @@ _EMPTY = 0.5
 """as much of that falls on the beats that were found, at most"""
 
 
-def recount(found: Reading, features: Features) -> Reading:
+def in_odd_meter(found: Reading, features: Features) -> Reading:
     """The same bars in five or seven beats where the onsets are clear about it, else the reading as it is."""
     starts_s = found.times_s[found.positions == 1]
     if len(starts_s) <= _FEWEST_BARS:

@@ -10,7 +10,7 @@ from bridge.common.errors import BadInput
 from bridge.song import analyze_audio, audio, trackers
 from bridge.song.alternative import Reading
 from bridge.song.features import CUES, Features
-from bridge.song.odd_meters import recount
+from bridge.song.odd_meters import in_odd_meter
 from tests.song.song_synth import grid, pop_song
 
 
@@ -56,9 +56,9 @@ def onsets_at(times_s: np.ndarray) -> Features:
 def test_bars_are_parted_anew_only_where_hardly_anything_falls_on_the_beats_that_were_found():
     found = grid(period_s=0.5)  # bars of two seconds
     fives = onsets_at(1.0 + 0.4 * np.arange(80))
-    assert recount(found, fives).positions.max() == 5
-    assert np.diff(recount(found, fives).times_s) == pytest.approx(0.4)
+    assert in_odd_meter(found, fives).positions.max() == 5
+    assert np.diff(in_odd_meter(found, fives).times_s) == pytest.approx(0.4)
     both = replace(fives, cues=np.maximum(fives.cues, onsets_at(1.0 + 0.5 * np.arange(64)).cues))
-    assert recount(found, both) is found
+    assert in_odd_meter(found, both) is found
     short = Reading(found.times_s[:20], found.positions[:20])
-    assert recount(short, fives) is short
+    assert in_odd_meter(short, fives) is short

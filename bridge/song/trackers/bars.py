@@ -11,7 +11,7 @@ from bridge.song.bar_weights import PHASE_WEIGHTS, WEIGHTS
 from bridge.song.confidence import rate
 from bridge.song.downbeat_phase import PhaseModel, settle
 from bridge.song.features import CUE_RATE_HZ, Features, compute_features
-from bridge.song.odd_meters import recount
+from bridge.song.odd_meters import in_odd_meter
 from bridge.song.onset_times import refine
 from bridge.song.readings import other_grids
 from bridge.song.spectra import Spectra
@@ -41,7 +41,7 @@ class BarsTracker:
     def read(self, features: Features, cost: Array | None = None) -> Reading:
         """The song's bars beat by beat; `cost` is what each frame is worth less, see `best_path`."""
         bars = correct_bars(best_path(features, self._model, cost), features, self._model)
-        return recount(settle(_beats(bars, features), features, self._phase), features)
+        return in_odd_meter(settle(_beats(bars, features), features, self._phase), features)
 
 
 def create() -> BarsTracker:
