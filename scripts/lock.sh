@@ -11,5 +11,5 @@ lock dev.txt --generate-hashes --extra dev --extra cluster -c requirements/base.
 
 # No hashes in this one, since torch has one version in several builds (CUDA's, the CPU's), and CUDA's libraries are left to
 # torch's own wheel, which pins them exactly: a CPU build has none.
-lock gpu.txt --extra dev --extra cluster --extra gpu --extra runway -c requirements/dev.txt -c <(echo torch==2.13.0)
+lock gpu.txt --extra dev --extra cluster --extra gpu --extra runway --extra fal -c requirements/dev.txt -c <(echo torch==2.13.0)
 sed -i -E '/^(nvidia|cuda|triton)/d; /^ +--hash/d; s/ \\$//' requirements/gpu.txt

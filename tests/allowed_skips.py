@@ -14,7 +14,7 @@ ALLOWED = {
 """what a skip's reason begins with, and why that is right"""
 if importlib.util.find_spec("torch") is None:
     ALLOWED |= {"needs the gpu extra": "the second half of scripts/test.sh --engines has it"}
-    ALLOWED |= {"needs the runway extra": "the same"}
+    ALLOWED |= {"needs the runway extra": "the same", "needs the fal extra": "the same"}
 
 
 def is_strict() -> bool:

@@ -26,13 +26,24 @@ MODES = (
 )
 WIDE = 90
 """how many letters a line of the preferences holds"""
-RUNWAY_KEY = "RUNWAYML_API_SECRET"
 
 
-def _set_runway_key(_: Any, key: str) -> None:
-    session().secrets.pop(RUNWAY_KEY, None)
-    if key.strip():
-        session().secrets[RUNWAY_KEY] = key.strip()
+def _key(service: str, engine: str, variable: str) -> Any:
+    """A property for a service's key, which is kept in memory only."""
+
+    def write(_: Any, key: str) -> None:
+        session().secrets.pop(variable, None)
+        if key.strip():
+            session().secrets[variable] = key.strip()
+
+    return StringProperty(
+        name=f"{service} Key",
+        description=f"For the engine {engine}. Given to the bridge when it starts and never saved: enter it again in"
+        f" the next session, or set {variable} before you start Blender",
+        subtype="PASSWORD",
+        get=lambda _: session().secrets.get(variable, ""),
+        set=write,
+    )
 
 
 class BeatboardPreferences(bpy.types.AddonPreferences):
@@ -57,14 +68,8 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
         name="Keep Running after Blender Closes", description="Let the bridge finish its queue when Blender is closed"
     )
 
-    runway_key: StringProperty(
-        name="Runway Key",
-        description="For the engine runway. Given to the bridge when it starts and never saved: enter it again in the"
-        f" next session, or set {RUNWAY_KEY} before you start Blender",
-        subtype="PASSWORD",
-        get=lambda _: session().secrets.get(RUNWAY_KEY, ""),
-        set=_set_runway_key,
-    )
+    runway_key: _key("Runway", "runway", "RUNWAYML_API_SECRET")
+    fal_key: _key("fal", "fal", "FAL_KEY")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -81,6 +86,7 @@ class BeatboardPreferences(bpy.types.AddonPreferences):
         if self.mode != "REMOTE":
             layout.prop(self, "keep_running")
             layout.prop(self, "runway_key")
+            layout.prop(self, "fal_key")
         row = layout.row()
         row.operator("beatboard.connect", icon="LINKED")
         row.operator("beatboard.open_log", icon="TEXT")

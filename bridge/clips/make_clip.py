@@ -8,7 +8,7 @@ from pathlib import Path
 
 from blender_addon.core import codec
 from blender_addon.core.types import Clip, ClipRequest, ShotKind
-from bridge.clips import conform, handles, holds, options, registry
+from bridge.clips import conform, handles, holds, options, paid, registry
 from bridge.clips.base import Footage, HandlesAnimator, KeyframePainter, Still, Work
 from bridge.clips.keyframes import Studio
 from bridge.common.errors import BadInput
@@ -161,8 +161,8 @@ def clip_key(request: ClipRequest, engine: registry.Engine, after: ClipRequest |
         f"animator-{engine.animator.version}",
         f"conform-{conform.VERSION}",
         f"handles-{handles.frames_of(request)}",
-        codec.dumps(after) if after else "",
+        codec.dumps(paid.as_bought(after)) if after else "",
         *registry.contents(request),
         *([f"cover-{holds.COVER_VERSION}"] if request.kind is ShotKind.COVER_END else []),
     )
-    return hashlib.sha256("\n".join((codec.dumps(request), *makers)).encode()).hexdigest()
+    return hashlib.sha256("\n".join((codec.dumps(paid.as_bought(request)), *makers)).encode()).hexdigest()

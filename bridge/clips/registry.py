@@ -20,7 +20,7 @@ from blender_addon.core import options as core_options
 from blender_addon.core.messages import EnginePart, Engines
 from blender_addon.core.options import Option
 from blender_addon.core.types import ClipRequest
-from bridge.clips import footage, options, runway
+from bridge.clips import fal, footage, options, runway
 from bridge.clips.base import Animator, Painter
 from bridge.clips.comfyui import engine as comfyui
 from bridge.clips.diffusion import animatediff, families, sdxl, still_families, svd
@@ -275,6 +275,19 @@ ANIMATORS = _table(
             takes_words=True,
             handle_frames=0,  # whose seconds are paid for
             price=runway.cost_of,
+        ),
+        AnimatorEntry(
+            name="fal",
+            make=fal.FalAnimator,
+            description="image to video by Kling, Seedance, Veo or Wan on fal's machines; costs money",
+            own_options=fal.OPTIONS,
+            packages=("fal_client",),
+            extra="fal",
+            keys=(fal.KEY,),
+            takes_last_frame=True,
+            takes_words=True,
+            handle_frames=0,  # whose seconds are paid for
+            price=fal.cost_of,
         ),
         AnimatorEntry(
             name="footage",

@@ -6,25 +6,20 @@ that are stored, not into messages, not into files.
 """
 
 import base64
-import hashlib
 import io
-import json
 import math
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from blender_addon.core import codec, network
+from blender_addon.core import network
 from blender_addon.core.types import ClipRequest, ShotKind
-from bridge.clips import holds, options, remote
+from bridge.clips import holds, options, paid, remote
 from bridge.clips.base import Footage, Still, Work
 from bridge.clips.camera_words import moving_prompt
-from bridge.common import files, paths
+from bridge.clips.paid import Receipt
 from bridge.common.errors import BadInput, Cancelled, GenerationFailed
 from bridge.common.frames import Frame, resized
 
@@ -61,7 +56,7 @@ MODELS = {
 }
 OPTIONS = (
     options.choice("model", "the model, each with its price", MODELS, "gen4_turbo"),
-    options.yes_no("confirm_cost", "lets it spend money: without, it says what the clips would cost", "no"),
+    *paid.OPTIONS,
 )
 
 
@@ -118,24 +113,15 @@ class RunwayAnimator:
 
     def animate(self, request: ClipRequest, still: Still, work: Work) -> Footage:
         """Buys a clip, or fetches the one that an earlier run has bought, and cuts it to the moving part."""
-        require_consent(request)
-        receipt = Receipt.of(request, still)
+        paid.require_consent(request, cost_of([request]))
+        receipt = Receipt.of("runway", request, still)
         with client() as runway:
             url = bought(runway, receipt, request, still, work)
             path = work.folder / "runway.mp4"
-            download(url, path, work)
+            paid.download(url, path, work, "Runway")
         frames = remote.decoded(path, request, "Runway")
-        receipt.done()
+        receipt.used()
         return remote.footage(frames, request)
-
-
-def require_consent(request: ClipRequest) -> None:
-    """Raises `BadInput` with the price, unless the option `confirm_cost` is yes."""
-    if not options.of(request, OPTIONS).yes("confirm_cost"):
-        raise BadInput(
-            f"Shot {request.shot_id} would cost {cost_of([request])}. Agree with --set confirm_cost=yes, or choose"
-            " another engine."
-        )
 
 
 def client() -> Any:
@@ -156,37 +142,6 @@ def client() -> Any:
         ) from None
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """Remembers the task that was paid for, so that a restart fetches it instead of paying again."""
-
-    path: Path
-
-    @classmethod
-    def of(cls, request: ClipRequest, still: Still) -> "Receipt":
-        """The receipt for this request and keyframe."""
-        folder = paths.data_folder() / "runway"
-        folder.mkdir(exist_ok=True)
-        content = codec.dumps(request).encode() + np.ascontiguousarray(still.rgb).tobytes()
-        content += b"" if still.end is None else np.ascontiguousarray(still.end).tobytes()
-        return cls(folder / f"{hashlib.sha256(content).hexdigest()[:32]}.json")
-
-    def task_id(self) -> str | None:
-        """The task of an earlier run, if there was one."""
-        try:
-            return str(json.loads(self.path.read_text(encoding="utf-8"))["task"])
-        except (OSError, ValueError, KeyError):
-            return None
-
-    def write(self, task_id: str) -> None:
-        """Keeps the id."""
-        files.write_text(self.path, json.dumps({"task": task_id}))
-
-    def done(self) -> None:
-        """Forgets it: the clip is here, or will never be."""
-        self.path.unlink(missing_ok=True)
-
-
 def bought(runway: Any, receipt: Receipt, request: ClipRequest, still: Still, work: Work) -> str:
     """The finished clip's address.
 
@@ -197,8 +152,13 @@ def bought(runway: Any, receipt: Receipt, request: ClipRequest, still: Still, wo
     task_id = receipt.task_id()
     if task_id and (url := follow(runway, task_id, receipt, work, resumed=True)):
         return url
-    task_id = create(runway, request, still, work)
-    receipt.write(task_id)
+    entry = receipt.budget.spend(cost_of([request]).usd)
+    try:
+        task_id = create(runway, request, still, work)
+    except (BadInput, GenerationFailed):
+        receipt.budget.give_back(entry)
+        raise
+    receipt.write(task_id, entry)
     url = follow(runway, task_id, receipt, work, resumed=False)
     assert url
     return url
@@ -247,7 +207,7 @@ def follow(runway: Any, task_id: str, receipt: Receipt, work: Work, *, resumed: 
         try:
             task = runway.tasks.retrieve(task_id)
         except runwayml.NotFoundError:
-            receipt.done()
+            receipt.void()
             if resumed:
                 return None
             raise GenerationFailed("Runway no longer knows the clip that it was making. Try again.") from None
@@ -256,7 +216,7 @@ def follow(runway: Any, task_id: str, receipt: Receipt, work: Work, *, resumed: 
         if task.status == "SUCCEEDED":
             return str(task.output[0])
         if task.status in ("FAILED", "CANCELLED"):
-            receipt.done()
+            receipt.void()
             if resumed:
                 return None
             raise GenerationFailed(_ending(task))
@@ -277,7 +237,7 @@ def wait(runway: Any, task_id: str, task: Any, receipt: Receipt, work: Work) -> 
             work.report(progress, stage)
     except Cancelled:
         runway.tasks.delete(task_id)
-        receipt.done()
+        receipt.void()
         raise
 
 
@@ -302,29 +262,6 @@ def image(runway: Any, picture: Frame) -> str:
     if len(uri) <= DATA_URI_LIMIT_BYTES:
         return uri
     return str(runway.uploads.create_ephemeral(file=("keyframe.png", buffer.getvalue(), "image/png")).uri)
-
-
-def download(url: str, path: Path, work: Work) -> None:
-    """Fetches the clip at once: its address is good for a day or two only.
-
-    Raises:
-        GenerationFailed: it has expired, or can't be reached.
-    """
-    import httpx
-
-    try:
-        with httpx.stream("GET", url, timeout=60.0, follow_redirects=True) as answer:
-            if answer.status_code in (401, 403, 404, 410):
-                raise GenerationFailed("Runway's address of the clip has expired. Make the shot again; it costs again.")
-            answer.raise_for_status()
-            with files.written_beside(path) as beside, beside.open("wb") as out:
-                for piece in answer.iter_bytes():
-                    out.write(piece)
-                    work.report(0.93, "downloading from Runway")
-    except httpx.HTTPError as error:
-        raise GenerationFailed(
-            f"Runway's clip could not be downloaded ({type(error).__name__}). Try again: it is paid for and is kept."
-        ) from None
 
 
 def _ending(task: Any) -> str:

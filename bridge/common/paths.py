@@ -17,8 +17,8 @@ import platformdirs
 from bridge.common.errors import BadInput
 
 DEFAULT_STORE_LIMIT_BYTES = 50 * 2**30
-ENGINE_SECRETS = ("RUNWAYML_API_SECRET", "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
-"""what engines need: Runway's key, and Hugging Face's for weights that ask for it"""
+ENGINE_SECRETS = ("RUNWAYML_API_SECRET", "FAL_KEY", "HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
+"""what engines need: Runway's and fal's keys, and Hugging Face's for weights that ask for it"""
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY$|APIKEY", re.IGNORECASE)
 
 

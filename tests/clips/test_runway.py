@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("runwayml", reason="needs the runway extra: scripts/test.sh --engines")
 
 from blender_addon.core.types import ShotKind
-from bridge.clips import make_clip, registry, runway
+from bridge.clips import make_clip, paid, registry, runway
 from bridge.clips.base import Still
 from bridge.clips.runway import RunwayAnimator, cost_of
 from bridge.common.errors import BadInput, Cancelled, GenerationFailed
@@ -145,7 +145,7 @@ def test_a_restart_fetches_what_was_paid_for(server, key, work, monkeypatch):
 
 
 def test_an_earlier_task_that_failed_is_bought_anew(server, key, work):
-    runway.Receipt.of(asked(), key).write("old")
+    paid.Receipt.of("runway", asked(), key).write("old", "")
     server.script = [{"status": "GONE"}, {"status": "SUCCEEDED"}]
     RunwayAnimator().animate(asked(), key, work)
     assert server.polled == ["old", "task-1"]
@@ -157,7 +157,7 @@ def test_an_expired_address_and_a_broken_file_are_told(server, key, work, tmp_pa
         RunwayAnimator().animate(asked(), key, work)
     server.video_status = 200
     server.video.write_bytes(b"no video at all")
-    with pytest.raises(GenerationFailed, match="no video"):
+    with pytest.raises(GenerationFailed, match="not a video"):
         RunwayAnimator().animate(asked(seed=2), key, work)
 
 
