@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blender_addon.core.conform import fit
 from bridge import check, retime
 from bridge.check.container import probe
 from bridge.common.errors import BadInput
@@ -69,7 +70,7 @@ DOWNBEATS = list(range(0, 481, 48))
 
 
 def ends(edges: list[int], rate: Fraction = Fraction(1)) -> list[int]:
-    shots = retime.fit(edges, DOWNBEATS, rate)
+    shots = fit(edges, DOWNBEATS, rate)
     assert all(one.new_end == two.new_start for one, two in pairwise(shots))
     return [shot.new_end for shot in shots]
 
@@ -83,7 +84,7 @@ def test_two_cuts_in_a_bar_get_a_bar_each_if_the_song_has_room():
 
 
 def test_splinters_are_left_out():
-    shots = retime.fit([0, 48, 50, 96], DOWNBEATS, Fraction(1))
+    shots = fit([0, 48, 50, 96], DOWNBEATS, Fraction(1))
     assert [(shot.old_start, shot.old_end) for shot in shots] == [(0, 48), (50, 96)]
 
 

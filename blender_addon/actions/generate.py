@@ -13,7 +13,7 @@ from ..client.client import Client, LinkError
 from ..core import storyboard_files
 from ..core.clip_requests import clip_requests
 from ..core.types import ClipRequest, EditPlan, Job, JobState, SongAnalysis
-from ..scene import grade
+from ..scene import grade, timeline
 from ..session import connection, engine_options, files, state, tasks
 from ..session.state import Landing
 from ..session.tasks import Problem, Task
@@ -112,7 +112,7 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
     if not wanted:
         raise Problem("All of these shots are locked or under way already.")
     settings = state.settings_of(scene)
-    wanted = _not_own(settings, wanted)
+    wanted = _not_own(settings, _without_strips_of_theirs(scene, wanted))
     character = state.path_of(settings.character)
     made = _as_heard(
         scene,
@@ -124,6 +124,19 @@ def _requests(scene: Any, shot_ids: Sequence[str]) -> tuple[EditPlan, list[ClipR
         character_sha256=_sha256(character) if character else None,
     )
     return plan, [request for request in made if request.shot_id in wanted]
+
+
+def _without_strips_of_theirs(scene: Any, wanted: Sequence[str]) -> list[str]:
+    """The shots that are no strips of the editor's own.
+
+    Raises:
+        Problem: there are no others.
+    """
+    own = {strip["id"] for strip in timeline.shot_strips(scene) if timeline.OWN_KEY in strip}
+    left = [shot_id for shot_id in wanted if shot_id not in own]
+    if not left:
+        raise Problem("These shots are strips of your own: they have their picture.")
+    return left
 
 
 def _not_own(settings: Any, wanted: Sequence[str]) -> list[str]:

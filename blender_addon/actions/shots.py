@@ -325,6 +325,8 @@ def _state(settings: Any, strip: Any, seen: SeenShot, plan: EditPlan) -> _State:
         if known.state is not JobState.CANCELLED:
             name = "running" if known.state in (JobState.RUNNING, JobState.DONE) else "queued"
             return _State(name, known.progress, known.stage)
+    if timeline.OWN_KEY in strip:
+        return _State("done", detail="a strip of yours")
     if strip.type != "MOVIE":
         return _State("empty", detail="no clip yet")
     return _take_state(settings, strip, seen, plan)

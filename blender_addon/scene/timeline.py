@@ -33,6 +33,8 @@ TITLE_KEY = "beatboard_title"
 """a title strip's custom property: the number of its line"""
 HANDLE_KEY = "handle_frames"
 """a movie strip's custom property: how many frames its file has before what the shot shows, and after it"""
+OWN_KEY = "own"
+"""a strip's custom property: it is the editor's own, and became a shot as it was"""
 FILL_KEY = "fill"
 """a movie strip's custom property: the scale at which its picture filled the frame when it was laid, 0 if unknown"""
 BLENDER = (bpy.app.version_string, str(bpy.app.build_hash))
@@ -366,8 +368,8 @@ def effects_on(scene: Any, strips: Iterable[Any]) -> list[Any]:
 
 
 def stays(strip: Any) -> bool:
-    """Whether the editor keeps it where it is: by a lock, or in a meta strip."""
-    return strip.lock or strip.parent_meta() is not None
+    """Whether the editor keeps it where it is: by a lock, in a meta strip, or as a strip of their own."""
+    return strip.lock or strip.parent_meta() is not None or OWN_KEY in strip
 
 
 def remember_planned(scene: Any, planned: Iterable[Shot]) -> None:

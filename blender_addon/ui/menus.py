@@ -46,6 +46,8 @@ class BEATBOARD_MT_strip(bpy.types.Menu):
     def draw(self, context: Any) -> None:
         layout = self.layout
         layout.operator("beatboard.snap", icon="SNAP_ON")
+        layout.operator("beatboard.conform")
+        layout.operator("beatboard.use_as_shot")
         layout.operator("beatboard.split")
         layout.operator("beatboard.merge")
         layout.operator("beatboard.lock", icon="LOCKED")

@@ -10,7 +10,20 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
-from ..actions import deliver, exchange, generate, look, plan, project, shots, song, song_channels, takes, title
+from ..actions import (
+    deliver,
+    exchange,
+    generate,
+    look,
+    own_strips,
+    plan,
+    project,
+    shots,
+    song,
+    song_channels,
+    takes,
+    title,
+)
 from ..core import network, regrid
 from ..core.messages import EnginePart
 from ..core.song_channels import MEANINGS, Shape
@@ -97,6 +110,15 @@ def _not_planned(context: Any) -> str:
 
 def _no_plan(context: Any) -> str:
     return "" if plan.waiting(state.scene_of(context)) else "No plan is waiting: plan the shots first"
+
+
+def _no_strips(context: Any) -> str:
+    chosen = any(strip.select for strip in timeline.all_strips(state.scene_of(context)))
+    return "" if chosen else "Select strips of your own first"
+
+
+def _no_own_strips(context: Any) -> str:
+    return "" if timeline.foreign_pictures(state.scene_of(context)) else "There are no pictures of your own here"
 
 
 def _no_title(context: Any) -> str:
@@ -545,6 +567,39 @@ class BEATBOARD_OT_snap(Base, bpy.types.Operator):
             raise Problem("Select the strips of one or more shots, or switch on All Shots.")
         moved = shots.snap(scene, ids)
         return f"Moved {moved} edges onto downbeats" if moved else "All edges were on downbeats already"
+
+
+class BEATBOARD_OT_use_as_shot(Base, bpy.types.Operator):
+    """Make shots of the selected strips of your own: movies, images and scenes; they show what they showed"""
+
+    bl_idname, bl_label = "beatboard.use_as_shot", "Use as Shot"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_planned(context) or _no_strips(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        made = own_strips.use_as_shots(scene, [strip.name for strip in timeline.all_strips(scene) if strip.select])
+        return f"Now shots: {', '.join(made)}"
+
+
+class BEATBOARD_OT_conform(Base, bpy.types.Operator):
+    """Move the cuts of your own edit to the song's downbeats with the least change: selected strips, or all of yours"""
+
+    bl_idname, bl_label = "beatboard.conform", "Conform to Bars"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_heard(context) or _no_own_strips(context))
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        done = own_strips.conform(scene, [strip.name for strip in timeline.own_strips(scene) if strip.select])
+        said = [f"Moved {done.moved} strips" if done.moved else "All cuts were on downbeats already"]
+        if done.muted:
+            said.append(f"muted, for the song has no bar for them: {', '.join(done.muted)}")
+        if done.resting:
+            said.append(f"rest on their last picture: {', '.join(done.resting)}")
+        return "; ".join(said)
 
 
 class BEATBOARD_OT_lock(Base, bpy.types.Operator):
