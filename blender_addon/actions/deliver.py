@@ -21,7 +21,7 @@ from typing import Any
 import bpy
 
 from ..client.process import Installation, plainly
-from ..core import codec, regrid, strip_layout
+from ..core import codec, regrid, rules, strip_layout
 from ..core.types import EditPlan
 from ..scene import media, render_settings, timeline
 from ..session import connection, state, tasks
@@ -187,7 +187,9 @@ def _as_rendered(scene: Any, plan: EditPlan) -> EditPlan:
     """The edit as the video has it: counted from the scene's first frame, cut where the shots are."""
     late = scene.frame_start - timeline.start_frame(scene)
     muted = {seen.shot.id for seen in shots.seen_shots(scene) if seen.strip.muted}
-    seen = strip_layout.at_cuts([shot for shot in plan.shots if shot.id not in muted])
+    analysis = shots.analysis_of(scene)
+    downbeats = rules.downbeat_frames(plan, analysis) if analysis else ()
+    seen = strip_layout.at_cuts([shot for shot in plan.shots if shot.id not in muted], downbeats)
     found = [replace(shot, start_frame=shot.start_frame - late) for shot in seen]
     cut = [
         replace(shot, start_frame=max(0, shot.start_frame), frame_count=shot.end_frame - max(0, shot.start_frame))

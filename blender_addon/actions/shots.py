@@ -183,11 +183,13 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
         listed.shots.add()
     known.rows.clear()
     clocks = heard(scene, plan) if plan else {}
-    for row, one in zip(listed.shots, seen, strict=True):
+    for row, one, before in zip(listed.shots, seen, (None, *seen), strict=False):
         assert plan
         if row.name != one.shot.id:
             row.name = one.shot.id
-        known.rows[one.shot.id] = _row(scene, one, plan, analysis, clocks[one.shot.id])
+        clock = clocks[one.shot.id]
+        off = _frames_off(one.shot, before.shot if before else None, clock, analysis) if clock and analysis else 0
+        known.rows[one.shot.id] = _row(scene, one, plan, clock, off)
     shown = (clocks, analysis, _filled(scene), [one.shot.id for one in seen if one.strip.muted])
     if known.violations_of != shown:
         known.violations_of = shown
@@ -215,7 +217,10 @@ def _violations(
         if clock and not one.strip.muted:
             parts.setdefault(clock.excerpt, []).append(one.shot)
             plans[clock.excerpt] = clock
-    edits = [replace(plans[excerpt], shots=strip_layout.at_cuts(part)) for excerpt, part in parts.items()]
+    edits = [
+        replace(plan, shots=strip_layout.at_cuts(parts[excerpt], rules.downbeat_frames(plan, analysis)))
+        for excerpt, plan in plans.items()
+    ]
     found = [violation for edit in edits for violation in rules.broken(edit, analysis, filled)]
     is_one = len(parts) == 1 and all(clocks.values())
     return found if is_one else [violation for violation in found if violation.rule is rules.Rule.DOWNBEATS]
@@ -256,7 +261,15 @@ def _signature(scene: Any) -> Any:
     )
 
 
-def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | None, clock: EditPlan | None) -> Row:
+def _frames_off(shot: Shot, before: Shot | None, clock: EditPlan, analysis: SongAnalysis) -> int:
+    """How far the cut to a shot is from its downbeat."""
+    if before is None or before.end_frame <= shot.start_frame:
+        return rules.frames_off(shot.start_frame, clock, analysis)
+    cut = strip_layout.cut(before, shot, rules.downbeat_frames(clock, analysis))
+    return rules.frames_off(cut, clock, analysis)
+
+
+def _row(scene: Any, seen: SeenShot, plan: EditPlan, clock: EditPlan | None, frames_off: int) -> Row:
     shot, settings = seen.shot, state.settings_of(scene)
     strip = timeline.named(scene, seen.strip.name)
     assert strip is not None
@@ -271,7 +284,7 @@ def _row(scene: Any, seen: SeenShot, plan: EditPlan, analysis: SongAnalysis | No
         state=row_state.name,
         progress=row_state.progress,
         detail=row_state.detail,
-        frames_off=rules.frames_off(shot.start_frame, clock, analysis) if analysis and clock else 0,
+        frames_off=frames_off,
         is_locked=strip.lock,
         take_count=len(takes),
         take_index=next((index for index, take in enumerate(takes, 1) if take.sha256 == shown), 0),
@@ -487,8 +500,8 @@ def _snapped(seen: Sequence[SeenShot], grids: Mapping[str, Sequence[int]]) -> li
             continue
         near = max(1, min((b - a for a, b in pairwise(grid)), default=2) // 2)
         old_left, old_right = spans[index]
-        left = _nearest(grid, old_left)
         before = spans[index - 1] if index else None
+        left = _blended(grid, old_left, before[1]) if before and before[1] > old_left else _nearest(grid, old_left)
         after = spans[index + 1] if index + 1 < len(spans) else None
         blends = bool(after and after[0] < old_right)
         right = old_right if blends else _nearest([frame for frame in grid if frame > left], old_right)
@@ -507,6 +520,14 @@ def _snapped(seen: Sequence[SeenShot], grids: Mapping[str, Sequence[int]]) -> li
         if left < right:
             spans[index] = [left, right]
     return [(left, right) for left, right in spans]
+
+
+def _blended(grid: Sequence[int], left: int, right: int) -> int:
+    """Where a transition on [left, right) starts once a frame of the grid lies in it or at its ends."""
+    if any(left <= frame <= right for frame in grid):
+        return left
+    middle = (left + right) // 2
+    return left + _nearest(grid, middle) - middle
 
 
 def _nearest(frames: Sequence[int], frame: int) -> int:

@@ -21,7 +21,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import count
+from itertools import count, pairwise
 from typing import TypeVar
 
 from .rules import DEFAULT_MOTION, MOTIONS, SEEDS
@@ -102,14 +102,27 @@ def from_scene(scene_frame: int, start: int = SCENE_START) -> int:
     return scene_frame - start
 
 
-def at_cuts(shots: Sequence[Shot]) -> tuple[Shot, ...]:
-    """The shots without overlaps: one that a transition leads out of ends where the next begins."""
-    ends = [after.start_frame for after in shots[1:]]
-    cut = [
-        replace(shot, frame_count=max(1, min(shot.end_frame, end) - shot.start_frame))
-        for shot, end in zip(shots[:-1], ends, strict=True)
-    ]
-    return (*cut, *shots[-1:])
+def at_cuts(shots: Sequence[Shot], downbeats: Sequence[int] = ()) -> tuple[Shot, ...]:
+    """The shots without overlaps: where a transition leads from one to the next, each ends or starts at its `cut`."""
+    starts = [cut(before, after, downbeats) for before, after in pairwise(shots)]
+    found = list(shots)
+    for index, start in enumerate(starts):
+        before, after = found[index], found[index + 1]
+        if before.end_frame > after.start_frame:
+            found[index] = replace(before, frame_count=max(1, start - before.start_frame))
+            found[index + 1] = replace(after, start_frame=start, frame_count=max(1, after.end_frame - start))
+    return tuple(found)
+
+
+def cut(before: Shot, after: Shot, downbeats: Sequence[int] = ()) -> int:
+    """The frame of the cut between two shots: of a transition, a downbeat in it or at its ends, else its middle.
+
+    Editors let a transition end on the beat, start there, or lie around it.
+    """
+    first, last = after.start_frame, max(after.start_frame, before.end_frame)
+    middle = (first + last) // 2
+    within = [frame for frame in downbeats if first <= frame <= last]
+    return min(within, key=lambda frame: abs(frame - middle), default=middle)
 
 
 def around(

@@ -138,12 +138,25 @@ def test_a_chosen_take_stays_chosen_under_a_crossfade(edit, tmp_path):
     assert rows(edit)["s02"].state == "stale"
 
 
+@pytest.mark.parametrize("by", [0, 6, 12])
+def test_a_crossfade_over_a_downbeat_or_at_one_is_on_it(edit, by):
+    """It ends there, lies around it, or starts there."""
+    first, second, _ = crossfade(edit, 12)
+    compat.set_right(first, 97 + by)
+    compat.set_left(second, 85 + by)
+    assert [row.frames_off for row in rows(edit).values()] == [0, 0, 0]
+    assert not [sentence for sentence in sentences() if "downbeat" in sentence]
+    assert shots.snap(edit, ["s01", "s02"]) == 0
+
+
 def test_snapping_keeps_a_crossfade_as_long_as_it_was(edit):
-    crossfade(edit, 12)
+    first, second, _ = crossfade(edit, 12)
+    compat.set_right(first, 115)
+    compat.set_left(second, 103)
+    assert rows(edit)["s02"].frames_off == 12
+    assert [sentence for sentence in sentences() if "downbeat" in sentence]
     shots.snap(edit, ["s01", "s02"])
-    first, second, _ = timeline.shot_strips(edit)
-    assert compat.left(second) == 97
-    assert compat.right(first) - compat.left(second) == 12
+    assert (compat.left(second), compat.right(first)) == (91, 103)
 
 
 def test_without_a_transition_the_upper_strip_covers(edit):
