@@ -8,7 +8,7 @@ import bpy
 from ..core.song_clock import Clock
 from ..core.types import SongAnalysis
 from ..scene import timeline
-from ..session import state
+from ..session import state, tasks
 from . import shots
 
 RATE_HZ = 22_050
@@ -31,7 +31,7 @@ def start(scene: Any) -> None:
     """Playback begins: clicks from the playhead on, if they are switched on and the song was heard."""
     stop()
     analysis, clock = shots.analysis_of(scene), timeline.clock_of(scene)
-    if not state.shot_list().clicks or analysis is None or clock is None:
+    if not (state.shot_list().clicks and tasks.has_numpy()) or analysis is None or clock is None:
         return
     import aud  # Blender's own player
 

@@ -248,5 +248,6 @@ def follow(way: Way, task: Task) -> tuple[int, list[str]]:
 def reason(words: Sequence[str], way: Way) -> str:
     """Why a program ended, by its last lines."""
     ours = [line for line in words if line.startswith("beatboard: ")]
-    last = (ours or list(words) or ["it gave no reason"])[-1].removeprefix("beatboard: ")
-    return plainly(last, way.command[0])
+    if ours:
+        return ours[-1].removeprefix("beatboard: ")
+    return plainly(words[-1], way.command[0]) if words else "it gave no reason"

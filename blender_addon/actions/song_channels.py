@@ -3,8 +3,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from ..client.client import Client
 from ..core.song_channels import Shape
 from ..scene import song_channels, timeline
@@ -28,9 +26,11 @@ def bake(scene: Any) -> None:
     song = timeline.absolute(strip.sound.filepath)
     opened, folder, uid = connection.opener(), files.project_folder(), scene.session_uid
 
-    def work(task: Task) -> tuple[Client, dict[str, np.ndarray]]:
+    def work(task: Task) -> tuple[Client, dict[str, Any]]:
         if not song.is_file():
             raise Problem(f"The song {song} is not there: put it back.")
+        import numpy as np
+
         client, path = opened(task), folder / "channels.npz"
         client.write_channels(song, analysis, path, task.tell)
         with np.load(path) as arrays:
@@ -39,7 +39,7 @@ def bake(scene: Any) -> None:
     tasks.start("channels", "Listening for drums, bass and voice", work, lambda result: _baked(uid, *result))
 
 
-def _baked(uid: int, client: Client, arrays: dict[str, np.ndarray]) -> None:
+def _baked(uid: int, client: Client, arrays: dict[str, Any]) -> None:
     connection.follow(client)
     scene = state.find_scene(uid)
     if scene is None:

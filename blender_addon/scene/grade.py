@@ -262,8 +262,6 @@ def table(scene: Any) -> list[list[float]]:
     Raises:
         ValueError: the scene has no grade.
     """
-    import numpy as np  # some distributions' Blender comes without it: the rest of the add-on works there
-
     group = find(scene)
     if group is None:
         raise ValueError("The edit has no grade to write as a table.")
@@ -277,20 +275,21 @@ def table(scene: Any) -> list[list[float]]:
             bpy.data.scenes.remove(own)
         image = bpy.data.images.load(str(graded))
         image.colorspace_settings.name = "Non-Color"  # the numbers as they are in the file
-        pixels = np.array(image.pixels, np.float32).reshape(TABLE_SIZE, -1, image.channels)[::-1, :, :3]
+        values, channels = image.pixels[:], image.channels
         bpy.data.images.remove(image)
-    return pixels.reshape(-1, 3).tolist()
+    row = TABLE_SIZE**2 * channels
+    starts = [at for start in range(0, len(values), row)[::-1] for at in range(start, start + row, channels)]
+    return [list(values[at : at + 3]) for at in starts]
 
 
 def _write_colors(path: Path) -> None:
-    """One row per blue, in it green after green, in each all reds."""
-    import numpy as np
-
-    steps = np.linspace(0, 1, TABLE_SIZE, dtype=np.float32)
-    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
-    pixels = np.stack([red, green, blue, np.ones_like(red)], axis=-1).reshape(TABLE_SIZE, -1, 4)
-    image = bpy.data.images.new("Grade table", pixels.shape[1], pixels.shape[0])
-    image.pixels.foreach_set(pixels[::-1].ravel())
+    """One row per blue, in it green after green, in each all reds. Not by NumPy: some distributions have none."""
+    steps = [step / (TABLE_SIZE - 1) for step in range(TABLE_SIZE)]
+    pixels = [
+        value for blue in reversed(steps) for green in steps for red in steps for value in (red, green, blue, 1.0)
+    ]
+    image = bpy.data.images.new("Grade table", TABLE_SIZE**2, TABLE_SIZE)
+    image.pixels.foreach_set(pixels)
     image.filepath_raw, image.file_format = str(path), "PNG"
     image.save()
     bpy.data.images.remove(image)

@@ -4,21 +4,30 @@
 Each channel is a property such as `beatboard.kick`, keyed on every frame on which it bends; nothing else in the scene's
 action is touched. They move along with the song's strip. A driver of ours is known by its variable's name, and says
 "value + gain * channel": plain arithmetic, which Blender evaluates without leave to run scripts.
+
+NumPy is imported in functions: some distributions' Blender comes without it, and the rest of the add-on works there.
 """
 
+from __future__ import annotations
+
 import json
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
-import numpy as np
-import numpy.typing as npt
 from bpy_extras import anim_utils
 
 from ..core.song_channels import HITS, Shape
 from . import timeline
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Values = npt.NDArray[np.floating]
 
 PREFIX = "beatboard."
 STATE_KEY = "beatboard_channels"
@@ -28,8 +37,6 @@ GROUP = "Beatboard"
 VARIABLE = "beatboard_song"
 """of our drivers"""
 _FLAT = 1e-4
-
-Values = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def follow(scene: Any) -> None:
     stretch = float(fps / Fraction(state["fps"]))
     for curve in _curves(scene):
         points = _points(curve)
-        points[:, 0] = origin + (points[:, 0] - state["origin"]) * stretch
+        points[::2] = array("f", [origin + (frame - state["origin"]) * stretch for frame in points[::2]])
         _set_points(curve, points)
     scene[STATE_KEY] = json.dumps(state | {"origin": origin, "fps": str(fps)})
 
@@ -151,6 +158,8 @@ def _state(scene: Any) -> dict[str, Any]:
 
 def _by_frame(curve: Values, rate_hz: int, fps: Fraction, *, keeps_peaks: bool) -> Values:
     """A channel's value on each frame: the nearest one, or the highest that is nearer to it than to another frame."""
+    import numpy as np
+
     count = int(len(curve) * fps / rate_hz) + 1
     places = np.arange(count) * float(rate_hz / fps)
     nearest = np.minimum(np.round(places).astype(int), len(curve) - 1)
@@ -162,6 +171,8 @@ def _by_frame(curve: Values, rate_hz: int, fps: Fraction, *, keeps_peaks: bool) 
 
 def _write(scene: Any, name: str, origin: int, values: Values) -> None:
     """A property with keys on the frames between which its values run straight."""
+    import numpy as np
+
     scene[name] = float(values[0])
     bends = np.abs(np.diff(values, 2)) > _FLAT
     kept = np.flatnonzero(np.concatenate([[True], bends, [True]]))
@@ -169,21 +180,21 @@ def _write(scene: Any, name: str, origin: int, values: Values) -> None:
     curve = bag.fcurves.find(path) or bag.fcurves.new(path, group_name=GROUP)
     curve.keyframe_points.clear()
     curve.keyframe_points.add(len(kept))
-    _set_points(curve, np.stack([origin + kept, values[kept]], axis=1))
+    _set_points(curve, array("f", np.stack([origin + kept, values[kept]], axis=1).ravel().tolist()))
     linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
     curve.keyframe_points.foreach_set("interpolation", [linear] * len(kept))
     curve.update()
 
 
-def _points(curve: Any) -> Values:
-    """Frame and value of each key, shape (n, 2)."""
-    points = np.empty(2 * len(curve.keyframe_points), np.float32)
+def _points(curve: Any) -> array[float]:
+    """Frame and value of each key, in turn."""
+    points = array("f", bytes(8 * len(curve.keyframe_points)))
     curve.keyframe_points.foreach_get("co", points)
-    return points.reshape(-1, 2).astype(np.float64)
+    return points
 
 
-def _set_points(curve: Any, points: Values) -> None:
-    curve.keyframe_points.foreach_set("co", points.astype(np.float32).ravel())
+def _set_points(curve: Any, points: array[float]) -> None:
+    curve.keyframe_points.foreach_set("co", points)
     curve.update()
     curve.keyframe_points.handles_recalc()
 
@@ -202,6 +213,8 @@ def _shaped(scene: Any, channel: str, shape: Shape) -> str:
 
 
 def _write_shaped(scene: Any, name: str, channel: str, shape: Shape, fps: Fraction) -> None:
+    import numpy as np
+
     curve = _ensured_bag(scene).fcurves.find(f'["{PREFIX}{channel}"]')
     first, last = (round(frame) for frame in curve.range())
     values = [curve.evaluate(frame) for frame in range(first, last + 1)]

@@ -5,6 +5,7 @@ No thread here touches bpy or the session: what it leaves goes to the queue of t
 In a window `timer` hands results over; without one, where timers never fire, everything runs at once in the caller.
 """
 
+import importlib.util
 import math
 import queue
 import threading
@@ -16,9 +17,16 @@ from typing import Any
 from ..client.client import LinkError
 from .state import Cancelled, Task, Tasks, Trouble, session
 
+NO_NUMPY = "This Blender comes without NumPy: install it for Blender's Python, or take Blender from blender.org"
+
 
 class Problem(Exception):
     """What the user has to know: one sentence that says what happened and what to do next."""
+
+
+def has_numpy() -> bool:
+    """Whether this Blender comes with NumPy, as Blender's own builds do and some distributions' don't."""
+    return importlib.util.find_spec("numpy") is not None
 
 
 def start(kind: str, stage: str, work: Callable[[Task], Any], then: Callable[[Any], None]) -> None:

@@ -108,6 +108,10 @@ def _not_planned(context: Any) -> str:
     return "" if timeline.SCENE_KEY in state.scene_of(context) else "Plan the shots first"
 
 
+def _no_numpy() -> str:
+    return "" if tasks.has_numpy() else tasks.NO_NUMPY
+
+
 def _no_plan(context: Any) -> str:
     return "" if plan.waiting(state.scene_of(context)) else "No plan is waiting: plan the shots first"
 
@@ -381,7 +385,7 @@ class BEATBOARD_OT_song_channels(Base, bpy.types.Operator):
     def poll(cls, context: Any) -> bool:
         if reason := _no_scene(context) or _not_heard(context) or _not_planned(context):
             return _can(cls, reason)
-        return _can(cls, _not_set_up(), _busy("channels"))
+        return _can(cls, _no_numpy(), _not_set_up(), _busy("channels"))
 
     def work(self, context: Any, scene: Any) -> str | None:
         song_channels.bake(scene)
@@ -418,7 +422,7 @@ class BEATBOARD_OT_drive_with_song(Base, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: Any) -> bool:
-        return _can(cls, _no_scene(context) or _no_channels(context))
+        return _can(cls, _no_scene(context) or _no_channels(context), _no_numpy())
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         under = context.property

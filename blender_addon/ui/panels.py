@@ -123,7 +123,9 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
     row.operator("beatboard.regrid", text="Half Tempo").reading = "HALF"
     row.operator("beatboard.regrid", text="Double Tempo").reading = "DOUBLE"
     layout.prop(settings, "markers")
-    layout.prop(state.shot_list(), "clicks")
+    row = layout.row()
+    row.enabled = tasks.has_numpy()
+    row.prop(state.shot_list(), "clicks")
     _draw_channels(layout, scene)
 
 

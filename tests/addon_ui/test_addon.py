@@ -84,6 +84,22 @@ def test_the_zip_has_what_the_bridge_needs_and_the_version(archive):
     assert all(len(reason) <= 64 and reason[-1].isalnum() for reason in manifest["permissions"].values())
 
 
+BARE = """
+import sys
+sys.modules["numpy"] = None
+import bpy, blender_addon
+from blender_addon.session import tasks
+blender_addon.register()
+assert not tasks.has_numpy()
+print("registered")
+"""
+
+
+def test_the_add_on_works_in_a_blender_without_numpy():
+    ran = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True, check=False)
+    assert ran.stdout.endswith("registered\n"), ran.stderr
+
+
 INSTALL = """
 import sys, bpy, addon_utils
 addon_utils.enable("bl_pkg")

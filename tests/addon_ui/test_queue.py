@@ -382,6 +382,8 @@ def test_a_render_by_an_interpreter_without_the_packages_says_what_to_do():
     way = deliver.Way(["/usr/bin/python3", "-m", "bridge"], lambda line: None)
     said = deliver.reason(["Traceback:", "ModuleNotFoundError: No module named 'platformdirs'"], way)
     assert said.startswith("/usr/bin/python3 has no module platformdirs, so it is not the bridge's environment.")
+    blenders = "Blender ended: ModuleNotFoundError: No module named 'x'"
+    assert deliver.reason([f"beatboard: {blenders}"], way) == blenders, "another program's Python"
 
 
 def test_without_a_bridge_blender_renders_alone(edit, home, tmp_path):
