@@ -249,6 +249,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
             analysis=analysis,
             on_progress=on_progress,
             platform=options.platform,
+            brief=options.draft,
         )
         check.write_page(measured, page)
     user_files.remember(page)

@@ -27,6 +27,8 @@ def check(
     analysis: SongAnalysis | None = None,
     on_progress: "OnProgress | None" = None,
     platform: "Platform | None" = None,
+    *,
+    brief: bool = False,
 ) -> CheckReport:
     """Measures a video file, whoever made it, knowing nothing but the song, the cover and optionally the plan.
 
@@ -39,13 +41,16 @@ def check(
         analysis: the song's grid; analysed here if it isn't given.
         on_progress: is told how far it is (0-1) and what is being done.
         platform: where it goes, whose limits are then held against it too.
+        brief: leave out what a draft doesn't show truly, and what is that of the full video: motion, and the sound's
+            quality.
 
     Raises:
         BadInput: one of the files cannot be read. Everything else that is wrong is a failed measure.
     """
     from bridge.check import measuring
 
-    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, on_progress or _say_nothing, platform)
+    told = on_progress or _say_nothing
+    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, told, platform, brief=brief)
 
 
 def table(report: CheckReport) -> "Table":

@@ -15,3 +15,8 @@ def limited(
 def info_only(group: Group, name: str, value: float | None, text: str, unit: str = "") -> Measure:
     """A measure without a limit."""
     return Measure(group, name, value, text, unit, "", Verdict.INFO)
+
+
+def not_measured(group: Group, name: str) -> Measure:
+    """In place of what a brief check leaves out."""
+    return info_only(group, name, None, "not measured in a draft")

@@ -18,9 +18,10 @@ from bridge import song as songs
 from bridge.check import sound, sound_file
 from bridge.check.container import Container, VideoTrack, probe
 from bridge.check.file_measures import file_measures
+from bridge.check.measures import not_measured
 from bridge.check.picture_measures import cover_measures, cut_measures, hold_measures, motion_measures, plan_measures
 from bridge.check.platform_measures import loudness, platform_measures
-from bridge.check.report import CheckReport, GridBeat, GridSection, Measure, Series, ShotMotion, VisibleCut
+from bridge.check.report import CheckReport, GridBeat, GridSection, Group, Measure, Series, ShotMotion, VisibleCut
 from bridge.check.sound_measures import KNOWN_LIKENESS, SongPlace, song_place
 from bridge.check.sound_quality import quality_measures
 from bridge.check.title_measures import frame_of, title_measures
@@ -43,6 +44,8 @@ def check(
     analysis: SongAnalysis | None,
     on_progress: OnProgress,
     platform: Platform | None = None,
+    *,
+    brief: bool,
 ) -> CheckReport:
     """See `bridge.check.check`."""
     container = probe(video)
@@ -52,8 +55,14 @@ def check(
         analysis = songs.analyze(song)
     titled = {frame_of(line) for line in plan.titles} if plan else set[int]()
     with ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(_hear, video, song, container, analysis, plan, platform)
-        seen = watch(video, container.video, lambda done: on_progress(0.1 + 0.8 * done, "watching the video"), titled)
+        heard = pool.submit(_hear, video, song, container, analysis, plan, platform, brief=brief)
+        seen = watch(
+            video,
+            container.video,
+            lambda done: on_progress(0.1 + 0.8 * done, "watching the video"),
+            titled,
+            motion=not brief,
+        )
         place = heard.result()
     on_progress(0.9, "comparing with the cover")
     cuts = _cuts(seen, container.video, place.start_s, analysis)
@@ -65,7 +74,7 @@ def check(
         *cut_measures(cuts, analysis, plan),
         *hold_measures(seen, analysis, float(container.video.fps), plan),
         *cover_measures(seen, art),
-        *motion_measures(shots),
+        *([not_measured(Group.MOTION, "motion follows energy")] if brief else motion_measures(shots)),
         *((*title_measures(seen.kept, plan), *plan_measures(plan, analysis)) if plan else ()),
     ]
     on_progress(1.0, "done")
@@ -97,6 +106,8 @@ def _hear(
     analysis: SongAnalysis,
     plan: EditPlan | None,
     platform: Platform | None,
+    *,
+    brief: bool,
 ) -> SongPlace:
     heard = sound_file.read(video) if container.sound else None
     if heard is None:
@@ -111,7 +122,9 @@ def _hear(
     placement = sound.place(sound.mixed(heard.at(sound.RATE_HZ), sign), sound.mixed(known, sign), expected_s)
     place = song_place(placement, lead_s, True, analysis, plan)
     measures = place.measures + (loudness(heard, platform) if platform else [])
-    if placement is not None and placement.likeness >= KNOWN_LIKENESS:
+    if brief:
+        measures = [*measures, not_measured(Group.SOUND, "level")]
+    elif placement is not None and placement.likeness >= KNOWN_LIKENESS:
         measures = measures + quality_measures(heard, original, placement.song_start_s)
     return replace(place, measures=measures)
 

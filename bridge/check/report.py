@@ -70,7 +70,7 @@ class ShotMotion:
     start_s: float
     end_s: float
     flow_px: float
-    """mean optical flow in pixels per second at a width of 1000 px, holds included"""
+    """mean optical flow in pixels per second at a width of 1000 px, holds included; 0 if it wasn't measured"""
     energy: float | None
     """0-1, the mean of the song's energy curve; None if the song's place is unknown"""
 

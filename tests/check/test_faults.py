@@ -128,6 +128,16 @@ def test_what_other_tools_make(folder: Path, name: str, changes: dict[str, objec
     assert [cut.frame for cut in report.cuts] == made.cuts
 
 
+def test_a_brief_check_leaves_motion_and_the_sounds_quality_out(folder: Path, good: CheckReport):
+    report = checked(folder, SQUARE, "brief.mp4", brief=True)
+    left_out = {"mean motion", "level", "treble", "stereo width", "middle", "clipping", "motion follows energy"}
+    held = {measure.name: measure.text for measure in report.measures if measure.name not in left_out}
+    assert held == {measure.name: measure.text for measure in good.measures if measure.name not in left_out}
+    told = [measure.text for measure in report.measures if measure.name in left_out]
+    assert told == ["not measured in a draft"] * 2
+    assert not report.motion.values
+
+
 def test_a_song_without_beats(folder: Path):
     """Nothing to hold the cuts against is no failure."""
     grid = made_video.analysis()

@@ -37,6 +37,13 @@ def test_a_request_becomes_a_clip(store, desk):
     assert not list(desk.folder.glob("*.mp4")), "the scratch file is gone"
 
 
+def test_a_draft_has_no_handles(store, desk):
+    clip = make_clip.make_clip(request(frame_count=9, draft_for_px=1920), store, desk)
+    with av.open(str(store.path(clip.sha256))) as container:
+        assert container.streams.video[0].frames == 9
+    assert clip.handle_frames == 0
+
+
 def test_same_request_same_clip_without_work(store, desk):
     first = make_clip.make_clip(request(frame_count=5), store, desk)
     desk.stages.clear()

@@ -60,3 +60,16 @@ def test_flat_colours_do_too_whatever_the_light(light):
 def test_a_plain_picture_does_not_move():
     plain = np.full((SIDE, SIDE, 3), 90, np.uint8)
     assert optical_flow.measure([plain] * 7, FPS) == 0.0
+
+
+def test_one_of_so_many_pairs_is_measured():
+    """The picture moves from the first to the second, and rests until the third."""
+    step = optical_flow.FlowMeter.step(FPS)
+    places = [20, 20 + MOVED_PX, 20 + MOVED_PX]
+    frames = [texture()[20 : 20 + SIDE, left : left + SIDE] for left in places for _ in range(step)]
+    all_pairs, one_of_two = (optical_flow.FlowMeter(FPS, every=every) for every in (1, 2))
+    for frame in frames:
+        all_pairs.add(frame)
+        one_of_two.add(frame)
+    assert all_pairs.mean_px_s > 1
+    assert one_of_two.mean_px_s == pytest.approx(2 * all_pairs.mean_px_s, rel=0.01)

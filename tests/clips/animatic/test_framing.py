@@ -1,5 +1,6 @@
 """What of the cover each shot shows."""
 
+import dataclasses
 import itertools
 
 import cv2
@@ -10,7 +11,9 @@ from skimage import data
 
 from blender_addon.core.types import Framing, ShotKind
 from bridge.clips.animatic import camera, cover_painter, framing
+from bridge.clips.animatic import study as studies
 from bridge.clips.animatic.study import studied
+from bridge.common import paths
 from tests.clips.animatic.animatic_world import Desk, cover, request
 
 pytestmark = pytest.mark.slow
@@ -63,6 +66,27 @@ def test_a_title_is_whole_or_out_of_the_picture(tmp_path, text, at):
         whole = left < title[0] and top < title[1] and right > title[2] and bottom > title[3]
         out = left > title[2] or right < title[0] or top > title[3] or bottom < title[1]
         assert whole or out
+
+
+def test_a_cover_is_understood_once(tmp_path, monkeypatch):
+    """Other processes, and later ones, find what was understood; a damaged file is made again."""
+    monkeypatch.setenv("BEATBOARD_HOME", str(tmp_path / "home"))
+    path = Desk(tmp_path).file("c" * 64)
+    first = studies.studied(path)
+    (kept,) = (paths.cache_folder() / "studies").glob("*.npz")
+
+    def understood_again(cover, depth):
+        raise AssertionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(studies, "_found", understood_again)
+        studies.studied.cache_clear()
+        again = studies.studied(path)
+    for field in dataclasses.fields(studies.Study):
+        assert np.array_equal(getattr(again, field.name), getattr(first, field.name)), field.name
+    kept.write_bytes(kept.read_bytes()[:100])
+    studies.studied.cache_clear()
+    assert np.array_equal(studies.studied(path).depth, first.depth)
 
 
 def test_a_draft_is_framed_as_its_video_is(tmp_path):
