@@ -26,7 +26,7 @@ from bridge.common.errors import BadInput
 from bridge.common.files import for_ffmpeg
 from bridge.common.frames import Frame
 from bridge.common.shown_frames import shown
-from bridge.cover import subject
+from bridge.cover.faces import find_faces
 from bridge.cover.image import load
 
 STEP_S = 0.125
@@ -300,8 +300,7 @@ def _is_other(before: Frame, after: Frame) -> bool:
 
 
 def _face(picture: Frame) -> float:
-    found = subject.faces(picture)
-    return found[0].height_px / picture.shape[0] if found else 0.0
+    return max((face.box.height_px / picture.shape[0] for face in find_faces(picture)), default=0.0)
 
 
 def _look(picture: Frame, time_s: float, face: float) -> Look:
