@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blender_addon.core import network
+from bridge.clips.gpu import downloads
 from bridge.clips.gpu.footprints import Footprint
 from bridge.common.errors import BadInput
 
@@ -55,15 +56,17 @@ def load(kind: Any, model: Model, **options: Any) -> Any:
         options: passed on; `dtype`, `subfolder` and the like.
 
     Raises:
-        BadInput: the weights are missing, corrupt, or of another kind of model.
+        BadInput: the weights are missing, not whole, corrupt, or of another kind of model.
     """
     path = model.local()
+    if path:
+        downloads.check(path, options)
     check_memory(model)
     try:
         if path and path.is_file():
             return kind.from_single_file(str(path), **options)
         if path:
-            variant = "fp16" if any(path.glob("**/*.fp16.safetensors")) else None
+            variant = "fp16" if any(map(downloads.is_half, path.glob("**/*.safetensors"))) else None
             return kind.from_pretrained(str(path), variant=variant, use_safetensors=True, **options)
         return kind.from_pretrained(
             model.source, revision=model.revision, variant=model.variant, use_safetensors=True, **options
@@ -165,8 +168,8 @@ def size_gib(model: Model) -> float | None:
     if path.is_file():
         return path.stat().st_size / 2**30
     files = list(path.glob("*/*.safetensors")) or list(path.glob("*.safetensors"))
-    half = {file.parent for file in files if ".fp16." in file.name}
-    return sum(file.stat().st_size for file in files if file.parent not in half or ".fp16." in file.name) / 2**30
+    half = {file.parent for file in files if downloads.is_half(file)}
+    return sum(file.stat().st_size for file in files if file.parent not in half or downloads.is_half(file)) / 2**30
 
 
 def sized(usual: Footprint, model: Model) -> Footprint:

@@ -81,8 +81,22 @@ def test_a_damaged_download_is_refused(still, work, tmp_path):
     folder = tiny_models.save_svd(tmp_path / "svd")
     weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    with pytest.raises(BadInput, match="Check that the download is whole"):
+    with pytest.raises(BadInput, match=r"is not whole: unet/diffusion_pytorch_model\.safetensors"):
         SvdAnimator().animate(request_for(model=folder), still, work)
+
+
+@pytest.mark.parametrize(
+    "saved", [{"max_shard_size": "100KB"}, {"variant": "fp16"}, {"max_shard_size": "100KB", "variant": "fp16"}]
+)
+def test_weights_in_shards_and_in_halves_are_read(svd, still, work, tmp_path, saved):
+    import diffusers
+
+    pipeline = diffusers.StableVideoDiffusionPipeline.from_pretrained(svd)
+    pipeline.save_pretrained(tmp_path / "other", safe_serialization=True, **saved)
+    assert len(list((tmp_path / "other" / "unet").glob("*.safetensors"))) > ("max_shard_size" in saved)
+    _, usual = frames_of(request_for(model=svd, **SMALL), still, work)
+    _, frames = frames_of(request_for(model=tmp_path / "other", **SMALL), still, work)
+    assert np.array_equal(np.stack(frames), np.stack(usual))
 
 
 def test_an_option_out_of_range_is_named(svd, still, work):
@@ -105,7 +119,7 @@ def test_pictures_that_are_no_numbers_are_told(still, work, tmp_path):
     weights = load_file(path)
     weights["decoder.conv_in.bias"] = weights["decoder.conv_in.bias"] * float("nan")
     save_file(weights, path)
-    with pytest.raises(GenerationFailed, match="pictures that are no numbers"):
+    with pytest.raises(GenerationFailed, match="pictures that are not numbers"):
         SvdAnimator().animate(request_for(model=folder, **{**SMALL, "steps": 1}), still, work)
 
 
