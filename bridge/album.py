@@ -69,9 +69,11 @@ def make_album(
         starts: told of each song as its turn comes.
 
     Raises:
-        BadInput: the folder has no songs.
+        BadInput: the folder has no songs, or words were given for all of them.
         Cancelled: the user stopped it; what is finished is kept.
     """
+    if options.lyrics:
+        raise BadInput("An album's songs have words of their own; leave --lyrics out, or make one song at a time.")
     results: list[MakeResult] = []
     failed: list[tuple[Path, str]] = []
     for song, output in outputs(songs_in(options.song), options.output.parent).items():

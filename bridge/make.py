@@ -5,7 +5,7 @@ import dataclasses
 import math
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from blender_addon.core import codec, formats, reading_names, rules, textures
 from blender_addon.core.formats import Format
+from blender_addon.core.lyrics import SungLine
 from blender_addon.core.platforms import NOTHING_COVERED, Platform, SafeArea
 from blender_addon.core.types import (
     Clip,
@@ -78,6 +79,8 @@ class MakeOptions:
     """None is the storyboard's, in these three; an empty title is no title, and the artist can stand alone"""
     artist: str | None = None
     font: Path | None = None
+    lyrics: Path | None = None
+    """the song's words: LRC, SRT, ASS, WebVTT or plain text"""
     treatments: Treatments | None = None
     """how far the shots' treatments may go; without it the storyboard's"""
     ending: Ending | None = None
@@ -128,6 +131,10 @@ class Material:
     """title and artist, empty where there is none"""
     font: "Font | None"
     """of both; None if there are none"""
+    lyrics: tuple[SungLine, ...]
+    """the song's words in time"""
+    lyrics_fonts: "Mapping[str, Font]"
+    """of each line, by its text"""
     farm: "Farm"
     """whose Blender is ready, or nearly"""
     workers: "Workers"
@@ -197,8 +204,15 @@ def make(options: MakeOptions, display: Display) -> list[MakeResult]:
             analysis = song.analyze(options.song, options.tracker, on_progress, options.reading)
         if choice := reading_names.choice(analysis):
             display.say(choice)
-        edit = cut_from_material(options, plan_for(options, analysis, look, storyboard), analysis, storyboard, display)
-        material = Material(options, analysis, look, storyboard, edit, store, texts, font, farm, workers)
+        words = lyrics_of(options, analysis)
+        planned = plan_for(options, analysis, look, storyboard, words)
+        edit = cut_from_material(options, planned, analysis, storyboard, display)
+        words_fonts = fonts.for_words(
+            [line.text for line in words], font, options.font or storyboard.font, look.palette
+        )
+        material = Material(
+            options, analysis, look, storyboard, edit, store, texts, font, words, words_fonts, farm, workers
+        )
         return [make_format(material, wanted, display) for wanted in options.formats]
 
 
@@ -218,6 +232,9 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
     with display.stage("Grade" + mark):
         look = fitted_look(material, takes)
         edit = with_titles(material, edit, look, takes, project)
+        edit, left_out = with_lyrics(material, edit, look, takes, project)
+    if left_out:
+        display.say(f"No place beside a face was found for: {' / '.join(left_out)}")
     project.save(analysis, look, edit)
     blend, page = (user_files.free_name(output.with_suffix(suffix)) for suffix in (".blend", ".html"))
     with display.stage("Render" + mark) as on_progress:
@@ -237,7 +254,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
             by_blender=options.by_blender,
             farm=material.farm,
             cluster=options.cluster,
-            font=material.font.path if material.font else None,
+            font=font.path if (font := text_font(material)) else None,
         )
     user_files.remember(output, blend)
     with display.stage("Check" + mark) as on_progress:
@@ -355,7 +372,22 @@ def texture_words(options: MakeOptions, storyboard: Storyboard) -> str:
     return options.texture if options.texture is not None else storyboard.texture
 
 
-def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, storyboard: Storyboard) -> EditPlan:
+def lyrics_of(options: MakeOptions, analysis: SongAnalysis) -> tuple[SungLine, ...]:
+    """The song's words in time, if a file of them was named.
+
+    Raises:
+        BadInput: it can't be read, or holds no words.
+    """
+    return song.load_lyrics(options.lyrics, analysis, options.song) if options.lyrics else ()
+
+
+def plan_for(
+    options: MakeOptions,
+    analysis: SongAnalysis,
+    look: CoverLook,
+    storyboard: Storyboard,
+    lyrics: Sequence[SungLine] = (),
+) -> EditPlan:
     """The edit plan in the first format that was asked for."""
     first = options.formats[0]
     return plan.plan_edit(
@@ -366,6 +398,7 @@ def plan_for(options: MakeOptions, analysis: SongAnalysis, look: CoverLook, stor
         width_px=first.width_px,
         height_px=first.height_px,
         fps=options.fps,
+        lyrics=lyrics,
     )
 
 
@@ -467,6 +500,31 @@ def with_titles(
 
 def _safe(material: Material) -> SafeArea:
     return material.options.platform.safe if material.options.platform else NOTHING_COVERED
+
+
+def with_lyrics(
+    material: Material, edit: EditPlan, look: CoverLook, clips: Mapping[str, Path], project: Project
+) -> tuple[EditPlan, tuple[str, ...]]:
+    """The plan with the song's words over its shots, and those that found no place there."""
+    from bridge.render import lyric_placement, title_drawing
+
+    shots = lyric_placement.Shots.of(edit, clips, look)
+    placed = lyric_placement.place(
+        edit, material.analysis, material.lyrics, shots, look.palette, material.lyrics_fonts, _safe(material)
+    )
+    lines = tuple(
+        drawn
+        for line, font in placed.lines
+        for drawn in title_drawing.with_pictures(
+            [line], edit, font, project.folder / "titles", always=font != text_font(material)
+        )
+    )
+    return dataclasses.replace(edit, titles=(*edit.titles, *lines)), placed.left_out
+
+
+def text_font(material: Material) -> "Font | None":
+    """The one font that Blender sets text in: the titles', else the first line's."""
+    return material.font or next(iter(material.lyrics_fonts.values()), None)
 
 
 def chosen_texture(material: Material, grade: Grade, clips: Mapping[str, Path]) -> Texture:

@@ -350,6 +350,8 @@ class TitleLine:
     """of a label behind the text, where the picture has no calm place"""
     picture: TitlePicture | None = None
     """shown in place of the text, where Blender's text can't set it"""
+    is_sung: bool = False
+    """one of the song's words, not the title"""
 
 
 @dataclass(frozen=True, slots=True)

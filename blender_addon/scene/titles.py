@@ -17,10 +17,12 @@ from . import compat, timeline
 from .timeline import TITLE_KEY
 
 CHANNEL = 3
+SUNG_KEY = "beatboard_sung"
+"""a strip's custom property: it shows sung words, not the title"""
 
 
 def lay_out(scene: Any, plan: EditPlan, font: Path | None = None, pictures: Path | None = None) -> None:
-    """Puts the plan's titles over the shots, in place of those before.
+    """Puts the plan's titles over the shots, in place of those before; sung words likewise, in place of sung words.
 
     Args:
         font: a TrueType or OpenType file for lines without a picture; Blender's own font by default.
@@ -32,21 +34,22 @@ def lay_out(scene: Any, plan: EditPlan, font: Path | None = None, pictures: Path
     if not plan.titles:
         return
     drawn = [picture_file(line, pictures) for line in plan.titles]
-    for strip in strips(scene):
+    sung = {line.is_sung for line in plan.titles}
+    for strip in [strip for strip in strips(scene) if (SUNG_KEY in strip) in sung]:
         timeline.clear_fade(scene, strip, "blend_alpha")
         scene.sequence_editor.strips.remove(strip)
     face = bpy.data.fonts.load(str(font), check_existing=True) if font else None
     for number, (line, picture) in enumerate(zip(plan.titles, drawn, strict=True)):
         start = strip_layout.to_scene(line.start_frame, timeline.start_frame(scene))
-        channel = timeline.free_channel(
-            scene, timeline.above_shots(scene, CHANNEL) + number, start, start + line.frame_count
-        )
+        channel = timeline.free_channel(scene, timeline.above_shots(scene, CHANNEL), start, start + line.frame_count)
         strip = (
             _new_picture(scene, line, picture, channel)
             if picture
             else _new_text(scene, line, face, channel, plan.width_px)
         )
         strip[TITLE_KEY] = number
+        if line.is_sung:
+            strip[SUNG_KEY] = True
         _set_fades(strip, line)
 
 
@@ -87,7 +90,7 @@ def pictures(scene: Any) -> dict[Any, Path]:
 
 
 def _name(line: TitleLine) -> str:
-    return f"Title {line.text}"[:60]
+    return f"{'Words' if line.is_sung else 'Title'} {line.text}"[:60]
 
 
 def _new_picture(scene: Any, line: TitleLine, picture: Path, channel: int) -> Any:

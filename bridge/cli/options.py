@@ -73,6 +73,9 @@ def add_edit(one: argparse.ArgumentParser) -> None:
         metavar="HOW",
         help="how far shots are restyled: none; gentle; bold (default: the storyboard's, else gentle)",
     )
+    one.add_argument(
+        "--lyrics", type=Path, metavar="F", help="the song's words: LRC, SRT, ASS, WebVTT, or plain text, a line each"
+    )
     add_tracker(one)
 
 

@@ -33,8 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
         shown.say(choice)
     look = cover.look(arguments.cover)
     chosen = options.make_options(arguments, output=Path("plan.mp4"))
-    board = make.load_storyboard(arguments.storyboard)
-    edit = make.cut_from_material(chosen, make.plan_for(chosen, analysis, look, board), analysis, board, shown)
+    board, words = make.load_storyboard(arguments.storyboard), make.lyrics_of(chosen, analysis)
+    planned = make.plan_for(chosen, analysis, look, board, words)
+    edit = make.cut_from_material(chosen, planned, analysis, board, shown)
     if arguments.json:
         options.write_json(edit, arguments.json)
     if str(arguments.json) != "-":

@@ -27,7 +27,7 @@ ODD_LENGTH_COST = 0.12
 """per second: shots of 3, 5, 6 or 7 bars fit badly into a song built of 2, 4 and 8"""
 
 Cost = tuple[float, ...]
-FREE: Cost = (0, 0, 0, 0, 0, 0, 0.0)
+FREE: Cost = (0, 0, 0, 0, 0, 0, 0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class _Search:
             sum(first < index < last for index in cues.sections),
             cues.gap_end is not None and first < cues.gap_end < last,
             last == self.bars.bar_count and length_s < SHORTEST_ENDING_S,
+            last in cues.sung and last < self.bars.bar_count,
             0.0 if asked else self._pace_cost(first, last),
         )
 

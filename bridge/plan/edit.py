@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The plan: which part of the song, where the cuts are, and what each shot is. Pure and deterministic."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 from blender_addon.core import formats
+from blender_addon.core.lyrics import SungLine, words_of
 from blender_addon.core.rules import DEFAULT_LENGTH_S, LENGTHS_S
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import CoverLook, EditPlan, Excerpt, SongAnalysis
@@ -29,8 +31,11 @@ def plan_edit(
     width_px: int = 1920,
     height_px: int = 1080,
     fps: Fraction = Fraction(24),
+    lyrics: Sequence[SungLine] = (),
 ) -> EditPlan:
     """Plans the video for a song and a cover, by the rules in `blender_addon.core.rules`.
+
+    No cut parts a word of `lyrics` whose time is known, where another downbeat will do.
 
     Any song works: where no bars were heard, the edit is cut on an even grid, and the shots' `why` says so.
 
@@ -40,7 +45,7 @@ def plan_edit(
     _check(length_s, width_px, height_px, fps)
     board = storyboard or Storyboard()
     bars = choose_excerpt(analysis, bars_of(analysis), length_s)
-    cues = find_cues(analysis, bars)
+    cues = find_cues(analysis, bars, words_of(lyrics))
     cuts = place_cuts(bars, cues, [shot.bars for shot in board.shots])
     start_s, end_s = bars.downbeats_s[0], bars.downbeats_s[-1]
     plan = EditPlan(

@@ -4,6 +4,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,25 @@ def choose_font(texts: Sequence[str], asked: Path | None, palette: Sequence[Pale
         font = checked_font(asked, text)
         return font if text else None
     return font_for(text, palette) if text else None
+
+
+def for_words(
+    texts: Sequence[str], titles: Font | None, asked: Path | None, palette: Sequence[PaletteColor]
+) -> dict[str, Font]:
+    """The font of each line of a song's words: the titles' if it has the letters, else as few others as will do.
+
+    Raises:
+        BadInput: as `choose_font`, for the line that has no font.
+    """
+    chosen = [titles] if titles else []
+    found: dict[str, Font] = {}
+    for text in texts:
+        has_all = (font for font in chosen if all(sign in _signs(font) for sign in _letters(text)))
+        if (font := next(has_all, None)) is None:
+            font = font_for(text, palette) if chosen or not asked else checked_font(asked, text)
+            chosen.append(font)
+        found[text] = font
+    return found
 
 
 def font_for(text: str, palette: Sequence[PaletteColor]) -> Font:
@@ -154,6 +174,7 @@ def _opened(font: Font) -> "FT2Font | None":
         return None
 
 
+@lru_cache(8)
 def _signs(font: Font) -> set[str]:
     """What a face can draw in one colour. Of colour fonts that isn't their emoji, which may have no outline."""
     from matplotlib.ft2font import FaceFlags

@@ -51,18 +51,21 @@ def runs_from_right(text: str) -> bool:
     return next((each in ("R", "AL") for each in classes if each in ("L", "R", "AL")), False)
 
 
-def with_pictures(lines: Sequence[TitleLine], plan: EditPlan, font: Font, folder: Path) -> tuple[TitleLine, ...]:
+def with_pictures(
+    lines: Sequence[TitleLine], plan: EditPlan, font: Font, folder: Path, *, always: bool = False
+) -> tuple[TitleLine, ...]:
     """The lines, each that Blender's text can't set with its picture, which is written into a folder.
 
     Args:
         plan: whose frame they lie on.
         folder: gets `<sha256>.png` of each picture; made if there is one.
+        always: draw every line, as where Blender has another font for them.
 
     Raises:
         BadInput: this computer can't shape a text.
     """
     return tuple(
-        _with_picture(line, plan, font, folder) if font.is_collection or needs_shaping(line.text) else line
+        _with_picture(line, plan, font, folder) if always or font.is_collection or needs_shaping(line.text) else line
         for line in lines
     )
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blender_addon.core.lyrics import SungLine
 from blender_addon.core.types import SongAnalysis
 from bridge.common.progress import OnProgress
 
 if TYPE_CHECKING:
     from bridge.song.audio import Audio
+    from bridge.song.channels import Curve
     from bridge.song.trackers import Tracker
 
 
@@ -99,6 +101,20 @@ def write_channels(analysis: SongAnalysis, song: str | os.PathLike[str], path: s
     from bridge.song.spectra import SAMPLE_RATE_HZ
 
     channels.write(channels.compute_channels(decode(song, SAMPLE_RATE_HZ), analysis), path)
+
+
+def load_lyrics(
+    path: str | os.PathLike[str], analysis: SongAnalysis, song: str | os.PathLike[str]
+) -> tuple[SungLine, ...]:
+    """See `bridge.song.lyrics.load`; a file without times is spread over the song's voice."""
+    from bridge.song import channels, lyrics
+    from bridge.song.spectra import SAMPLE_RATE_HZ
+
+    def voice() -> "tuple[Curve, int]":
+        found = channels.compute_channels(decode(song, SAMPLE_RATE_HZ), analysis)
+        return found.curves["voice"], found.rate_hz
+
+    return lyrics.load(Path(path), voice)
 
 
 def compare(path: str | os.PathLike[str], analysis: SongAnalysis) -> list[SongAnalysis]:

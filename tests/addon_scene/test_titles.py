@@ -87,6 +87,15 @@ def test_laid_out_twice_is_once_and_the_editors_own_stay_without_a_plan(edit):
     assert [strip.text for strip in titles.strips(edit)] == ["Mine"]
 
 
+def test_a_new_title_leaves_the_sung_words_and_new_words_leave_the_title(edit):
+    plan, sung = timeline.read(edit), replace(LINE, text="La la", start_frame=20, is_sung=True)
+    titles.lay_out(edit, replace(plan, titles=(sung, replace(sung, text="Lo", start_frame=30))), FONT)
+    assert sorted(strip.text for strip in titles.strips(edit)) == ["By", "La la", "Lo", "Night"]
+    assert len({strip.channel for strip in titles.strips(edit)}) == 2, "no channel for each of a hundred lines"
+    titles.lay_out(edit, replace(plan, titles=(replace(LINE, text="Day"),)), FONT)
+    assert sorted(strip.text for strip in titles.strips(edit)) == ["Day", "La la", "Lo"]
+
+
 def names(scene):
     return [segment.name for segment in segments.segments(scene)]
 

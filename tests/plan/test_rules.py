@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blender_addon.core import rules
+from blender_addon.core.lyrics import SungLine, SungWord
 from blender_addon.core.rules import Rule
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import (
@@ -551,3 +552,18 @@ def test_a_plan_is_explained_shot_by_shot():
     for reason in ("the drop", "chorus starts", "one beat held", "the drums come back"):
         assert reason in drop.why
     assert told.broken == ()
+
+
+def test_no_cut_parts_a_sung_word_where_another_downbeat_will_do():
+    song = make_song([2.0] * 14, levels=[0.4] * 4 + [0.9] * 10)
+    plain = plan_edit(song, LOOK)
+    cuts_s = [plain.excerpt.start_s + float(shot.start_frame / plain.fps) for shot in plain.shots[1:]]
+    sung_s = cuts_s[len(cuts_s) // 2]
+
+    def cut_at(start_s, end_s):
+        words = (SungWord("Oh", start_s, end_s),)
+        edit = plan_edit(song, LOOK, lyrics=(SungLine("Oh", start_s, end_s, words),))
+        return sung_s in [edit.excerpt.start_s + float(shot.start_frame / edit.fps) for shot in edit.shots]
+
+    assert not cut_at(sung_s - 0.4, sung_s + 0.4)
+    assert cut_at(sung_s, sung_s + 0.4), "a cut where a word starts parts nothing"

@@ -75,3 +75,12 @@ def test_a_font_that_cannot_be_used_is_refused_even_if_there_is_no_text(tmp_path
     assert fonts.choose_font(("", "A"), None, PALETTE) is not None
     with pytest.raises(BadInput, match="can't be read as a font"):
         fonts.choose_font(("", ""), tmp_path / "font.ttf", PALETTE)
+
+
+def test_each_line_of_words_has_a_font_and_the_titles_where_it_will_do():
+    titles = Font(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf")
+    found = fonts.for_words(["Hold on", "ليالي"], titles, None, ())
+    assert found == {"Hold on": titles, "ليالي": titles}
+    assert fonts.for_words([], titles, None, ()) == {}
+    with pytest.raises(BadInput, match="No font on this computer"):
+        fonts.for_words(["Hold on", "\U000f1234"], titles, None, ())

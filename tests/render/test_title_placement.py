@@ -12,7 +12,7 @@ import pytest
 from blender_addon.core.platforms import SafeArea
 from blender_addon.core.types import EditPlan, Excerpt, Framing, PaletteColor, Shot, ShotKind
 from bridge.plan.storyboard import Storyboard
-from bridge.render import title_placement
+from bridge.render import text_placement, title_placement
 from bridge.render.fonts import Font
 
 pytestmark = pytest.mark.slow
@@ -78,14 +78,14 @@ def test_the_color_can_be_read(sky):
     (line,) = title_placement.plan_titles(plan(), "Night", "", [frame], PALETTE, FONT)
     ((left, top, right, bottom),) = boxes([line], 960, 540)
     behind = frame[int(top) : int(bottom) + 1, int(left) : int(right) + 1].reshape(-1, 3)
-    assert title_placement.contrast(line.rgb, behind) >= 4.5
+    assert text_placement.contrast(line.rgb, behind) >= 4.5
 
 
 def test_contrast_is_the_standards():
     white = np.full((10, 3), 255, np.uint8)
-    assert title_placement.contrast((0, 0, 0), white) == pytest.approx(21)
-    assert title_placement.contrast((119, 119, 119), white) == pytest.approx(4.48, abs=0.01)
-    assert title_placement.contrast((255, 255, 255), white) == 1
+    assert text_placement.contrast((0, 0, 0), white) == pytest.approx(21)
+    assert text_placement.contrast((119, 119, 119), white) == pytest.approx(4.48, abs=0.01)
+    assert text_placement.contrast((255, 255, 255), white) == 1
 
 
 def test_a_long_title_fits_and_keeps_its_words():
@@ -128,7 +128,7 @@ def test_where_nothing_is_calm_the_text_has_a_label():
     lines = title_placement.plan_titles(plan(), "Night", "By Day", [gravel], PALETTE, FONT)
     for line in lines:
         assert line.backing_rgb is not None
-        assert title_placement.contrast(line.rgb, np.array([line.backing_rgb], np.uint8)) >= 4.5
+        assert text_placement.contrast(line.rgb, np.array([line.backing_rgb], np.uint8)) >= 4.5
     calm = title_placement.plan_titles(plan(), "Night", "By Day", [picture(960, 540)], PALETTE, FONT)
     assert all(line.backing_rgb is None for line in calm)
 
