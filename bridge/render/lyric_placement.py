@@ -18,6 +18,7 @@ from bridge.common import frame_sampling
 from bridge.common.frames import Frame
 from bridge.cover import subject
 from bridge.cover.box import Box
+from bridge.cover.faces import find_faces
 from bridge.cover.subject import Map
 from bridge.render.fonts import Font
 from bridge.render.text_placement import (
@@ -150,7 +151,7 @@ class Seen:
     @classmethod
     def of(cls, frames: Sequence[Frame]) -> "Seen":
         """Looks at frames; this takes a while."""
-        found = tuple(_face(box, frame) for frame in frames for box in subject.faces(frame))
+        found = tuple(_face(face.box, frame) for frame in frames for face in find_faces(frame))
         return cls(tuple(frames), np.max([subject.busyness(frame) for frame in frames], axis=0), found)
 
 
