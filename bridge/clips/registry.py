@@ -372,10 +372,9 @@ def check(painter_name: str, animator_name: str, given: Sequence[tuple[str, str]
     Raises:
         BadInput: with what is wrong and what to do.
     """
-    rows = painter(painter_name), animator(animator_name)
-    if lack := missing(*rows):
-        raise BadInput(f"The engine {painter_name}+{animator_name} cannot run here: it needs {lack}.")
     check_options(painter_name, animator_name, given)
+    if lack := missing(painter(painter_name), animator(animator_name)):
+        raise BadInput(f"The engine {painter_name}+{animator_name} cannot run here: it needs {lack}.")
 
 
 def check_options(painter_name: str, animator_name: str, given: Sequence[tuple[str, str]]) -> None:
