@@ -7,7 +7,8 @@ that is the default is not kept.
 """
 # pyright: reportInvalidTypeForm=false
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -114,60 +115,110 @@ def _attribute(part: str) -> str:
     return f"beatboard_options_{part}"
 
 
-def _field(part: str, option: Option) -> Any:
-    """The property that draws an option; one that has no default is text, empty until it is set."""
+@dataclass(frozen=True)
+class _Kept:
+    """An option as the scene keeps it, with the functions that its property calls; bpy takes no methods there."""
 
-    def read(group: Any) -> str:
-        row = state.settings_of(group.id_data).clip_options.get(key(part, option.name))
+    option: Option
+    text: Callable[[Any], str]
+    """of a property group: what was set, else the default"""
+    value: Callable[[Any], Any]
+    """the same as the option's kind has it"""
+    set_text: Callable[[Any, str], None]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Name and tooltip of the field."""
+        title = self.option.name.removeprefix("painter_").replace("_", " ").title()
+        return {"name": title, "description": f"{self.option.help[:1].upper()}{self.option.help[1:]}"}
+
+
+def _kept(part: str, option: Option) -> _Kept:
+    name = key(part, option.name)
+
+    def text(group: Any) -> str:
+        row = state.settings_of(group.id_data).clip_options.get(name)
         return option.default if row is None else row.value
-
-    def write(group: Any, text: str) -> None:
-        keep(group.id_data, key(part, option.name), text, option.default)
 
     def value(group: Any) -> Any:
         try:
-            return option.read(read(group))
+            return option.read(text(group))
         except ValueError:  # set by a script, or by another version
             return option.read(option.default)
 
-    title = option.name.removeprefix("painter_").replace("_", " ").title()
-    described: dict[str, Any] = {"name": title, "description": f"{option.help[:1].upper()}{option.help[1:]}"}
-    if option.kind is OptionKind.YES_NO:
-        return BoolProperty(
-            **described,
-            default=option.default == "yes",
-            get=value,
-            set=lambda group, yes: write(group, "yes" if yes else "no"),
-        )
-    if option.kind is OptionKind.CHOICE:
-        return EnumProperty(
-            **described,
-            items=[(choice, choice.replace("-", " ").title(), "") for choice in option.choices],
-            default=option.default,
-            get=lambda group: option.choices.index(value(group)),
-            set=lambda group, index: write(group, option.choices[index]),
-        )
-    if option.kind is OptionKind.WHOLE and option.default:
-        return IntProperty(
-            **described,
-            min=round(option.low),
-            max=round(option.high),
-            default=int(option.default),
-            get=value,
-            set=lambda group, number: write(group, str(number)),
-        )
-    if option.kind is OptionKind.NUMBER and option.default:
-        return FloatProperty(
-            **described,
-            min=option.low,
-            max=option.high,
-            default=float(option.default),
-            step=5,
-            precision=3,
-            get=value,
-            set=lambda group, number: write(group, f"{number:.6g}"),
-        )
-    described["description"] += f". Takes {option.takes}" if option.kind is not OptionKind.TEXT else ""
+    def set_text(group: Any, text: str) -> None:
+        keep(group.id_data, name, text, option.default)
+
+    return _Kept(option, text, value, set_text)
+
+
+def _field(part: str, option: Option) -> Any:
+    """The property that draws an option; one that has no default is text, empty until it is set."""
+    make = _FIELDS.get(option.kind, _text_field) if option.default else _text_field
+    return make(_kept(part, option))
+
+
+def _yes_no_field(kept: _Kept) -> Any:
+    return BoolProperty(
+        **kept.labels,
+        default=kept.option.default == "yes",
+        get=kept.value,
+        set=lambda group, yes: kept.set_text(group, "yes" if yes else "no"),
+    )
+
+
+def _choice_field(kept: _Kept) -> Any:
+    choices = kept.option.choices
+    return EnumProperty(
+        **kept.labels,
+        items=[(choice, choice.replace("-", " ").title(), "") for choice in choices],
+        default=kept.option.default,
+        get=lambda group: choices.index(kept.value(group)),
+        set=lambda group, index: kept.set_text(group, choices[index]),
+    )
+
+
+def _whole_field(kept: _Kept) -> Any:
+    return IntProperty(
+        **kept.labels,
+        min=round(kept.option.low),
+        max=round(kept.option.high),
+        default=int(kept.option.default),
+        get=kept.value,
+        set=lambda group, number: kept.set_text(group, str(number)),
+    )
+
+
+def _number_field(kept: _Kept) -> Any:
+    return FloatProperty(
+        **kept.labels,
+        min=kept.option.low,
+        max=kept.option.high,
+        default=float(kept.option.default),
+        step=5,
+        precision=3,
+        get=kept.value,
+        set=lambda group, number: kept.set_text(group, f"{number:.6g}"),
+    )
+
+
+def _text_field(kept: _Kept) -> Any:
+    option, described = kept.option, dict[str, Any](kept.labels)
+    if option.kind is not OptionKind.TEXT:
+        described["description"] += f". Takes {option.takes}"
     if option.choices:
         described |= {"search": lambda group, context, text: option.choices, "search_options": {"SUGGESTION"}}
-    return StringProperty(**described, default=option.default, get=read, set=write)
+    return StringProperty(
+        **described,
+        default=option.default,
+        get=kept.text,
+        set=kept.set_text,
+    )
+
+
+_FIELDS = {
+    OptionKind.YES_NO: _yes_no_field,
+    OptionKind.CHOICE: _choice_field,
+    OptionKind.WHOLE: _whole_field,
+    OptionKind.NUMBER: _number_field,
+}

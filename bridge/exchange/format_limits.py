@@ -17,7 +17,7 @@ FORMATS = {
 
 def losses(cuts: CutList, suffix: str) -> tuple[str, ...]:
     """A sentence for each thing that is in the timeline and won't be in the file, after the timeline's own notes."""
-    return (*cuts.notes, *_of_format(cuts, suffix, FORMATS[suffix]))
+    return (*cuts.notes, *(sentence for limit in _LIMITS[suffix] for sentence in limit(cuts, FORMATS[suffix])))
 
 
 def edl_track(cuts: CutList) -> Track | None:
@@ -35,38 +35,76 @@ def balanced(track: Track) -> Track:
     return replace(track, items=tuple(items))
 
 
-def _of_format(cuts: CutList, suffix: str, name: str) -> Iterator[str]:
-    items = [item for track in cuts.tracks for item in track.items]
-    if suffix == ".edl":
-        kept = edl_track(cuts)
-        for track in cuts.tracks:
-            if track is not kept:
-                yield f"{name} has one picture track: {track.name} ({_named(track.items)}) is not in the file."
-        if cuts.markers:
-            yield f"{name} has no markers: {len(cuts.markers)} are not in the file; `beatboard markers` writes them."
-        yield f"{name} doesn't tell the frame's size, nor how long each file is."
-    if suffix != ".otio":
-        if any(item.takes for item in items):
-            yield f"{name} has one file for each shot: the other takes are not in the file."
-        if any(item.properties for item in items):
-            yield f"{name} has no place for a shot's prompt, seed and motion."
-        odd = [item for item in items if item.kind is ItemKind.SOUND and item.source_start % 1]
-        if odd and suffix != ".edl":
-            yield f"{name} counts whole frames: {_named(odd)} starts up to half a frame off."
-    if suffix in (".xml", ".fcpxml") and any(marker.color != "GREEN" for marker in cuts.markers):
+def _one_picture_track(cuts: CutList, name: str) -> Iterator[str]:
+    kept = edl_track(cuts)
+    for track in cuts.tracks:
+        if track is not kept:
+            yield f"{name} has one picture track: {track.name} ({_named(track.items)}) is not in the file."
+
+
+def _no_markers(cuts: CutList, name: str) -> Iterator[str]:
+    if cuts.markers:
+        yield f"{name} has no markers: {len(cuts.markers)} are not in the file; `beatboard markers` writes them."
+
+
+def _no_sizes(cuts: CutList, name: str) -> Iterator[str]:  # noqa: ARG001 - all limits share one shape
+    yield f"{name} doesn't tell the frame's size, nor how long each file is."
+
+
+def _one_take(cuts: CutList, name: str) -> Iterator[str]:
+    if any(item.takes for item in _items(cuts)):
+        yield f"{name} has one file for each shot: the other takes are not in the file."
+
+
+def _no_properties(cuts: CutList, name: str) -> Iterator[str]:
+    if any(item.properties for item in _items(cuts)):
+        yield f"{name} has no place for a shot's prompt, seed and motion."
+
+
+def _whole_frames(cuts: CutList, name: str) -> Iterator[str]:
+    odd = [item for item in _items(cuts) if item.kind is ItemKind.SOUND and item.source_start % 1]
+    if odd:
+        yield f"{name} counts whole frames: {_named(odd)} starts up to half a frame off."
+
+
+def _one_marker_color(cuts: CutList, name: str) -> Iterator[str]:
+    if any(marker.color != "GREEN" for marker in cuts.markers):
         yield f"{name} has no colours of markers: they all have one."
-    if suffix == ".xml" and any(track.name for track in cuts.tracks):
+
+
+def _no_track_names(cuts: CutList, name: str) -> Iterator[str]:
+    if any(track.name for track in cuts.tracks):
         yield f"{name} has no names of tracks."
-    odd = [item for item in items if item.fade_before != item.fade_after]
-    if suffix == ".xml" and odd:
+
+
+def _even_transitions(cuts: CutList, name: str) -> Iterator[str]:
+    odd = [item for item in _items(cuts) if item.fade_before != item.fade_after]
+    if odd:
         yield f"{name} has transitions around their cuts: those into {_named(odd)} are shorter on one side."
-    if suffix == ".edl" and any(item.fade_before for item in items):
+
+
+def _early_transitions(cuts: CutList, name: str) -> Iterator[str]:
+    if any(item.fade_before for item in _items(cuts)):
         yield f"{name} counts a shot from where its transition begins."
-    if suffix == ".fcpxml":
-        above = [item for track in cuts.tracks for item in track.items if item.fade_before or item.fade_after]
-        first = next((track for track in cuts.tracks if not track.is_sound), None)
-        if first is not None and any(item not in first.items for item in above):
-            yield f"{name} has transitions on its first track: those above it are cuts."
+
+
+def _transitions_on_first_track(cuts: CutList, name: str) -> Iterator[str]:
+    fading = [item for item in _items(cuts) if item.fade_before or item.fade_after]
+    first = next((track for track in cuts.tracks if not track.is_sound), None)
+    if first is not None and any(item not in first.items for item in fading):
+        yield f"{name} has transitions on its first track: those above it are cuts."
+
+
+_LIMITS = {
+    ".otio": (),
+    ".xml": (_one_take, _no_properties, _whole_frames, _one_marker_color, _no_track_names, _even_transitions),
+    ".fcpxml": (_one_take, _no_properties, _whole_frames, _one_marker_color, _transitions_on_first_track),
+    ".edl": (_one_picture_track, _no_markers, _no_sizes, _one_take, _no_properties, _early_transitions),
+}
+
+
+def _items(cuts: CutList) -> list[Item]:
+    return [item for track in cuts.tracks for item in track.items]
 
 
 def _named(items: tuple[Item, ...] | list[Item]) -> str:
