@@ -3,6 +3,7 @@
 import threading
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import bpy
 import pytest
@@ -32,6 +33,7 @@ def fill(session: state.Session) -> None:
     session.measured[1] = state.Measured(Path("video.mp4"), Path("video.html"), 3, ())
     session.plans[1] = state.Planned(ui_world.edit_world.plan(), Path("song.wav"))
     session.proxies.add(Path("proxy.avi"))
+    session.clicks = SimpleNamespace(stop=lambda: None)
 
 
 def test_another_file_is_a_clean_start(session):
