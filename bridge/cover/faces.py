@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Faces on the cover, with the places of their features, by CenterFace (Xu, Yan, Sun and Yang, 2019)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,21 +15,25 @@ from bridge.cover.box import Box
 Point = tuple[float, float]
 """x, y in pixels"""
 
-_SIDES_PX = (640, 240)
-"""faces are looked for at these longer sides, the second for those that fill the picture"""
-_SURE, _LEAST_HEIGHT = 0.6, 0.035
+_SIDES_PX = (640, 416, 240, 160)
+"""faces are looked for at these longer sides: the smaller ones find those that fill the picture, and drawn ones"""
+_SURE, _LEAST_HEIGHT = 0.45, 0.035
 """how sure the detector has to be; the height of a face, in the picture's longer side"""
 _FOREHEAD = 0.12
 """the part of the detector's box above the brow"""
 _SAME_FACE = 0.3
 """boxes that share more than this part are one face"""
+_LARGEST = 8.0
+"""of the natural logarithm of a side that the detector gives: on pure grain it gives any number"""
+_TALL = (0.8, 2.2)
+"""a face's height, in its width: what grain and leaves are taken for is often of other shapes"""
 _OUTPUTS = ("537", "538", "539", "540")
 """how sure it is, heights and widths, offsets, and the places of the features: the model names them so"""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A face of someone before a camera, or well painted."""
+    """A face of someone before a camera, painted or drawn."""
 
     box: Box
     """from the brow to the chin"""
@@ -70,7 +75,7 @@ def _detected(cover: Frame, size: tuple[int, int]) -> list[_Found]:
     network.setInput(blob)
     sure, scales, offsets, places = network.forward(_OUTPUTS)
     rows, columns = np.nonzero(sure[0, 0] > _SURE)
-    tall, wide = (4 * np.exp(scales[0, i, rows, columns]) for i in (0, 1))
+    tall, wide = (4 * np.exp(np.minimum(scales[0, i, rows, columns], _LARGEST)) for i in (0, 1))
     middle_y, middle_x = (4 * (at + offsets[0, i, rows, columns] + 0.5) for i, at in ((0, rows), (1, columns)))
     boxes = np.stack([middle_x - wide / 2, middle_y - tall / 2, wide, tall], axis=1)
     across = boxes[:, :1] + wide[:, None] * places[0, 1::2, rows, columns]
@@ -80,7 +85,17 @@ def _detected(cover: Frame, size: tuple[int, int]) -> list[_Found]:
     return [
         _Found(tuple(boxes[i].tolist()), tuple(zip(across[i].tolist(), down[i].tolist(), strict=True)))
         for i in map(int, kept)
+        if _is_plausible(tuple(boxes[i].tolist()), across[i].tolist(), down[i].tolist())
     ]
+
+
+def _is_plausible(box: tuple[float, float, float, float], across: Sequence[float], down: Sequence[float]) -> bool:
+    """Whether a box has a face's shape, with its features inside and in their order: eyes, nose, mouth."""
+    left, top, wide, tall = box
+    inside = all(left <= x <= left + wide for x in across) and all(top <= y <= top + tall for y in down)
+    one_eye, other_eye, nose, corner, other_corner = down
+    ordered = (one_eye + other_eye) / 2 < nose < (corner + other_corner) / 2
+    return inside and ordered and _TALL[0] <= tall / max(wide, 1e-6) <= _TALL[1]
 
 
 def _scaled(found: _Found, scale_x: float, scale_y: float, width: int, height: int) -> Face:

@@ -21,6 +21,8 @@ _EARS, _WIDEST = 0.25, 0.7
 """how far it reaches beside the face, in its width, likewise"""
 _HEADS_PART, _BESIDE = 0.15, 0.1
 """of a row above the face, that is the subject's where it is still the head; so much more than of the row beside it"""
+_BRIM = 0.05
+"""of a column beside the face, above its middle, that is the subject's where it is still the head: a brim is thin"""
 _GAP = 0.15
 """in the face's height: what is between a brim and a badge belongs to the hat"""
 _BROW, _EYE, _NOSTRILS = 0.65, 0.45, 0.3
@@ -118,7 +120,7 @@ def _sides(face: Rectangle, crown: float, mask: npt.NDArray[np.float32]) -> tupl
         reach = 0
         for step in range(1, round(_WIDEST * width * unit)):
             column = round(start * unit) + way * step
-            if not 0 <= column < unit or share[column] < _HEADS_PART:
+            if not 0 <= column < unit or share[column] < _BRIM:
                 break
             reach = step
         ends.append(start + way * max(_EARS * width, reach / unit))
