@@ -17,13 +17,11 @@ from .client import Client, LinkError, Unreachable
 
 START_LIMIT_S = 60.0
 _PROGRAM = """
-import os, sys
-if hasattr(os, "nice"):
-    os.nice(19)  # whoever edits meanwhile goes first
+import sys
 from bridge.common.errors import BeatboardError
 from bridge.server.serve import serve
 try:
-    serve(until_stdin_ends={until_stdin_ends}, make_clip={make_clip!r})
+    serve(until_stdin_ends={until_stdin_ends}, make_clip={make_clip!r}, niceness=19)
 except BeatboardError as error:
     sys.exit(str(error))
 """

@@ -184,7 +184,7 @@ def _add_health(app: FastAPI, bridge: Bridge, stop: Callable[[], None], schemas:
     launch, started_s = secrets.token_hex(8), time.monotonic()
 
     @app.get("/health", responses=schemas.answer(Health))
-    def health() -> Response:
+    async def health() -> Response:
         """That the bridge lives, and its versions."""
         uptime_s = time.monotonic() - started_s
         answer = Health(
@@ -425,10 +425,13 @@ def stored(find: Callable[[str], Path], sha256: str) -> FileResponse:
     """A file, or 404."""
     try:
         path = find(sha256)
+        found = path.stat()
     except BadInput as error:
         raise HTTPException(404, str(error)) from None
+    except FileNotFoundError:
+        raise HTTPException(404, f"The file {sha256[:12]}… was evicted in this moment.") from None
     headers = {"ETag": f'"{sha256}"', "X-Content-Type-Options": "nosniff"}
-    return FileResponse(path, media_type="application/octet-stream", headers=headers, stat_result=path.stat())
+    return FileResponse(path, media_type="application/octet-stream", headers=headers, stat_result=found)
 
 
 def as_json(value: Any) -> Response:

@@ -122,6 +122,7 @@ def serve(
     cluster: str | None = None,
     make_clip: str | None = None,
     until_stdin_ends: bool = False,
+    niceness: int = 0,
     allowed_folders: tuple[Path, ...] = (),
     say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
 ) -> None:
@@ -133,6 +134,8 @@ def serve(
         make_clip: module:function in place of `bridge.clips.make_clip.make_clip`.
         allowed_folders: what requests from other machines may name files in.
         until_stdin_ends: end with the process that started this one and holds the other end.
+        niceness: by how much whoever else computes on this machine goes first, from the moment that it listens on: on
+            a busy machine it would else take minutes to start.
         say: told where it listens.
 
     Raises:
@@ -154,13 +157,15 @@ def serve(
     with sole_instance(home):
         handler = to_file(home / "logs" / "bridge.log")
         try:
-            _serve(options, listening, until_stdin_ends, say)
+            _serve(options, listening, until_stdin_ends, niceness, say)
         finally:
             logging.getLogger().removeHandler(handler)
             handler.close()
 
 
-def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: Callable[[str], None]) -> None:
+def _serve(
+    options: Options, listening: Listening, until_stdin_ends: bool, niceness: int, say: Callable[[str], None]
+) -> None:
     certificate = listening.certificate
     if certificate is None and not listening.is_local:
         certificate = own_certificate(options.home / "tls", listening.outer_host)
@@ -187,6 +192,8 @@ def _serve(options: Options, listening: Listening, until_stdin_ends: bool, say: 
             if not listening.token and not listening.is_local:
                 say(f"Its token is in {options.home / 'bridge.json'}; set BEATBOARD_TOKEN to have one of your own.")
             log.info("listening on %s", connection.url)
+            if hasattr(os, "nice"):
+                os.nice(niceness)
             try:
                 server.run([listener])
             finally:

@@ -34,10 +34,10 @@ HERE = Listening()
 class Running:
     """A bridge in a thread of this process."""
 
-    def __init__(self, home, listening):
+    def __init__(self, home, listening, **more):
         self.home, self.said = home, []
         self.server: Server | None = None
-        arguments = {"home": home, "make_clip": FAKE, "say": self.said.append, "cpu_workers": 1}
+        arguments = {"home": home, "make_clip": FAKE, "say": self.said.append, "cpu_workers": 1} | more
         self.thread = threading.Thread(target=serve.serve, args=(listening,), kwargs=arguments)
 
     @property
@@ -60,8 +60,8 @@ class Running:
 def start(tmp_path, monkeypatch):
     running = []
 
-    def make(listening=HERE):
-        one = Running(tmp_path, listening)
+    def make(listening=HERE, **more):
+        one = Running(tmp_path, listening, **more)
 
         def server(*arguments):
             one.server = Server(*arguments)
@@ -157,6 +157,14 @@ def test_an_answer_that_nobody_reads_is_given_up(start, monkeypatch):
         state = bridge.server.server_state
         wait_until(lambda: any(one._paused_since_s is not None for one in list(state.connections)))
         wait_until(lambda: not state.connections)
+
+
+def test_it_steps_back_once_it_listens_and_not_before(start, tmp_path, monkeypatch):
+    """At the lowest priority, a start of a second takes minutes where others compute."""
+    found = []
+    monkeypatch.setattr(serve.os, "nice", lambda by: found.append((by, (tmp_path / "bridge.json").exists())))
+    start(niceness=19)
+    assert found == [(19, True)]
 
 
 def test_known_connections_may_idle_as_a_proxys_do(start):
