@@ -113,6 +113,8 @@ class MakeResult:
     check: CheckReport
     seconds: dict[str, float]
     """per stage"""
+    render_s: dict[str, float]
+    """per part of this video's render: "build", "render", "join" """
     likeness: Mapping[str, float]
     """of each shot's keyframe, where the engine compares them: 0-1"""
 
@@ -238,7 +240,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
     project.save(analysis, look, edit)
     blend, page = (user_files.free_name(output.with_suffix(suffix)) for suffix in (".blend", ".html"))
     with display.stage("Render" + mark) as on_progress:
-        render.render(
+        rendered = render.render(
             edit,
             analysis,
             look,
@@ -271,7 +273,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
         check.write_page(measured, page)
     user_files.remember(page)
     likeness = {shot_id: clip.likeness for shot_id, clip in clips.items() if clip.likeness is not None}
-    return MakeResult(output, blend, page, edit, measured, dict(display.seconds), likeness)
+    return MakeResult(output, blend, page, edit, measured, dict(display.seconds), rendered.timings_s, likeness)
 
 
 def render_folder() -> Path:

@@ -31,7 +31,7 @@ def maker(calls):
             raise BadInput("It is <no> song.")
         failing = Measure(Group.CUTS, "cuts on downbeats", 0.0, "", "", "", Verdict.FAIL)
         report = Report((failing,) if "2" in asked.song.name else ())
-        made = MakeResult(asked.output, asked.output, asked.output.with_suffix(".html"), None, report, {}, {})  # type: ignore[arg-type]
+        made = MakeResult(asked.output, asked.output, asked.output.with_suffix(".html"), None, report, {}, {}, {})  # type: ignore[arg-type]
         return [made]
 
     return make_one

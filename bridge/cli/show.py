@@ -75,6 +75,7 @@ def show_comparison(heard: Sequence[SongAnalysis], chosen: SongAnalysis) -> None
 
 
 _INDENT = 6
+_RENDER_PARTS = {"build": "building the edit", "render": "the frames", "join": "joining with the sound"}
 
 
 def show_look(look: CoverLook) -> None:
@@ -125,6 +126,8 @@ def show_result(result: MakeResult) -> None:
     times = _table("Time")
     for title, seconds in result.seconds.items():
         times.add_row(title, f"{seconds:.1f} s")
+    for part, seconds in result.render_s.items():
+        times.add_row(f"  of the render, {_RENDER_PARTS[part]}", f"{seconds:.1f} s")
     times.add_row("in all", f"{sum(result.seconds.values()):.1f} s")
     _print(times)
     for name, path in (("video", result.video), ("Blender file", result.blend), ("report", result.page)):
