@@ -12,7 +12,7 @@ A texture over movies of the output's own size is drawn with their grade, in one
 have the compositor take the whole picture in and out a second time, for more than the texture itself costs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -139,11 +139,17 @@ def _forget(textured: Any) -> None:
         grade.forget(group)
 
 
-def is_plain(scene: Any, strips: list[Any]) -> bool:
-    """Whether these are sRGB movies, shown as they are but for the grade, which all of them or none wear."""
+def is_plain(scene: Any, strips: list[Any], idle: Sequence[Any] = ()) -> bool:
+    """Whether these are sRGB movies, shown as they are but for the grade, which all of them or none wear.
+
+    Args:
+        idle: modifiers that do nothing.
+    """
     group = grade.find(scene)
-    worn = {len(strip.modifiers) for strip in strips}
-    return _is_plain_view(scene) and len(worn) == 1 and all(_is_plain(strip, group) for strip in strips)
+    worn = [[modifier for modifier in strip.modifiers if modifier not in idle] for strip in strips]
+    if not _is_plain_view(scene) or len({len(modifiers) for modifiers in worn}) != 1:
+        return False
+    return all(_is_plain(strip, modifiers, group) for strip, modifiers in zip(strips, worn, strict=True))
 
 
 def _declare(scene: Any, movies: list[Any], space: str, view: str, group: Any) -> None:
@@ -172,10 +178,10 @@ def _is_plain_view(scene: Any) -> bool:
     return settings == ("Standard", "None", 0.0, 1.0, "sRGB") and not (view.use_curve_mapping or view.use_white_balance)
 
 
-def _is_plain(strip: Any, group: Any | None) -> bool:
+def _is_plain(strip: Any, modifiers: list[Any], group: Any | None) -> bool:
     if strip.type != "MOVIE" or strip.use_float or strip.colorspace_settings.name != "sRGB":
         return False
-    return len(strip.modifiers) <= 1 and all(_is_plain_grade(modifier, group) for modifier in strip.modifiers)
+    return len(modifiers) <= 1 and all(_is_plain_grade(modifier, group) for modifier in modifiers)
 
 
 def _is_plain_grade(modifier: Any, group: Any | None) -> bool:

@@ -9,7 +9,7 @@ Frames are relative to the segment's start: a shot that only moved along is not 
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -71,12 +71,16 @@ class Segment:
 
 
 def segments(scene: Any) -> list[Segment]:
-    """The scene's frame range, cut where a shot of ours, a long rest of it, or the grade's fade starts or ends."""
+    """The scene's frame range, cut where a shot of ours, a long rest of it, or the grade's fade starts or ends, and
+    where split channels have come together.
+    """
     first, end = scene.frame_start, scene.frame_end + 1
     shots = timeline.shot_strips(scene)
     rests = [rest for strip in shots if (rest := _rest(strip))]
     fade = _fade(scene)
+    splits = [split for strip in shots if (split := _split(scene, strip))]
     cuts = {compat.left(strip) for strip in shots} | {frame for rest in rests for frame in rest}
+    cuts |= {treatments.together_from(split.node_group) for split in splits}
     cuts |= {fade.start, fade.stop} if fade else set()
     edges = [first, *sorted(cut for cut in cuts if first < cut < end), end]
     return [
@@ -84,7 +88,7 @@ def segments(scene: Any) -> list[Segment]:
             start=a,
             end=b,
             name=_name(scene, a, b),
-            movie=_sole_movie(scene, a, b),
+            movie=_sole_movie(scene, a, b, [one for one in splits if treatments.together_from(one.node_group) <= a]),
             graded=_graded(scene, a, b),
             rests=any(left <= a and b <= right for left, right in rests),
         )
@@ -120,9 +124,19 @@ def _seen(scene: Any, start: int, end: int) -> list[Any]:
     return sorted(strips, key=lambda strip: (strip.channel, compat.left(strip)))
 
 
-def _sole_movie(scene: Any, start: int, end: int) -> Movie | None:
+def _split(scene: Any, strip: Any) -> Any | None:
+    """The modifier that splits the shot's channels, as it was laid: what an editor made of it is drawn throughout."""
+    split = treatments.split_on(strip)
+    if split is None or split.node_group.animation_data is not None:
+        return None
+    with treatments.split_as_laid(scene, split) as laid:
+        first, second = (_pointed_to(group, 0, ()) for group in (laid, split.node_group))
+    return split if first == second else None
+
+
+def _sole_movie(scene: Any, start: int, end: int, idle: Sequence[Any]) -> Movie | None:
     strips = _seen(scene, start, end)
-    if len(strips) != 1 or not passthrough.is_plain(scene, strips) or not _is_untouched(scene, strips[0]):
+    if len(strips) != 1 or not passthrough.is_plain(scene, strips, idle) or not _is_untouched(scene, strips[0]):
         return None
     (strip,) = strips
     first = start - compat.content_start(strip)

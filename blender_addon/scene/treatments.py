@@ -7,7 +7,9 @@ frame and are gone soon after. All is done in scene-linear values, so that the n
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -71,6 +73,34 @@ def is_timeless(group: Any) -> bool:
     """Whether it is one of ours that looks the same wherever it lies in time."""
     moves = group.animation_data is not None or any(node.bl_idname == "CompositorNodeSceneTime" for node in group.nodes)
     return group.name.startswith(NAME) and not moves
+
+
+def split_on(strip: Any) -> Any | None:
+    """The modifier that splits the shot's channels, if it wears one that is switched on, wholly."""
+    for modifier in _worn(strip):
+        if HIT in modifier.node_group.nodes and not (
+            modifier.mute or modifier.input_mask_strip or modifier.input_mask_id
+        ):
+            return modifier
+    return None
+
+
+@contextmanager
+def split_as_laid(scene: Any, modifier: Any) -> Iterator[Any]:
+    """For a while, a group as this modifier's was when it was laid, with a hit at the same frames."""
+    laid = _group(scene, Treatment.SPLIT, NAME)
+    ours, theirs = laid.nodes[HIT].inputs, modifier.node_group.nodes[HIT].inputs
+    for name in ("From Min", "From Max"):
+        ours[name].default_value = theirs[name].default_value
+    try:
+        yield laid
+    finally:
+        bpy.data.node_groups.remove(laid)
+
+
+def together_from(group: Any) -> int:
+    """The scene frame from which on a group's split channels, as they were laid, are together again."""
+    return math.ceil(group.nodes[HIT].inputs["From Max"].default_value)
 
 
 def _worn(strip: Any) -> list[Any]:

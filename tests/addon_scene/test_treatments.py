@@ -95,6 +95,28 @@ def test_what_the_treatments_look_like(edit, tmp_path):
 
 
 @pytest.mark.slow
+def movies_of(scene, treatment):
+    """The segments within the shot: their frames from its first on, and whether its movie alone is seen."""
+    left = 1 + list(Treatment).index(treatment) * LENGTH
+    found = [segment for segment in segments.segments(scene) if left <= segment.start < left + LENGTH]
+    return [(segment.start - left, segment.end - left, segment.movie is not None) for segment in found]
+
+
+def test_where_split_channels_are_together_the_movie_alone_is_seen(edit):
+    assert movies_of(edit, Treatment.SPLIT) == [
+        (0, treatments.HIT_FRAMES, False),
+        (treatments.HIT_FRAMES, LENGTH, True),
+    ]
+    assert movies_of(edit, Treatment.GLOW) == [(0, LENGTH, False)]
+
+
+def test_a_split_that_an_editor_changed_is_drawn_throughout(edit):
+    split = strip_with(edit, Treatment.SPLIT).modifiers[0].node_group
+    split.nodes[treatments.HIT].inputs["To Max"].default_value = 0.5
+    assert movies_of(edit, Treatment.SPLIT) == [(0, LENGTH, False)]
+    assert not [group for group in bpy.data.node_groups if group.name == treatments.NAME], "nothing is left of the test"
+
+
 def test_split_channels_come_together_and_follow_their_shot(edit, tmp_path):
     plain = drawn(edit, Treatment.NONE, treatments.HIT_FRAMES + 2, tmp_path)
     later = drawn(edit, Treatment.SPLIT, treatments.HIT_FRAMES + 2, tmp_path)
