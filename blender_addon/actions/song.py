@@ -169,6 +169,16 @@ def downbeat_here(scene: Any) -> None:
     Raises:
         Problem: nothing was planned, so the playhead has no time in the song.
     """
+    time_s = _at_playhead(scene)
+    read_differently(scene, lambda analysis: regrid.with_downbeat_at(analysis, time_s))
+
+
+def _at_playhead(scene: Any) -> float:
+    """Which moment of the song is heard at the playhead, in seconds.
+
+    Raises:
+        Problem: none is.
+    """
     plan = shots.edit_of(scene)
     if plan is None:
         raise Problem("Plan the shots first: then the playhead has a place in the song.")
@@ -176,8 +186,40 @@ def downbeat_here(scene: Any) -> None:
     heard = clock.heard_at(scene.frame_current) if clock else None
     if clock is None or heard is None:
         raise Problem("Another song is heard at the playhead.")
-    time_s = heard.start_s + time_of(strip_layout.from_scene(scene.frame_current, clock.start), plan.fps)
-    read_differently(scene, lambda analysis: regrid.with_downbeat_at(analysis, time_s))
+    return heard.start_s + time_of(strip_layout.from_scene(scene.frame_current, clock.start), plan.fps)
+
+
+def change_here(scene: Any, meter: int | None, tempo_bpm: float | None) -> None:
+    """Reads the song with another meter or tempo from the bar at the playhead on.
+
+    Raises:
+        Problem: nothing was planned, so the playhead has no time in the song.
+    """
+    time_s = _at_playhead(scene)
+    read_differently(scene, lambda analysis: regrid.with_change_at(analysis, time_s, meter=meter, tempo_bpm=tempo_bpm))
+
+
+def bend_to_markers(scene: Any) -> int:
+    """Reads the song with its bars where the editor dragged their markers; how many bars that were.
+
+    Raises:
+        Problem: none was dragged, or one beyond the next bar.
+    """
+    plan, analysis = shots.edit_of(scene), shots.analysis_of(scene)
+    dragged = timeline.moved_markers(scene)
+    if plan is None or analysis is None or not dragged:
+        raise Problem("Drag the marker of a bar to where the bar starts first.")
+    start, moves = timeline.start_frame(scene), dict[float, float]()
+    for before, now in dragged.items():
+        set_s = plan.excerpt.start_s + time_of(strip_layout.from_scene(before, start), plan.fps)
+        bar_s = min(analysis.downbeats_s, key=lambda at_s: abs(at_s - set_s))
+        moves[bar_s] = bar_s + float((now - before) / plan.fps)
+    try:
+        bent = regrid.bent(analysis, moves)
+    except ValueError:
+        raise Problem("A marker lies on the bar before or after its own, or beyond: drag it less far.") from None
+    read_differently(scene, lambda _: bent)
+    return len(moves)
 
 
 def show_markers(scene: Any) -> None:

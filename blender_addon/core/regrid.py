@@ -6,12 +6,15 @@ Whatever stands on downbeats (sections, the drop) moves to the nearest downbeat 
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import median
 
 from .types import Beat, Section, SongAnalysis, SongReading
+
+SHORTEST_BAR_S = 0.1
+"""no bar is bent to less"""
 
 
 def with_downbeat_shift(analysis: SongAnalysis, beats: int) -> SongAnalysis:
@@ -95,6 +98,52 @@ def _moved_by_half_a_beat(analysis: SongAnalysis) -> SongAnalysis:
     middles_s = [(a + b) / 2 for a, b in pairwise(times_s)]
     moved = [replace(b, time_s=t) for b, t in zip(analysis.beats, middles_s, strict=True)]
     return rebuilt(analysis, moved)
+
+
+def bent(analysis: SongAnalysis, moves: Mapping[float, float]) -> SongAnalysis:
+    """Downbeats moved by hand, from one time to another: the beats up to the bars before and after stretch along.
+
+    Raises:
+        ValueError: one would pass the bar before or after it.
+    """
+    knots = [(time_s, moves.get(time_s, time_s)) for time_s in analysis.downbeats_s]
+    if any(later - earlier < SHORTEST_BAR_S for (_, earlier), (_, later) in pairwise(knots)):
+        raise ValueError("a bar's marker lies on the bar before or after it, or beyond")
+
+    def warped(time_s: float) -> float:
+        after = bisect_left(knots, (time_s, float("-inf")))
+        if after in (0, len(knots)):  # before the first bar, or in the last one: it goes along
+            old_s, new_s = knots[min(after, len(knots) - 1)]
+            return max(0.0, time_s + new_s - old_s)
+        (old_a, new_a), (old_b, new_b) = knots[after - 1], knots[after]
+        return new_a + (time_s - old_a) * (new_b - new_a) / (old_b - old_a)
+
+    if not knots:
+        return analysis
+    sections = [replace(each, start_s=warped(each.start_s), end_s=warped(each.end_s)) for each in analysis.sections[1:]]
+    first = [replace(each, end_s=warped(each.end_s)) for each in analysis.sections[:1]]
+    drop_s = None if analysis.drop_s is None else warped(analysis.drop_s)
+    moved = replace(analysis, sections=(*first, *sections), drop_s=drop_s)
+    return rebuilt(moved, [replace(beat, time_s=warped(beat.time_s)) for beat in analysis.beats])
+
+
+def with_change_at(
+    analysis: SongAnalysis, time_s: float, *, meter: int | None = None, tempo_bpm: float | None = None
+) -> SongAnalysis:
+    """Another meter, another tempo or both from the bar nearest to a time to the song's end; what is None stays."""
+    if not analysis.downbeats_s:
+        return analysis
+    start_s = analysis.downbeats_s[_nearest(list(analysis.downbeats_s), time_s)]
+    before = [beat for beat in analysis.beats if beat.time_s < start_s]
+    after = [beat for beat in analysis.beats if beat.time_s >= start_s]
+    if tempo_bpm is not None:
+        count = int((analysis.duration_s - start_s) * tempo_bpm / 60) + 1
+        length = meter or meter_of(after, analysis.meter)
+        times_s = [start_s + i * 60 / tempo_bpm for i in range(count)]
+        after = [replace(after[0], time_s=at_s, position=i % length + 1) for i, at_s in enumerate(times_s)]
+    elif meter is not None:
+        after = [replace(beat, position=i % meter + 1) for i, beat in enumerate(after)]
+    return rebuilt(analysis, before + after)
 
 
 def tempo_of(beats: Sequence[Beat]) -> float:

@@ -186,6 +186,14 @@ def show_markers(scene: Any, plan: EditPlan, analysis: SongAnalysis | None, *, b
     scene[SCENE_KEY] = json.dumps((_header(scene) or {}) | {"markers": markers, "origin": _origin(scene)})
 
 
+def moved_markers(scene: Any) -> dict[int, int]:
+    """The scene frames of our bars' markers that the editor dragged: where each was set, and where it is now."""
+    ours = [(name, frame) for name, frame in (_header(scene) or {}).get("markers", []) if name[:1].isdigit()]
+    bars = {name: frame for name, frame in ours if "." not in name.split()[0]}
+    now = {marker.name: marker.frame for marker in scene.timeline_markers if marker.name in bars}
+    return {bars[name]: frame for name, frame in now.items() if frame != bars[name]}
+
+
 def set_ending(scene: Any, ending: Ending) -> None:
     """Changes how the whole cover will stand in the last frame of the edit."""
     scene[SCENE_KEY] = json.dumps((_header(scene) or {}) | {"ending": str(ending)})

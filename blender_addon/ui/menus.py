@@ -80,6 +80,8 @@ def _marker_menu(self: Any, context: Any) -> None:
     layout = self.layout
     layout.separator()
     layout.operator("beatboard.downbeat_here", icon="MARKER")
+    layout.operator("beatboard.bend_grid")
+    layout.operator("beatboard.change_here")
     layout.operator_menu_enum("beatboard.regrid", "reading")
 
 

@@ -49,6 +49,9 @@ PICTURES = "*.png;*.jpg;*.jpeg;*.webp;*.avif"
 """of which files a browser for pictures shows"""
 
 
+SLOWEST_BPM = 20
+
+
 class Base:
     """Calls `work`, and shows a `Problem` as a report."""
 
@@ -366,6 +369,46 @@ class BEATBOARD_OT_downbeat_here(Base, bpy.types.Operator):
 
     def work(self, context: Any, scene: Any) -> str | None:
         song.downbeat_here(scene)
+
+
+class BEATBOARD_OT_bend_grid(Base, bpy.types.Operator):
+    """Move the bars whose markers you dragged, and stretch the beats up to the bars around them"""
+
+    bl_idname, bl_label = "beatboard.bend_grid", "Bend Grid to Markers"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        if reason := _no_scene(context) or _not_heard(context) or _not_planned(context):
+            return _can(cls, reason)
+        dragged = timeline.moved_markers(state.scene_of(context))
+        return _can(cls, "" if dragged else "Drag the marker of a bar to where the bar starts first")
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        return f"Bars moved: {song.bend_to_markers(scene)}"
+
+
+class BEATBOARD_OT_change_here(Base, bpy.types.Operator):
+    """Count with another tempo or meter, from the bar at the playhead to the end of the song"""
+
+    bl_idname, bl_label = "beatboard.change_here", "Change Tempo or Meter Here"
+    meter: IntProperty(name="Beats in a Bar", description="0 leaves the meter as it is", min=0, max=16)
+    tempo_bpm: FloatProperty(
+        name="Tempo", description="Beats per minute, evenly; 0 leaves the beats where they are", min=0.0, max=400.0
+    )
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        return _can(cls, _no_scene(context) or _not_heard(context) or _not_planned(context))
+
+    def invoke(self, context: Any, event: Any) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def work(self, context: Any, scene: Any) -> str | None:
+        if not self.meter and not self.tempo_bpm:
+            raise Problem("Give the beats in a bar, the tempo, or both.")
+        if 0 < self.tempo_bpm < SLOWEST_BPM:
+            raise Problem(f"The slowest tempo is {SLOWEST_BPM} beats per minute.")
+        song.change_here(scene, self.meter or None, self.tempo_bpm or None)
 
 
 # The song drives the picture

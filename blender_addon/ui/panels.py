@@ -122,6 +122,9 @@ def _draw_analysis(layout: Any, scene: Any, settings: Any, analysis: SongAnalysi
     row = layout.row(align=True)
     row.operator("beatboard.regrid", text="Half Tempo").reading = "HALF"
     row.operator("beatboard.regrid", text="Double Tempo").reading = "DOUBLE"
+    column = layout.column(align=True)
+    column.operator("beatboard.bend_grid", icon="MARKER")
+    column.operator("beatboard.change_here")
     layout.prop(settings, "markers")
     row = layout.row()
     row.enabled = tasks.has_numpy()

@@ -193,6 +193,49 @@ def test_tap_between_beats_moves_the_grid_by_half_a_beat():
     well_formed(tapped)
 
 
+def test_a_moved_bar_bends_the_grid_up_to_its_neighbours_and_no_further():
+    heard = grid()  # bars every 2 s from 0.25 s on
+    bent = regrid.bent(heard, {4.25: 4.65})
+    assert bent.downbeats_s[:4] == pytest.approx((0.25, 2.25, 4.65, 6.25))
+    inside = [beat.time_s for beat in bent.beats if 2.25 <= beat.time_s < 6.25]
+    assert inside == pytest.approx([2.25, 2.85, 3.45, 4.05, 4.65, 5.05, 5.45, 5.85])
+    outside = [(a.time_s, b.time_s) for a, b in zip(heard.beats, bent.beats, strict=True) if not 2 < a.time_s < 6.2]
+    assert all(a == b for a, b in outside)
+    well_formed(bent)
+    assert regrid.bent(heard, {}).beats == heard.beats
+
+
+def test_sections_and_the_drop_go_along_with_their_bar():
+    heard = grid()
+    on = heard.downbeats_s[3]
+    edge = replace(heard.sections[0], end_s=on), replace(heard.sections[-1], start_s=on)
+    heard = replace(heard, sections=edge, drop_s=on)
+    bent = regrid.bent(heard, {on: on + 1.2})
+    assert bent.drop_s == bent.sections[1].start_s == bent.sections[0].end_s == pytest.approx(on + 1.2)
+
+
+@pytest.mark.parametrize("to_s", [2.2, 6.3])
+def test_no_bar_passes_another(to_s):
+    with pytest.raises(ValueError, match="before or after"):
+        regrid.bent(grid(), {4.25: to_s})
+
+
+def test_another_meter_from_a_bar_on():
+    changed = regrid.with_change_at(grid(), 4.3, meter=3)
+    assert changed.downbeats_s[:5] == pytest.approx((0.25, 2.25, 4.25, 5.75, 7.25))
+    assert [beat.time_s for beat in changed.beats] == [beat.time_s for beat in grid().beats]
+    well_formed(changed)
+
+
+def test_another_tempo_from_a_bar_on():
+    changed = regrid.with_change_at(grid(), 4.2, tempo_bpm=60)
+    assert changed.downbeats_s[:4] == pytest.approx((0.25, 2.25, 4.25, 8.25))
+    assert changed.beats[-1].time_s >= changed.duration_s - 1
+    both = regrid.with_change_at(grid(), 4.2, meter=3, tempo_bpm=60)
+    assert both.downbeats_s[2:4] == pytest.approx((4.25, 7.25))
+    well_formed(changed)
+
+
 def test_tap_far_outside_still_gives_a_grid():
     well_formed(regrid.with_downbeat_at(grid(), 1000.0))
     well_formed(regrid.with_downbeat_at(grid(), -1000.0))

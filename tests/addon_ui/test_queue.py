@@ -470,6 +470,47 @@ def test_the_song_read_differently_moves_markers_not_shots(edit):
     assert [marker.name for marker in edit.timeline_markers] == ["mine"]
 
 
+def bars(scene) -> dict[str, int]:
+    return {marker.name.split()[0]: marker.frame for marker in scene.timeline_markers if marker.name[:1].isdigit()}
+
+
+def test_a_dragged_bar_bends_the_grid_and_is_undone(edit):
+    ui_world.lay_out(edit, Path(state.settings_of(edit).wav).parent, (48, 48, 48))
+    before, spans = bars(edit), ui_world.spans(edit)
+    assert sorted(before.values()) == [1, 49, 97]
+    assert not bpy.ops.beatboard.bend_grid.poll(), "no marker was dragged"
+    next(marker for marker in edit.timeline_markers if marker.frame == 49).frame = 55
+    bpy.ops.ed.undo_push(message="Move Markers")
+    press("bend_grid")
+    assert sorted(bars(edit).values()) == [1, 55, 97]
+    assert ui_world.spans(edit) == spans, "the shots stay"
+    heard = shots.analysis_of(edit)
+    assert heard
+    at_s = [time_s - 1.2345 for time_s in heard.downbeats_s]
+    assert at_s[1:4] == pytest.approx([0, 2.25, 4], abs=1e-3)
+    bpy.ops.ed.undo_push(message="Bend")
+    bpy.ops.ed.undo()
+    bpy.ops.ed.undo()
+    scene = bpy.context.scene
+    assert bars(scene) == before
+    next(marker for marker in scene.timeline_markers if marker.frame == 49).frame = 120
+    with pytest.raises(RuntimeError, match="drag it less far"):
+        press("bend_grid")
+
+
+def test_the_meter_and_the_tempo_change_from_the_playhead_on(edit):
+    ui_world.lay_out(edit, Path(state.settings_of(edit).wav).parent, (48, 48, 48))
+    edit.frame_set(47)
+    press("change_here", meter=3)
+    assert sorted(bars(edit).values()) == [1, 49, 85, 121]
+    press("change_here", meter=4, tempo_bpm=60.0)
+    assert sorted(bars(edit).values()) == [1, 49]
+    with pytest.raises(RuntimeError, match="the tempo, or both"):
+        press("change_here")
+    with pytest.raises(RuntimeError, match="slowest tempo"):
+        press("change_here", tempo_bpm=2.0)
+
+
 def test_holds_follow_their_switches(edit):
     settings = state.settings_of(edit)
     plan = shots.edit_of(edit)
