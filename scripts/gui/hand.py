@@ -109,6 +109,18 @@ class Screen:
             time.sleep(1.0)
         return found
 
+    def wait_until_gone(self, text: str, *, limit_s: float = 60.0) -> None:
+        """Waits until a text is seen no more.
+
+        Raises:
+            NotSeen: it still is, after all that time.
+        """
+        end_s = time.monotonic() + limit_s
+        while self.find(text):
+            if time.monotonic() > end_s:
+                raise NotSeen(f"{text!r} was still seen after {limit_s:.0f} s.")
+            time.sleep(1.0)
+
     def click(self, text: str, box: Box = Box(), *, right: int | None = None, upright: bool = True) -> None:
         """Waits for a text that rests and clicks it; or, with `right`, what is in its line at this x."""
         found, before = self.wait_for(text, box, upright=upright), None
