@@ -238,7 +238,9 @@ def changes(scene: Any, edit: EditPlan, wav: Path, start: int | None = None) -> 
 def _losses(scene: Any, edit: EditPlan, span: range) -> list[str]:
     """What of the editor's a plan would hide, or take along as its shots go."""
     ids = {shot.id for shot in edit.shots}
-    channel = timeline.free_channel(scene, strip_layout.SHOT_CHANNEL, span.start, span.stop, _shots_on_top(scene))
+    channel = timeline.free_channel(
+        scene, strip_layout.SHOT_CHANNEL, span.start, span.stop, timeline.shot_strips(scene)
+    )
     hidden = [
         strip.name
         for strip in timeline.foreign_pictures(scene)
@@ -253,10 +255,6 @@ def _losses(scene: Any, edit: EditPlan, span: range) -> list[str]:
     if effects:
         found.append(f"Your effects {_listed(effects)} would go with the shots that they are on.")
     return found
-
-
-def _shots_on_top(scene: Any) -> list[Any]:
-    return [strip for strip in timeline.shot_strips(scene) if not timeline.stays(strip)]
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ import bpy
 from ..core import codec, rules, strip_layout
 from ..core.strip_layout import SeenShot
 from ..core.types import ClipRequest, EditPlan, Excerpt, JobState, Shot, SongAnalysis
-from ..scene import compat, grade, song_channels, timeline, treatments
+from ..scene import compat, film_textures, grade, song_channels, timeline, treatments
 from ..session import state
 from ..session.state import Row
 from ..session.tasks import Problem
@@ -172,6 +172,7 @@ def refresh(scene: Any, *, force: bool = False) -> bool:
     if scene is not None:
         grade.follow(scene)
         treatments.follow(scene)
+        timeline.unshare(scene, film_textures.NAME)
         timeline.follow_song(scene)
         song_channels.follow(scene)
     listed = state.shot_list()

@@ -573,14 +573,19 @@ def _set_shots(scene: Any, plan: EditPlan, clips: Mapping[str, Path], start: int
     fixed = {shot_id for shot_id, strip in kept.items() if stays(strip)}
     free = [strip for shot_id, strip in kept.items() if shot_id not in fixed and strip.name not in blended]
     end = strip_layout.to_scene(plan.frame_count, start)
-    channel = free_channel(scene, SHOT_CHANNEL, start, end, movable=free)
+    channel = free_channel(scene, SHOT_CHANNEL, start, end, movable=kept.values())
     _move_out_of_the_way(strip for strip in moved if strip["id"] not in fixed)
+    channels = {
+        shot_id: free_channel(scene, channel, layout.left, layout.right, movable=free)
+        for shot_id, layout in wanted.items()
+    }
     for shot_id, layout in wanted.items():
         if shot_id in fixed:
             continue
-        strip = kept.get(shot_id) or _placeholder(scene, layout, channel)
-        blends = strip.name in blended
-        own = free_channel(scene, strip.channel, layout.left, layout.right, movable=[strip]) if blends else channel
+        strip = kept.get(shot_id) or _placeholder(scene, layout, channels[shot_id])
+        own = channels[shot_id]
+        if strip.name in blended:
+            own = free_channel(scene, strip.channel, layout.left, layout.right, movable=[strip])
         _move(strip, layout.left, layout.right, own)
         if strip.type == "COLOR":
             strip.color = PLACEHOLDER_RGB.get(int(layout.properties["act"]), PLACEHOLDER_RGB[2])

@@ -60,7 +60,8 @@ def spread(scene: Any) -> None:
 
 
 def follow(scene: Any) -> None:
-    """Lets split channels hit where their shots start now."""
+    """Lets split channels hit where their shots start now, in groups that no other scene's shots wear."""
+    timeline.unshare(scene, NAME)
     for strip in timeline.shot_strips(scene):
         for modifier in _worn(strip):
             node = modifier.node_group.nodes.get(HIT)

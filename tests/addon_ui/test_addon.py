@@ -172,6 +172,19 @@ def test_a_shot_s_treatment_is_chosen_and_undressed_in_the_tab(on, tmp_path):
     assert not any("duotone" in modifier.node_group.name for modifier in strip.modifiers)
 
 
+def test_a_full_copy_of_a_scene_has_its_own_treatments(on, tmp_path):
+    ui_world.lay_out(on, tmp_path)
+    clip = next(iter(edit_world.make_clips(tmp_path / "clips", (48,)).values()))
+    treatments.apply(on, (PaletteColor((10, 20, 40), 0.5, "ink"), PaletteColor((240, 120, 60), 0.5, "amber")))
+    timeline.place_clip(on, "s02", clip).beatboard_treatment = "split"
+    bpy.ops.scene.new(type="FULL_COPY")
+    copy = bpy.context.scene
+    shots.refresh(copy, force=True)
+    groups = [{group for _, group in timeline.worn(scene, treatments.NAME)} for scene in (on, copy)]
+    assert all(groups)
+    assert not groups[0] & groups[1]
+
+
 def test_another_ending_makes_the_last_shot_s_clip_stale_and_no_other(on, tmp_path):
     ui_world.lay_out(on, tmp_path)
     plan, analysis = timeline.read(on), edit_world.analysis()

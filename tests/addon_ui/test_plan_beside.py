@@ -198,6 +198,7 @@ def test_locked_shots_and_those_in_metas_stay(edit):
     assert lies(edit) == {"s01": (1, 97), "s01b": (121, 145), "s02": (97, 121), "s02b": (145, 193)}
     kept = next(strip for strip in timeline.shot_strips(edit) if strip["id"] == "s02")
     assert (kept["prompt"], kept.lock) == ("mine", True)
+    assert {strip.channel for strip in timeline.shot_strips(edit)} == {2}, "there is room beside it"
 
 
 def test_of_an_edit_that_make_built_nothing_counts_as_changed(edit):
