@@ -117,6 +117,7 @@ class Editor:
         screen.click("Strip", HEADER)
         screen.click("Beatboard", MENUS)
         screen.click("Split Shot on Downbeat")
+        self.scrolled_to("Pause Queue")  # below the button that is waited for
         screen.point(*TIMELINE)
         screen.wait_for("Generate 2 Shots", SIDEBAR)
         screen.keep("08-split")
