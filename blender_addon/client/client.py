@@ -333,7 +333,7 @@ class Client:
         return _read(kind, self._call("GET", path, wait_s=wait_s))
 
     def _send(self, kind: type[T], method: str, path: str, value: Any = None) -> T:
-        body = None if value is None else codec.dumps(value).encode()
+        body = None if value is None else _written(value)
         return _read(kind, self._call(method, path, body, {"Content-Type": "application/json"}))
 
     def _call(
@@ -493,6 +493,14 @@ def _unwritable(path: Path, error: OSError) -> LinkError:
     return LinkError(f"Cannot write {path}: {error.strerror}. Make room there, or choose another place.")
 
 
+def _written(value: Any) -> bytes:
+    """The protocol's JSON of it."""
+    try:
+        return codec.dumps(value).encode()
+    except ValueError as error:  # half of a surrogate pair, a number that is none
+        raise LinkError(f"This can't be sent to the bridge: {error}. Change what has it, a name or a prompt.") from None
+
+
 def _read(kind: type[T], body: bytes) -> T:
     try:
         return codec.loads(kind, body.decode())
@@ -513,4 +521,4 @@ def _refusal(status: int, body: bytes) -> Refused:
 
 
 def _quoted(name: str) -> str:
-    return urllib.parse.quote(name, safe="")
+    return urllib.parse.quote(name, safe="", errors="replace")

@@ -154,7 +154,8 @@ class JobQueue:
 
     def _changed_since(self, revision: int, limit: int, states: Sequence[JobState]) -> tuple[list[sqlite3.Row], bool]:
         """The rows of a page, and whether there are more: each state's come in order, and are merged."""
-        where = [("INDEXED BY jobs_by_state WHERE state = ? AND", (state,)) for state in states] or [("WHERE", ())]
+        asked = dict.fromkeys(states)  # each once, however often it is named
+        where = [("INDEXED BY jobs_by_state WHERE state = ? AND", (state,)) for state in asked] or [("WHERE", ())]
         rows: list[sqlite3.Row] = []
         size_bytes = 0
         with self._read_lock:

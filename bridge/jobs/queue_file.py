@@ -15,6 +15,7 @@ from bridge.jobs.checks import JOB_ID
 from bridge.jobs.migrations import STEPS, migrate
 
 Row = dict[str, Any]
+DAMAGED = "end the bridge and start it again; it then saves what can be read."
 
 
 def opened(path: Path) -> tuple[sqlite3.Connection, str]:
@@ -56,13 +57,20 @@ def backup_of(path: Path) -> Path:
 
 
 def back_up(path: Path) -> None:
-    """Copies the database as it is now beside it, whole or not at all."""
+    """Copies the database as it is now beside it, whole or not at all.
+
+    Raises:
+        BadInput: it was damaged meanwhile; the former copy, which is whole, stays.
+    """
     beside = backup_of(path).with_name(f"{backup_of(path).name}~")
     beside.unlink(missing_ok=True)
     files.open_private(beside).close()
     with contextlib.closing(connect(path)) as source, contextlib.closing(connect(beside)) as copy:
         source.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")
+    if fault := _fault_of(beside):
+        beside.unlink()
+        raise BadInput(f"{path} is damaged ({fault}): {DAMAGED}")
     beside.replace(backup_of(path))
 
 

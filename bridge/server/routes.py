@@ -42,6 +42,7 @@ from blender_addon.core.types import PROTOCOL_VERSION, Job, JobState
 from bridge.common.errors import BadInput
 from bridge.common.store import StoreFull
 from bridge.jobs.checks import LIMITS, BadField
+from bridge.jobs.queue_file import DAMAGED
 from bridge.server.request_guard import TooLarge, error_json
 from bridge.server.service import Bridge
 
@@ -402,6 +403,11 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
         return JSONResponse(error_json(str(error.detail)), error.status_code, error.headers)
+
+    @app.exception_handler(sqlite3.DatabaseError)
+    def damaged(_: Request, error: sqlite3.DatabaseError) -> JSONResponse:
+        log.error("the queue can't be read: %s", error)
+        return JSONResponse(error_json(f"The queue's database is damaged ({error}): {DAMAGED}"), 500)
 
     @app.exception_handler(OSError)
     @app.exception_handler(sqlite3.OperationalError)

@@ -6,12 +6,14 @@ import contextlib
 import ipaddress
 import logging
 import os
+import re
 import secrets
 import signal
 import socket
+import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from bridge.server.tls import Certificate, own_certificate
 SHORTEST_TOKEN = 24
 """beyond this machine, where anyone may guess"""
 SHUTDOWN_LIMIT_S = 20.0
+_SENDABLE = re.compile(r"[!-~]+")
 
 log = logging.getLogger(__name__)
 
@@ -139,8 +142,11 @@ def serve(
         say: told where it listens.
 
     Raises:
-        BadInput: another bridge uses the folder, the address can't be listened on, or the token is too short for it.
+        BadInput: another bridge uses the folder, the folder can't be used, the address can't be listened on, or the
+            token can't be sent or is too short for it.
     """
+    if listening.token and not _SENDABLE.fullmatch(listening.token):
+        raise BadInput("BEATBOARD_TOKEN may have letters, digits and signs of ASCII only, and no spaces.")
     if listening.token and not listening.is_local and len(listening.token) < SHORTEST_TOKEN:
         raise BadInput(
             f"BEATBOARD_TOKEN is too short for a bridge that other machines can reach: at least {SHORTEST_TOKEN}"
@@ -154,8 +160,10 @@ def serve(
     )
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn ends, then raises it again: tidy up after it
-    with sole_instance(home):
-        handler = to_file(home / "logs" / "bridge.log")
+    with contextlib.ExitStack() as held:
+        with _usable(home):
+            held.enter_context(sole_instance(home))
+            handler = to_file(home / "logs" / "bridge.log")
         try:
             _serve(options, listening, until_stdin_ends, niceness, say)
         finally:
@@ -179,13 +187,16 @@ def _serve(
             certificate.fingerprint if certificate else "",
             secrets.token_hex(16),
         )
-        server, bridge = _server(options, listening, port, certificate, connection)
+        with _usable(options.home):
+            server, bridge = _server(options, listening, port, certificate, connection)
         if bridge.notice:
             say(bridge.notice)
             log.warning(bridge.notice)
         if until_stdin_ends:
             threading.Thread(target=_end_with_stdin, args=(server,), daemon=True).start()
-        with published(options.home, connection):
+        with contextlib.ExitStack() as held:
+            with _usable(options.home):
+                held.enter_context(published(options.home, connection))
             say(f"The bridge listens on {scheme}://{_url_host(listening.outer_host)}:{port}")
             if certificate:
                 say(f"Its certificate's SHA-256 fingerprint: {connection.fingerprint}")
@@ -198,6 +209,19 @@ def _serve(
                 server.run([listener])
             finally:
                 log.info("ended")
+
+
+@contextlib.contextmanager
+def _usable(home: Path) -> Iterator[None]:
+    """Whatever is in the way in the bridge's own folder, at its start, is said in one sentence.
+
+    Raises:
+        BadInput: something is.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise BadInput(f"{home} can't be used: {error}. Put it in order, or set BEATBOARD_HOME.") from None
 
 
 def _server(
@@ -237,6 +261,8 @@ def _socket(listening: Listening) -> socket.socket:
         BadInput: it is in use, not ours, or no address.
     """
     try:
+        if not 0 <= listening.port < 2**16:
+            raise OverflowError("port must be 0-65535")
         family, kind, protocol, _, address = socket.getaddrinfo(
             listening.host, listening.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
@@ -244,7 +270,7 @@ def _socket(listening: Listening) -> socket.socket:
         if os.name != "nt":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         where = f"{listening.host}:{listening.port}"
         raise BadInput(f"Cannot listen on {where}: {error}. Choose another --port or --host.") from None
     return bound

@@ -242,3 +242,13 @@ def test_who_has_the_port_of_a_dead_bridge_is_not_told_the_token(impostor, tmp_p
 def test_a_damaged_connection_file_is_none(tmp_path, text):
     (tmp_path / "bridge.json").write_text(text)
     assert process.find(tmp_path) is None
+
+
+@pytest.mark.parametrize("prompt", ["half of a pair: \udcff", "a whole one: \U0001f600"])
+def test_what_cannot_be_sent_is_said(impostor, prompt):
+    client = Client(impostor(dripping_head).url, "token", timeout_s=0.5)
+    with pytest.raises(LinkError) as refused:
+        client.submit([request("a", prompt)], ["a"])
+    assert ("can't be sent" in str(refused.value)) == ("\udcff" in prompt)
+    with pytest.raises(LinkError):
+        client.job("\udcff")

@@ -193,6 +193,24 @@ def test_what_is_scribbled_over_comes_back_from_the_backup(path):
     assert sum(state == "queued" for state in states(saved).values()) >= 200
 
 
+def test_a_backup_is_not_replaced_by_a_copy_of_what_was_damaged_since(path):
+    jobs = filled(path)
+    jobs.back_up()
+    whole = queue_file.backup_of(path).read_bytes()
+    jobs.submit(submissions("new"))
+    jobs.close()
+    scribbled(path, range(4, path.stat().st_size // 4096, 3))
+    with pytest.raises(BadInput, match="end the bridge and start it again"):
+        queue_file.back_up(path)
+    assert queue_file.backup_of(path).read_bytes() == whole
+
+
+def test_a_state_that_is_named_twice_is_listed_once(path):
+    jobs = JobQueue(path)
+    jobs.submit(submissions("a"))
+    assert len(jobs.since(0, states=[JobState.QUEUED] * 2).jobs) == 1
+
+
 def test_a_file_that_is_no_database_is_replaced_by_its_backup(path):
     jobs = filled(path)
     jobs.back_up()

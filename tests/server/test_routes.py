@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import logging
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from bridge.common.errors import BadInput
 from bridge.common.single_instance import published, read_connection, sole_instance
 from bridge.common.store import Incoming
 from bridge.jobs.dispatcher import Dispatcher
+from bridge.jobs.queue import JobQueue
 from bridge.server import logs, serve, service, tls
 from bridge.server.request_guard import JSON_LIMIT_BYTES, Guard
 from bridge.server.routes import Changes, build
@@ -249,6 +251,13 @@ def test_a_full_disk_is_said(http, monkeypatch):
     answer = http.put(f"/files/{COVER_SHA256}", content=COVER)
     assert answer.status_code == 507
     assert "free some space" in answer.json()["error"]["message"]
+
+
+def test_a_queue_that_was_damaged_meanwhile_is_said(http, monkeypatch):
+    monkeypatch.setattr(JobQueue, "since", MagicMock(side_effect=sqlite3.DatabaseError("malformed")))
+    answer = http.get("/jobs")
+    assert answer.status_code == 500
+    assert "end the bridge and start it again" in answer.json()["error"]["message"]
 
 
 def test_after_a_fault_the_queue_goes_on_by_itself(tmp_path, monkeypatch):

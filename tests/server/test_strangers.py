@@ -213,6 +213,52 @@ def test_a_machine_whose_own_name_does_not_resolve_can_be_listened_on(monkeypatc
     assert "127.0.0.1:1" in serve._host_headers(Listening("0.0.0.0"), 1)
 
 
+@pytest.mark.parametrize("token", ["tok\udcffen", "tok\nen", "t\u00f6ken", "to ken"])
+def test_a_token_that_no_client_could_send_is_refused(tmp_path, token):
+    with pytest.raises(BadInput, match="ASCII only"):
+        serve.serve(Listening(token=token), home=tmp_path)
+
+
+@pytest.mark.parametrize("listening", [Listening("\udcff"), Listening("a" * 70), Listening(port=70_000)])
+def test_an_address_that_is_none_is_refused(tmp_path, listening):
+    with pytest.raises(BadInput, match="Cannot listen on"):
+        serve._socket(listening)
+
+
+@pytest.mark.parametrize("in_the_way", ["store", "logs", "bridge.json/x", "bridge.lock/x", "store/index.db/x"])
+def test_what_is_in_the_way_of_a_start_is_said(tmp_path, in_the_way):
+    place = tmp_path / in_the_way
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    with pytest.raises(BadInput, match="can't be used"):
+        serve.serve(home=tmp_path, make_clip=FAKE)
+
+
+def test_a_flood_of_connections_lets_the_loop_breathe():
+    """Those that are let go close in the loop: without a breath, they would hold all descriptors."""
+    count = 50
+
+    async def breaths():
+        with contextlib.ExitStack() as sockets:
+            listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=count))
+            for _ in range(count):
+                sockets.enter_context(socket.create_connection(listener.getsockname()))
+            door = connections.Door(listener, lambda: None, None, count)
+            taken, breath = [], 0
+            door._make_room = lambda _: None
+            door._take_in = taken.append
+            running = asyncio.create_task(door.run())
+            while len(taken) < count:
+                await asyncio.sleep(0)
+                breath += 1
+            running.cancel()
+            for connection in taken:
+                connection.close()
+        return breath
+
+    assert asyncio.run(breaths()) >= count
+
+
 def test_beyond_this_machine_a_short_token_is_refused(tmp_path):
     with pytest.raises(BadInput, match="at least 24 characters"):
         serve.serve(Listening("0.0.0.0", token="x"), home=tmp_path)
