@@ -45,7 +45,7 @@ FRAMES_PER_SHOT = 3
 FACE_ROOM = 0.35
 """around a face, of its size: hair and chin"""
 _ROWS = 24
-_WANDERING = 5.0
+_WANDERING = 2.0
 """what it costs to go from the last line's place across the whole frame"""
 _WORTH = 1.5
 """how much worse a place may be than the best one to do without a label"""

@@ -10,6 +10,7 @@ from blender_addon.core.song_channels import Shape
 from blender_addon.scene import compat, render_settings, segments, song_channels, timeline
 from blender_addon.scene.song_channels import Target
 from tests.addon_scene import edit_world as world
+from tests.addon_scene.test_titles import picture
 
 RATE_HZ = 100
 HITS_S = (1.5, 2.0, 2.5)
@@ -129,6 +130,16 @@ def test_a_property_follows_and_is_as_before_when_all_is_removed(baked):
     song_channels.remove(baked)
     assert strip.blend_alpha == pytest.approx(0.25)
     assert not timeline.drivers(baked)
+
+
+def test_the_rendered_picture_follows(baked, tmp_path):
+    strip = timeline.shot_strips(baked)[1]
+    strip.color_multiply = 0.2
+    song_channels.drive(baked, Target(baked, strip.path_from_id("color_multiply")), "kick", 0.8, Shape())
+    at = frame_of(baked, 2.0)
+    assert compat.left(strip) < at < compat.right(strip) - 3
+    on, off = (picture(baked, tmp_path, frame).mean() for frame in (at, at + 3))
+    assert on > 3 * off
 
 
 def test_whatever_blender_animates_can_listen(baked):

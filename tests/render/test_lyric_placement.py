@@ -70,6 +70,16 @@ def test_two_rows_at_most_inside_the_margins_where_it_is_calm(width_px, height_p
         assert 0.5 * height_px - 2 <= top < bottom <= 0.92 * height_px
 
 
+def test_it_leaves_its_place_where_that_has_become_busy():
+    edit = plan(lengths=(48, 48, 48))
+    above, below = (lyric_placement.Seen.of([picture(960, 540, *calm)]) for calm in ((0.0, 0.5), (0.5, 1.0)))
+    shots = lyric_placement.Shots(edit, lambda shot_id: above if shot_id == "s01" else below)
+    lines = (line(start_s=0.5, end_s=1.5), line("Come home", 2.5, 3.5))
+    found = lyric_placement.place(edit, ANALYSIS, lines, shots, PALETTE, {one.text: FONT for one in lines})
+    first, second = (one.bottom for one, _ in found.lines)
+    assert first > 0.5 > second
+
+
 def test_never_over_a_face_and_left_out_where_there_is_nothing_else():
     calm = np.full((540, 960, 3), 40, np.uint8)
     ((one,), _) = place(plan(), line(), frame=calm, faces=[(0.0, 0.5, 1.0, 1.0)])
