@@ -145,9 +145,8 @@ class Door:
                     continue
                 self._make_room(self._most_strangers - 1)
                 self._take_in(connection)
-                await asyncio.sleep(
-                    0
-                )  # a waiting connection is had at once: those that were let go must close meanwhile
+                # a waiting connection is had without a pause: those that were let go must close meanwhile
+                await asyncio.sleep(0)
         finally:
             sweeping.cancel()
 

@@ -279,6 +279,7 @@ class Soak:
         self.bridge.terminate()
         self.bridge.wait(60)
         store = Store(self.home / "store")
+        store.trim()  # as the bridge does every minute: it takes what killed uploads left an hour ago
         left = [f"process {worker.pid}" for worker in self.workers()]
         left += [f"pin of {owner}" for owner in store.owners()]
         left += [str(path) for path in (self.home / "store" / "work").iterdir()]
