@@ -2,7 +2,6 @@
 """The whole job: a song and a cover in, finished and measured music videos out."""
 
 import dataclasses
-import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blender_addon.core import codec, formats, reading_names, rules, textures
+from blender_addon.core import codec, cover_size, formats, reading_names, rules, textures
 from blender_addon.core.formats import Format
 from blender_addon.core.lyrics import SungLine
 from blender_addon.core.platforms import NOTHING_COVERED, Platform, SafeArea
@@ -347,19 +346,10 @@ def preflight(options: MakeOptions) -> None:
 
 def size_note(options: MakeOptions) -> str:
     """What a cover of few pixels means for the video; empty if it has enough, or if other pictures are painted."""
-    from bridge.clips.animatic.framing import ENLARGED
-
     if options.painter != "cover":
         return ""
     height_px, width_px = covers.load(options.cover).shape[:2]
-    wanted = max(max(wanted.width_px / width_px, wanted.height_px / height_px) / ENLARGED for wanted in options.formats)
-    if wanted <= 1:
-        return ""
-    needed_px = math.ceil(wanted * min(width_px, height_px) / 10) * 10
-    return (
-        f"The cover has {width_px} x {height_px} pixels. Enlarged more than {ENLARGED:g} times it would be mush, so it"
-        f" is shown as cards, without close shots; {needed_px} pixels on its shorter side would fill the frame."
-    )
+    return cover_size.size_note((width_px, height_px), [(one.width_px, one.height_px) for one in options.formats])
 
 
 def load_storyboard(path: Path | None) -> Storyboard:

@@ -4,7 +4,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from ..client.client import Client
-from ..core import codec, formats, storyboard_files, strip_layout
+from ..core import codec, cover_size, formats, storyboard_files, strip_layout
 from ..core.formats import Format
 from ..core.messages import PlanEdit
 from ..core.types import CoverLook, EditPlan, Ending, Treatments
@@ -121,6 +121,23 @@ def _wanted_format(scene: Any) -> tuple[Format, Fraction]:
         return format_of(settings), Fraction(settings.fps)
     except ValueError as error:
         raise Problem(f"{str(error).capitalize()}.") from None
+
+
+def cover_note(scene: Any) -> str:
+    """What a cover of few pixels means for the video; empty if it has enough, or if other pictures are painted."""
+    settings = state.settings_of(scene)
+    if not settings.look or settings.painter != "cover":
+        return ""
+    try:
+        chosen, _ = _wanted_format(scene)
+    except Problem:  # planning says it
+        return ""
+    return cover_size.size_note(_size_px(settings.look), [(chosen.width_px, chosen.height_px)])
+
+
+@lru_cache(maxsize=8)
+def _size_px(look_text: str) -> tuple[int, int]:
+    return codec.loads(CoverLook, look_text).size_px
 
 
 def _planned(

@@ -208,6 +208,8 @@ class CoverLook:
     grade: Grade
     texture: Texture = Texture()
     """what the edit gets of the cover's texture"""
+    size_px: tuple[int, int] = (0, 0)
+    """width, height; zeros if it was looked at before this was noted"""
 
 
 class ShotKind(StrEnum):

@@ -64,6 +64,10 @@ class BEATBOARD_PT_song(Tab, bpy.types.Panel):
         analysis = shots.analysis_of(scene)
         if analysis is not None:
             _draw_analysis(layout, scene, settings, analysis)
+        if note := plan.cover_note(scene):
+            column = layout.column(align=True)
+            for number, line in enumerate(wrapped(note)):
+                column.label(text=line, icon="BLANK1" if number else "INFO")
 
 
 def _draw_bridge(layout: Any) -> None:

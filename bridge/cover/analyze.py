@@ -37,6 +37,7 @@ def look(path: str | Path) -> CoverLook:
         words=palette_words(cover, colors),
         grade=grade_from_cover(cover),
         texture=measure_texture(cover),
+        size_px=(cover.shape[1], cover.shape[0]),
     )
     with suppress(OSError, BadInput):  # a cache that can't be written is no reason to fail
         kept.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ import pytest
 
 from blender_addon.actions import plan as planning
 from blender_addon.actions import shots
-from blender_addon.core import strip_layout
+from blender_addon.core import codec, strip_layout
 from blender_addon.scene import compat, render_settings, timeline
 from blender_addon.session import state, tasks
 from scripts import render
@@ -249,3 +249,15 @@ def test_a_render_process_delivers_as_ours_whatever_the_users_output_is(scene):
     render.deliver_as_ours(scene)
     assert (image.file_format, scene.render.ffmpeg.codec) == ("FFMPEG", "H264")
     assert scene.view_settings.view_transform == "AgX"
+
+
+def test_the_tab_says_once_what_a_cover_of_few_pixels_means(scene):
+    settings = state.settings_of(scene)
+    assert planning.cover_note(scene) == "", "no cover was looked at"
+    settings.look = codec.dumps(replace(ui_world.edit_world.look(), size_px=(500, 500)))
+    settings.shape, settings.size = "16:9", "1080"
+    assert "640 pixels" in planning.cover_note(scene)
+    settings.size = "720"
+    assert planning.cover_note(scene) == ""
+    settings.size, settings.painter = "1080", "sdxl"
+    assert planning.cover_note(scene) == "", "another picture is painted"

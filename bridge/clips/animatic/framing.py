@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blender_addon.core.cover_size import ENLARGED
 from blender_addon.core.types import ClipRequest, Framing, ShotKind
 from bridge.clips.animatic.frame_costs import CHANCE, EDGE, WIDTH_COST, Places, Target, cuts, shown
 from bridge.clips.animatic.people import Rectangle
@@ -23,16 +24,14 @@ _WHOLE_SUBJECT, _WIDER = 1.12, 1.17
 """a medium shot is at least this much larger than the subject; than the medium shot is a wide one"""
 _FACE_HEIGHTS = {Framing.WIDE: 0.0, Framing.MEDIUM: 0.3, Framing.CLOSE: 0.5, Framing.DETAIL: 0.0}
 """of the face, in the frame's; 0 where the framing is not the face's"""
-ENLARGED = 3.0
-"""a pixel of the cover is shown at most this large"""
 _EASILY_WHOLE = 0.7
 """of the frame's height and width, at most, that a subject has which stays whole while the camera moves"""
 _CARD_COST = {Framing.WIDE: 1.6, Framing.MEDIUM: 1.9, Framing.CLOSE: 2.6, Framing.DETAIL: 3.2}
 """of showing the whole cover as a card instead"""
 _CARD_SIZES = {Framing.WIDE: 0.72, Framing.MEDIUM: 0.86, Framing.CLOSE: 0.94, Framing.DETAIL: 0.8}
-_SMALLEST_CARD = 0.55
+_SMALLEST_CARD = 0.62
 """of the card, in the frame's height or width"""
-_ACROSS_COST = {Framing.WIDE: 2.0, Framing.MEDIUM: 1.2, Framing.CLOSE: 1.2, Framing.DETAIL: 2.2}
+_ACROSS_COST = {Framing.WIDE: 1.3, Framing.MEDIUM: 1.2, Framing.CLOSE: 1.2, Framing.DETAIL: 2.2}
 """of showing more than a crop, but not all: from one side of the frame to the other"""
 _ACROSS = (1.04, 0.92)
 """such a frame is at least this much larger than the largest crop, and at most so large, against the whole cover's"""
