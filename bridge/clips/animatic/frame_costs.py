@@ -39,9 +39,9 @@ _LINE_COST, _HEAD_COST, _BODY_COST, _GROUP_COST = 8.0, 8.0, 6.0, 1.0
 _LOST_COST, _AWAY_COST, _LOW_COST, WIDTH_COST, _WORTH, _LITTLE_WORTH, CHANCE = 2.5, 0.8, 4.0, 1.5, 1.5, 0.4, 0.4
 """of losing the subject; of being one size away from where it belongs; of eyes one size below the middle; of e times
 the width; what the best place is worth in a close shot, and in the others; how much is left to chance"""
-_BARE_COST, _BARE_SHARE, _INNER = 6.0, 0.5, 0.7
-"""of a frame in which there is nothing to see; the share of the whole cover's form from which there is something; where
-it is looked for, in sizes of the frame"""
+_BARE_COST, _BARE_SHARE, _SOFT_SHARE, _INNER = 6.0, 0.5, 0.3, 0.7
+"""of a frame in which there is nothing to see; the share of the whole cover's form from which there is something, and
+of what is sharp in it, since out of focus there is nothing; where it is looked for, in sizes of the frame"""
 _UPPER_PART, _STANDS_ALONE = 0.3, 0.8
 """of a subject without a face, from its top: what is below isn't shown without it; of the cover's height, at most, that
 a figure has: what is higher is a view"""
@@ -93,8 +93,11 @@ class Target:
         cost = _LINE_COST * cuts(study, study.lines, size, x, y, _legible(study.lines, size))
         cost += _HEAD_COST * cuts(study, study.heads(self.request.framing), size, x, y) + self._people(size, x, y)
         cost += _STUCK_COST * self._stuck(size, x, y)
-        least = _BARE_SHARE * max(float(study.form.std()), 1e-3)
-        cost += _BARE_COST * np.clip(1 - _spread(study, _INNER * size, x, y) / least, 0, 1)
+        lacking = [
+            1 - _spread(form, _INNER * size, x, y) / (part * max(float(form.std()), 1e-3))
+            for form, part in ((study.form, _BARE_SHARE), (study.fine, _SOFT_SHARE))
+        ]
+        cost += _BARE_COST * np.clip(np.max(lacking, axis=0), 0, 1)
         if self.whole is not None:
             whole = within_cover(self._fitting(size), study, _AIR * size, EDGE * size)
             cost += _LOST_COST * (1 - shown(whole, size, x, y))
@@ -198,9 +201,8 @@ def _worth(study: Study, size: Places, x: Places, y: Places) -> Places:
     return score.astype(np.float64)
 
 
-def _spread(study: Study, size: Places, x: Places, y: Places) -> Places:
+def _spread(form: Map, size: Places, x: Places, y: Places) -> Places:
     """How much form there is in frames of this size around each place: the standard deviation, 0-255."""
-    form = study.form
     unit = form.shape[1]
     columns, rows = (
         [np.clip(np.round((places + side * end) * unit), 0, count).astype(int) for end in (-0.5, 0.5)]

@@ -29,7 +29,7 @@ _AROUND = 1.06
 _CHIN, _NECK = 0.08, 0.4
 """how far a head reaches below its face, and with its neck, in the face's height"""
 SMALL_PX = 384
-_FORM_SIDE_PX, _FORM_REACH = 256, 0.04
+_FORM_SIDE_PX, _FORM_REACH, _SHARP_REACH = 256, 0.04, 0.005
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Study:
     """the cover at `SMALL_PX` on its longer side, to be compared in"""
     form: Map
     """its brightness without light and shade over large parts, 0-255, small"""
+    fine: Map
+    """of it, what is sharp"""
 
     @property
     def height(self) -> float:
@@ -99,7 +101,8 @@ def studied(path: Path, depth: str = CLASSICAL) -> Study:
         people_of(found["people"]),
         (bool(found["goes_on"][0]), bool(found["goes_on"][1])),
         np.asarray(reduced(cover, SMALL_PX), np.uint8),
-        _form(cover),
+        _form(cover, _FORM_REACH),
+        _form(cover, _SHARP_REACH),
     )
 
 
@@ -130,9 +133,10 @@ def _rectangles(rows: npt.NDArray[np.float64]) -> tuple[Rectangle, ...]:
     return tuple((left, top, width, height) for left, top, width, height in rows.tolist())
 
 
-def _form(cover: Frame) -> Map:
+def _form(cover: Frame, reach: float) -> Map:
+    """Without what is larger than that share of its side."""
     grey = cv2.cvtColor(reduced(cover, _FORM_SIDE_PX), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), _FORM_REACH * _FORM_SIDE_PX), np.float32)
+    return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), reach * _FORM_SIDE_PX), np.float32)
 
 
 def _telling(salient: Map, detail: Map) -> Map:
