@@ -38,18 +38,25 @@ def was_saved() -> None:
         _rebase(written, Path(bpy.data.filepath).parent)
 
 
-def _rebase(old: Path, new: Path) -> None:
+def was_appended(scene: Any, blend: Path) -> None:
+    """After a scene came from another .blend: its paths go on naming the files that they named there."""
+    _rebase(blend.parent, Path(bpy.data.filepath).parent if bpy.data.filepath else None, [scene])
+
+
+def _rebase(old: Path, new: Path | None, scenes: Iterable[Any] | None = None) -> None:
+    """Paths relative to one folder become relative to another, or whole ones where there is none yet."""
     if old == new:
         return
-    for holder, name in _ours():
+    for holder, name in _ours(bpy.data.scenes if scenes is None else scenes):
         text = getattr(holder, name)
         if text.startswith("//"):
-            setattr(holder, name, _relative(os.path.normpath(old / text[2:]), new))
+            path = os.path.normpath(old / text[2:])
+            setattr(holder, name, _relative(path, new) if new else path)
 
 
-def _ours() -> Iterator[tuple[Any, str]]:
+def _ours(scenes: Iterable[Any]) -> Iterator[tuple[Any, str]]:
     """Every path of ours that Blender doesn't know of, as an object and its attribute."""
-    for scene in bpy.data.scenes:
+    for scene in scenes:
         settings = state.settings_of(scene)
         yield from ((settings, name) for name in SOURCES)
         yield from ((take, "path") for take in settings.takes)
@@ -147,7 +154,7 @@ def collect(place: Path) -> Path:
 
 def _uses() -> Iterator[_Use]:
     """Every file of the open .blend, Blender's own data's and ours; packed and linked ones apart."""
-    for holder, name in _ours():
+    for holder, name in _ours(bpy.data.scenes):
         yield from _use(holder, name, "clips" if name == "path" else "media")
     for strip in (strip for scene in bpy.data.scenes for strip in timeline.all_strips(scene)):
         if strip.type == "MOVIE":

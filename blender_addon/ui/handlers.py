@@ -7,6 +7,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..actions import clicks, generate, look, project, shots, song, takes
+from ..scene import timeline
 from ..session import state
 
 
@@ -50,6 +51,14 @@ def _not_saved(*_: Any) -> None:
 
 
 @persistent
+def _imported(context: Any, *_: Any) -> None:
+    """Appended scenes; those that are linked belong to their own file."""
+    for item in context.import_items:
+        if item.id_type == "SCENE" and item.id is not None and item.id.library is None and item.source_library:
+            project.was_appended(item.id, timeline.absolute(item.source_library.filepath))
+
+
+@persistent
 def _playing(*_: Any) -> None:
     scene = state.scene_of(bpy.context)
     if scene is not None:
@@ -74,6 +83,7 @@ _HANDLERS = (
     ("save_pre", _saving),
     ("save_post", _saved),
     ("save_post_fail", _not_saved),
+    ("blend_import_post", _imported),
     ("animation_playback_pre", _playing),
     ("animation_playback_post", _played),
     ("frame_change_post", _frame_changed),

@@ -67,6 +67,22 @@ def test_saving_elsewhere_keeps_every_take(edit, tmp_path):
     assert set(ui_world.states(bpy.context.scene).values()) == {"done"}
 
 
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_a_scene_that_is_appended_finds_its_takes(edit, tmp_path, is_saved):
+    name, source = edit.name, bpy.data.filepath
+    assert all(take.path.startswith("//") for take in state.settings_of(edit).takes)
+    ui_world.open_empty()
+    if is_saved:
+        (tmp_path / "second").mkdir()
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "second" / "other.blend"))
+    known = set(bpy.data.scenes)
+    with bpy.data.libraries.load(source, link=False) as (_, wanted):
+        wanted.scenes = [name]
+    (appended,) = set(bpy.data.scenes) - known
+    assert all(path.is_file() for path in used(appended))
+    assert set(ui_world.states(appended).values()) == {"done"}
+
+
 def test_a_saved_copy_changes_nothing_of_the_open_file(edit, tmp_path):
     before = [take.path for take in state.settings_of(edit).takes]
     (tmp_path / "second").mkdir()
