@@ -330,7 +330,7 @@ def test_the_own_certificate_stays_the_same(tmp_path):
     assert tls.own_certificate(tmp_path, "192.0.2.1").fingerprint == first
     assert (tmp_path / "key.pem").stat().st_mode & 0o077 == 0
     (tmp_path / "certificate.pem").write_text("nonsense")
-    with pytest.raises(BadInput, match="no certificate"):
+    with pytest.raises(BadInput, match="not a certificate"):
         _ = tls.own_certificate(tmp_path, "192.0.2.1").fingerprint
 
 
