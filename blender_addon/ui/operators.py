@@ -84,7 +84,11 @@ def _can(cls: Any, *reasons: str) -> bool:
 
 
 def _no_scene(context: Any) -> str:
-    return "" if state.scene_of(context) else "The sequencer shows no scene: add one in its header"
+    scene = state.scene_of(context)
+    if scene is None:
+        return "The sequencer shows no scene: add one in its header"
+    library = scene.library
+    return f"This scene is linked, so edits to it would be lost: open {Path(library.filepath).name}" if library else ""
 
 
 def _busy(kind: str) -> str:

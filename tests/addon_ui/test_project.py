@@ -83,6 +83,19 @@ def test_a_scene_that_is_appended_finds_its_takes(edit, tmp_path, is_saved):
     assert set(ui_world.states(appended).values()) == {"done"}
 
 
+def test_a_linked_scene_is_edited_in_its_own_file_alone(edit):
+    name, source = edit.name, bpy.data.filepath
+    assert bpy.ops.beatboard.split.poll()
+    ui_world.open_empty()
+    with bpy.data.libraries.load(source, link=True) as (_, wanted):
+        wanted.scenes = [name]
+    for workspace in bpy.data.workspaces:
+        workspace.sequencer_scene = wanted.scenes[0]
+    shots.refresh(wanted.scenes[0], force=True)
+    with pytest.raises(RuntimeError, match=r"linked, so edits to it would be lost: open edit\.blend"):
+        bpy.ops.beatboard.split()
+
+
 def test_a_saved_copy_changes_nothing_of_the_open_file(edit, tmp_path):
     before = [take.path for take in state.settings_of(edit).takes]
     (tmp_path / "second").mkdir()
