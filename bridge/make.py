@@ -500,6 +500,8 @@ def with_lyrics(
     """The plan with the song's words over its shots, and those that found no place there."""
     from bridge.render import lyric_placement, title_drawing
 
+    if not material.lyrics:
+        return edit, ()
     shots = lyric_placement.Shots.of(edit, clips, look)
     placed = lyric_placement.place(
         edit, material.analysis, material.lyrics, shots, look.palette, material.lyrics_fonts, _safe(material)

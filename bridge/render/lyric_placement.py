@@ -83,6 +83,8 @@ def place(
         safe: what a platform covers stays free of words.
     """
     timed = [(line, span) for line in lines if (span := span_of(plan, analysis, line))]
+    if not timed:
+        return Placed((), ())
     nexts = [*(span for _, span in timed[1:]), None]
     timed = [(line, _until(span, after)) for (line, span), after in zip(timed, nexts, strict=True)]
     margins = margins_of(plan, safe)

@@ -57,6 +57,8 @@ def test_words_outside_of_the_video_or_on_its_cover_are_not_shown():
     edit = replace(edit, shots=(*edit.shots[:-1], replace(edit.shots[-1], kind=ShotKind.COVER_END, hold_frames=24)))
     placed, _ = place(edit, line(start_s=-3, end_s=-1), line(start_s=5.0, end_s=7.0), line(start_s=0.5, end_s=1.5))
     assert [one.start_frame for one in placed] == [12]
+    assert place(edit, line(start_s=5.0, end_s=7.0)) == ([], ())
+    assert place(edit) == ([], ())
 
 
 @pytest.mark.parametrize(("width_px", "height_px"), [(960, 540), (540, 960)])
