@@ -171,6 +171,7 @@ def test_skin_colours_are_known_by_their_colour():
         assert skin_share(np.full((4, 4, 3), color, np.uint8)) == 0
 
 
+@pytest.mark.slow
 def test_the_skin_of_a_drawn_figure_stays_skin_though_it_has_no_photographic_face():
     """A cover whose yellow draws skin toward green; the same footage without skin may follow it farther."""
     green = tinted_cover((10, 40, 16), (200, 230, 60))
@@ -186,6 +187,7 @@ def test_skin_turn_is_measured():
     assert len(SKIN) >= 6
 
 
+@pytest.mark.slow
 def test_the_grade_of_a_cover_alone_leads_toward_it_gently():
     frames = clip_frames()
     for name in ("amber", "noir"):
