@@ -42,6 +42,8 @@ SHORTEST_S = 0.4
 """what would be shown for less is left out"""
 FADE_IN_S, FADE_OUT_S = 0.08, 0.16
 FRAMES_PER_SHOT = 3
+SAFE_CONTRAST = 1.25 * LEAST_CONTRAST
+"""on the frames that are looked at: the picture moves between them"""
 FACE_ROOM = 0.35
 """around a face, of its size: hair and chin"""
 _ROWS = 24
@@ -269,8 +271,8 @@ def _placed(
         return None
     places.sort(key=lambda place: place.cost)
     near = [place for place in places if place.cost < places[0].cost + _WORTH]
-    spot, rgb, contrast = readable(near, seen.frames, palette, plan, last_rgb)
-    if contrast >= LEAST_CONTRAST:
+    spot, rgb, contrast = readable(near, seen.frames, palette, plan, last_rgb, SAFE_CONTRAST)
+    if contrast >= SAFE_CONTRAST:
         return spot, rgb, None
     return (places[0], *label_colors(palette))
 

@@ -177,6 +177,7 @@ def readable(
     palette: Sequence[PaletteColor],
     plan: EditPlan,
     first: tuple[int, int, int] | None = None,
+    least: float = LEAST_CONTRAST,
 ) -> tuple[Place, tuple[int, int, int], float]:
     """The best place where a colour can be read, the colour (`first`, if it will do) and its contrast.
 
@@ -188,7 +189,7 @@ def readable(
         behind = np.concatenate([_pixels(frame, place, plan) for frame in frames])
         span = _lights(behind)
         contrasts = np.array([_contrast(color, *span) for color in colors])
-        enough = np.nonzero(contrasts >= LEAST_CONTRAST)[0]
+        enough = np.nonzero(contrasts >= least)[0]
         chosen = int(enough[0]) if len(enough) else int(contrasts.argmax())
         if contrasts[chosen] > best[2]:
             best = (place, colors[chosen], float(contrasts[chosen]))
