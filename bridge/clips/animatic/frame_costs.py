@@ -112,7 +112,7 @@ class Target:
             focus_y = self._fitting(size)[1] + self._fitting(size)[3] / 2
         off_x = (x + (self.at[0] - 0.5) * size[0] - self.focus[0]) / size[0]
         off_y = (y + (self.at[1] - 0.5) * size[1] - focus_y) / size[1]
-        if study.faces:
+        if study.faces and size[1] < study.height and size[0] < 1:  # across the frame, a hat leaves no other place
             cost += _LOW_COST * np.maximum(0, self.at[1] - 0.5 - off_y)[:, None]
         return cost + _AWAY_COST * np.hypot(off_x[None, :], off_y[:, None])
 
