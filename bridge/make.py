@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from blender_addon.core import codec, cover_size, formats, reading_names, rules, textures
+from blender_addon.core.encoding import H264, Codec
 from blender_addon.core.formats import Format
 from blender_addon.core.lyrics import SungLine
 from blender_addon.core.platforms import NOTHING_COVERED, Platform, SafeArea
@@ -91,6 +92,7 @@ class MakeOptions:
     cluster: str | None = None
     """the address of a Ray cluster to render on"""
     workers: int | None = None
+    codec: Codec = H264
     overwrite: bool = False
     """replace a video of this name that isn't as Beatboard wrote it"""
 
@@ -255,6 +257,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
             by_blender=options.by_blender,
             farm=material.farm,
             cluster=options.cluster,
+            codec=options.codec,
             font=font.path if (font := text_font(material)) else None,
         )
     user_files.remember(output, blend)
@@ -267,6 +270,7 @@ def make_format(material: Material, wanted: Format, display: Display) -> MakeRes
             analysis=analysis,
             on_progress=on_progress,
             platform=options.platform,
+            codec=options.codec,
             brief=options.draft,
         )
         check.write_page(measured, page)
@@ -322,6 +326,7 @@ def preflight(options: MakeOptions) -> None:
         BadInput: with what to do about it.
     """
     from bridge.clips import registry
+    from bridge.render import codecs
 
     registry.check(options.painter, options.animator, options.clip_options)
     if options.material and not options.material.is_dir():
@@ -330,8 +335,12 @@ def preflight(options: MakeOptions) -> None:
         raise BadInput(
             f"There is no Blender program at {options.blender}; leave --blender out to use the built-in one."
         )
-    if options.output.suffix.lower() != ".mp4":
-        raise BadInput(f"The output is an MP4 file: give it a name that ends in .mp4, not {options.output.name!r}.")
+    codecs.must_be_here(options.codec)
+    if options.output.suffix.lower() != options.codec.suffix:
+        raise BadInput(
+            f"The output is {options.codec.title}: give it a name that ends in {options.codec.suffix}, not"
+            f" {options.output.name!r}."
+        )
     for wanted in options.formats:
         output = options.output_for(wanted)
         for path, what in ((options.song, "song"), (options.cover, "cover"), (options.storyboard, "storyboard")):

@@ -210,12 +210,12 @@ def find_clips(folder: Path | None) -> dict[str, Path]:
 def serve() -> None:
     """Takes one job per line from standard input until it ends, and answers each with one line that begins with `MARK`.
 
-    Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, scene, draft}`,
-    which gives the output's size and rate and the segments, `{"do": "about"}`, `{"do": "mix", path}`, which writes the
-    sound as WAV, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the way too,
-    `{"do": "bake", path}`, which writes the grade as a .cube, `{"do": "cuts", blend, scene, cube}`, which gives the
-    timeline for other editors, and `{"do": "lay out", cuts, blend}`, which lays one out. If the other side goes away,
-    this process ends at once.
+    Jobs: `{"do": "build", plan, analysis, look, song, clips, font, blend}`, `{"do": "open", blend, scene, draft,
+    master}`, which gives the output's size and rate and the segments, `{"do": "about"}`, `{"do": "mix", path}`, which
+    writes the sound as WAV, `{"do": "render", start, end, path, lossless}`, which answers with `{"frames": n}` on the
+    way too, `{"do": "bake", path}`, which writes the grade as a .cube, `{"do": "cuts", blend, scene, cube}`, which
+    gives the timeline for other editors, and `{"do": "lay out", cuts, blend}`, which lays one out. If the other side
+    goes away, this process ends at once.
     """
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
@@ -267,6 +267,8 @@ def do_open(job: dict[str, Any]) -> dict[str, Any]:
     treatments.follow(scene)
     if job["draft"]:
         render_settings.draft(scene)
+    if job["master"]:
+        render_settings.master(scene)
     found = [dataclasses.asdict(segment) for segment in segments.segments(scene)]
     render_settings.for_this_process(scene)
     return {**size, "fps": str(timeline.scene_fps(scene)), "segments": found}

@@ -106,6 +106,13 @@ def draft(scene: Any) -> None:
             strip.font_size *= ratio
 
 
+def master(scene: Any) -> None:
+    """Encodes for what is then encoded in another codec; not for saving."""
+    video = scene.render.ffmpeg
+    video.constant_rate_factor = encoding.BLENDER_CRF[encoding.MASTER.crf]
+    video.ffmpeg_preset = encoding.BLENDER_PRESET[encoding.MASTER.preset]
+
+
 def render(
     scene: Any,
     path: Path,

@@ -4,6 +4,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blender_addon.core.encoding import H264, Codec
 from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge.check.report import CheckReport, Group, Measure, Verdict, VisibleCut
 
@@ -28,6 +29,7 @@ def check(
     on_progress: "OnProgress | None" = None,
     platform: "Platform | None" = None,
     *,
+    codec: Codec = H264,
     brief: bool = False,
 ) -> CheckReport:
     """Measures a video file, whoever made it, knowing nothing but the song, the cover and optionally the plan.
@@ -40,6 +42,7 @@ def check(
             against it.
         analysis: the song's grid; analysed here if it isn't given.
         on_progress: is told how far it is (0-1) and what is being done.
+        codec: what it should be encoded in.
         platform: where it goes, whose limits are then held against it too.
         brief: leave out what a draft doesn't show truly, and what is that of the full video: motion, and the sound's
             quality.
@@ -50,7 +53,9 @@ def check(
     from bridge.check import measuring
 
     told = on_progress or _say_nothing
-    return measuring.check(Path(video), Path(song), Path(cover), plan, analysis, told, platform, brief=brief)
+    return measuring.check(
+        Path(video), Path(song), Path(cover), plan, analysis, told, platform, codec=codec, brief=brief
+    )
 
 
 def table(report: CheckReport) -> "Table":

@@ -2,6 +2,7 @@
 """The file as a deliverable: what players and upload sites ask of it."""
 
 from blender_addon.core import formats
+from blender_addon.core.encoding import H264, Codec
 from blender_addon.core.timing import FRAME_RATES
 from blender_addon.core.types import EditPlan
 from bridge.check.container import Container, SoundTrack, VideoTrack
@@ -15,16 +16,22 @@ _BT709 = 1
 _LIMITED = (0, 1)
 
 
-def file_measures(container: Container, damaged_packets: int, plan: EditPlan | None) -> list[Measure]:
-    """Container, codecs, size, rates and length."""
+def file_measures(
+    container: Container, damaged_packets: int, plan: EditPlan | None, codec: Codec = H264
+) -> list[Measure]:
+    """Container, codecs, size, rates and length.
+
+    Args:
+        codec: what the pictures should be encoded in.
+    """
     video = container.video
-    found = [_format(container), *_coding(video), *_shape(video, plan), *_timing(video, plan)]
+    found = [_format(container), *_coding(video, codec), *_shape(video, plan), *_timing(video, plan)]
     found.append(info_only(Group.FILE, "video bit rate", video.bit_rate, f"{video.bit_rate / 1e6:.2f} Mb/s", "b/s"))
     found.append(info_only(Group.FILE, "file size", container.size_bytes, f"{container.size_bytes / 1e6:.1f} MB", "B"))
     if container.faststart is not None:
         found.append(_faststart(container.faststart))
     found.append(_damage(damaged_packets))
-    return found + _sound(container.sound, video)
+    return found + _sound(container.sound, video, codec)
 
 
 def _format(container: Container) -> Measure:
@@ -33,18 +40,22 @@ def _format(container: Container) -> Measure:
     return limited(Group.FILE, "container", None, text, "", "MP4", container.is_mp4, advice)
 
 
-def _coding(video: VideoTrack) -> list[Measure]:
+def _coding(video: VideoTrack, wanted: Codec) -> list[Measure]:
+    why = ": it plays everywhere" if wanted == H264 else ", which was asked for"
     codec = limited(
-        Group.FILE, "video codec", None, video.codec, "", "h264", video.codec == "h264",
-        "Encode the pictures as H.264: it plays everywhere.",
+        Group.FILE, "video codec", None, video.codec, "", wanted.name, video.codec == wanted.name,
+        f"Encode the pictures as {wanted.title}{why}.",
     )  # fmt: skip
     profile = limited(
-        Group.FILE, "video profile", None, video.profile, "", "High", video.profile == "High",
-        "Encode with H.264's High profile: better pictures at the same size, and every player of today has it.",
+        Group.FILE, "video profile", None, video.profile, "", " or ".join(wanted.profiles),
+        video.profile in wanted.profiles,
+        f"Encode with {wanted.title}'s {wanted.profiles[0]} profile: better pictures at the same size, and every "
+        "player of today has it.",
     )  # fmt: skip
     pixels = limited(
-        Group.FILE, "pixel format", None, video.pixel_format, "", "yuv420p", video.pixel_format == "yuv420p",
-        "Encode as 8-bit 4:2:0 (yuv420p): browsers and phones show black or nothing for others.",
+        Group.FILE, "pixel format", None, video.pixel_format, "", wanted.pixel_format,
+        video.pixel_format == wanted.pixel_format,
+        f"Encode as {wanted.pixel_format}: players of {wanted.title} show black or nothing for others.",
     )  # fmt: skip
     *matrix, reach = video.color_tags
     tagged = all(tag == _BT709 for tag in matrix) and reach in _LIMITED
@@ -134,14 +145,15 @@ def _damage(packets: int) -> Measure:
     return limited(Group.FILE, "damaged packets", packets, str(packets), "", "0", packets == 0, advice)
 
 
-def _sound(sound: SoundTrack | None, video: VideoTrack) -> list[Measure]:
+def _sound(sound: SoundTrack | None, video: VideoTrack, wanted: Codec) -> list[Measure]:
     if sound is None:
         return []
-    is_lc = sound.codec == "aac" and sound.profile == "LC"
     named = f"{sound.codec} {sound.profile}".replace("aac LC", "AAC-LC").replace(" unknown", "")
+    name = "AAC-LC" if wanted.sound == "aac" else wanted.sound
     codec = limited(
-        Group.FILE, "sound codec", None, named, "", "AAC-LC", is_lc, "Encode the sound as AAC-LC: it plays everywhere."
-    )
+        Group.FILE, "sound codec", None, named, "", name, named == name,
+        f"Encode the sound as {name}: it plays wherever {wanted.title} does.",
+    )  # fmt: skip
     channels = {1: "mono", 2: "stereo"}.get(sound.channels, f"{sound.channels} channels")
     stereo = limited(
         Group.FILE,
@@ -168,4 +180,4 @@ def _sound(sound: SoundTrack | None, video: VideoTrack) -> list[Measure]:
         Group.FILE, "sound's length", sound.duration_s, f"{gap_s * 1000:+.0f} ms against the pictures", "s",
         "within 50 ms of the pictures", abs(gap_s) <= 0.05, "Trim the sound to the pictures' length.",
     )  # fmt: skip
-    return [codec, stereo, rate, bits, length]
+    return [codec, stereo, rate, *([bits] if wanted.sound == "aac" else []), length]

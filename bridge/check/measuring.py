@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from blender_addon.core import rules
+from blender_addon.core.encoding import H264, Codec
 from blender_addon.core.platforms import Platform
 from blender_addon.core.types import EditPlan, SongAnalysis
 from bridge import cover as covers
@@ -45,6 +46,7 @@ def check(
     on_progress: OnProgress,
     platform: Platform | None = None,
     *,
+    codec: Codec = H264,
     brief: bool,
 ) -> CheckReport:
     """See `bridge.check.check`."""
@@ -68,7 +70,7 @@ def check(
     cuts = _cuts(seen, container.video, place.start_s, analysis)
     shots = _shots(_edges(seen, plan, float(container.video.fps)), seen, container.video, place.start_s, analysis)
     measures: list[Measure] = [
-        *file_measures(container, seen.damaged_packets, plan),
+        *file_measures(container, seen.damaged_packets, plan, codec),
         *(platform_measures(container, plan, platform) if platform else ()),
         *place.measures,
         *cut_measures(cuts, analysis, plan),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bridge.cli import options
+from bridge.cli import codec_option, options
 
 
 def add(commands: options.Subparsers) -> None:
@@ -16,6 +16,7 @@ def add(commands: options.Subparsers) -> None:
     one.add_argument("--song", type=Path, required=True, help="the song that it should play")
     one.add_argument("--cover", type=Path, required=True, help="the cover that it should end on")
     one.add_argument("--plan", type=Path, metavar="P.json", help="also compare it with the plan that it was made from")
+    codec_option.add(one, "what it should be encoded in")
     options.add_platform(one, "also compare it with the limits of a platform")
     one.add_argument(
         "--page", type=Path, metavar="F.html", help="where to write the report page (default: beside the video)"
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             plan=edit,
             analysis=analysis,
             on_progress=on_progress,
+            codec=arguments.codec,
             platform=platforms.PLATFORMS.get(arguments.platform or ""),
         )
     page = arguments.page or user_files.free_name(arguments.video.with_suffix(".html"))

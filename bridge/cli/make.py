@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from blender_addon.core.types import Ending
-from bridge.cli import options
+from bridge.cli import codec_option, options
 
 
 def add(commands: options.Subparsers) -> None:
@@ -51,6 +51,7 @@ def add(commands: options.Subparsers) -> None:
         "--font", type=Path, metavar="F.ttf", help="font for title and artist (default: one that suits the cover)"
     )
     options.add_render(one)
+    codec_option.add(one, "what the video is encoded in")
     one.add_argument("--cluster", metavar="ADDRESS", help="render on a Ray cluster: ray://HOST:10001, auto or local")
     options.add_outputs(one, "output")
     one.set_defaults(command=run)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bridge.cli import options
+from bridge.cli import codec_option, options
 
 
 def add(commands: options.Subparsers) -> None:
@@ -18,6 +18,7 @@ def add(commands: options.Subparsers) -> None:
         "--scene", default="", metavar="NAME", help="which scene of the file (default: the one it was saved in)"
     )
     options.add_render(one)
+    codec_option.add(one, "what the video is encoded in")
     options.add_tell(one)
     options.add_outputs(one, "output")
     one.set_defaults(command=run)
@@ -28,8 +29,14 @@ def run(arguments: argparse.Namespace) -> int:
     from bridge import render
     from bridge.cli import show
     from bridge.common import paths, progress, user_files
+    from bridge.common.errors import BadInput
+    from bridge.render import codecs
 
-    video = arguments.output or user_files.free_name(arguments.blend.with_suffix(".mp4"))
+    codec = arguments.codec
+    codecs.must_be_here(codec)
+    video = arguments.output or user_files.free_name(arguments.blend.with_suffix(codec.suffix))
+    if video.suffix.lower() != codec.suffix:
+        raise BadInput(f"{codec.title} goes into a file that ends in {codec.suffix}, not {video.name!r}.")
     with progress.display(often=arguments.tell).stage("Render") as on_progress:
         result = render.render_edit(
             arguments.blend,
@@ -41,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             on_progress=on_progress,
             draft=arguments.draft,
             by_blender=arguments.by_blender,
+            codec=codec,
         )
     user_files.remember(video)
     show.show_render(result)

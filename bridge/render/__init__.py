@@ -7,19 +7,24 @@ that was killed goes on from what is there.
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from blender_addon.core.encoding import H264, Codec
+
 if TYPE_CHECKING:
     from blender_addon.core.types import CoverLook, EditPlan, SongAnalysis
     from bridge.common.progress import OnProgress
     from bridge.render.blender import Farm
     from bridge.render.cluster import ClusterFarm
+    from bridge.render.join import Samples
+    from bridge.render.segments import Segment
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def render(
     font: Path | None = None,
     cluster: str | None = None,
     farm: Farm | None = None,
+    codec: Codec = H264,
 ) -> RenderResult:
     """Builds the edit in Blender, saves it beside the video, renders what is not there yet, and joins it with the song.
 
@@ -73,6 +79,7 @@ def render(
         draft: 640 pixels wide, quickly.
         by_blender: let Blender draw each frame, also those where a table of the grade gives the same picture.
         font: of the plan's titles.
+        codec: what the video is encoded in; anything but H.264 is encoded from finer H.264 than is delivered.
         cluster: the address of a Ray cluster to render on.
         farm: whose Blender is used, as `standing_by` gives it; by default one is started here.
 
@@ -82,7 +89,7 @@ def render(
         Cancelled: as `report` raised it; what is finished is kept.
     """
     from bridge.render.edit import build_edit
-    from bridge.render.join import excerpt_samples, join
+    from bridge.render.join import excerpt_samples
     from bridge.render.segments import Output, render_segments
 
     blend_path = blend_path or out_path.with_suffix(".blend")
@@ -94,7 +101,9 @@ def render(
             build_edit(
                 farm, plan, analysis, look, clips, song_path, blend_path, font, out_path.with_suffix(".beatboard")
             )
-        output = Output(*_size(plan.width_px, plan.height_px, is_draft=draft), plan.fps, draft, by_blender)
+        output = Output(
+            *_size(plan.width_px, plan.height_px, is_draft=draft), plan.fps, draft, by_blender, master=codec != H264
+        )
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(
                 farm, blend_path, work_dir, output, workers=workers, on_progress=on_progress, cluster=remote
@@ -102,7 +111,7 @@ def render(
     on_progress(0.97, "joining picture and sound")
     with _timed(timings_s, "join"):
         length_s = sum(part.frame_count for part in parts) / plan.fps
-        join(parts, plan.fps, excerpt_samples(song_path, plan.excerpt, length_s), out_path)
+        _deliver(parts, plan.fps, excerpt_samples(song_path, plan.excerpt, length_s), out_path, codec, on_progress)
     on_progress(1.0, "done")
     return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
 
@@ -118,6 +127,7 @@ def render_edit(
     on_progress: OnProgress | None = None,
     draft: bool = False,
     by_blender: bool = False,
+    codec: Codec = H264,
 ) -> RenderResult:
     """Renders an edit as it stands in its .blend, whatever an editor made of it: picture and sound are Blender's.
 
@@ -129,7 +139,6 @@ def render_edit(
     The rest, and what is raised, is as in `render`.
     """
     from bridge.render.edit import mixed
-    from bridge.render.join import join
     from bridge.render.segments import Output, render_segments
 
     on_progress = on_progress or _silent
@@ -140,16 +149,36 @@ def render_edit(
             edit, sound = mixed(farm, blend_path, scene)
         fps = Fraction(edit["fps"])
         size = _size(edit["width_px"], edit["height_px"], is_draft=draft)
-        output = Output(*size, fps, draft, by_blender, scene)
+        output = Output(*size, fps, draft, by_blender, scene, codec != H264)
         with _timed(timings_s, "render"):
             parts, rendered = render_segments(
                 farm, blend_path, work_dir, output, workers=workers, on_progress=on_progress
             )
     on_progress(0.97, "joining picture and sound")
     with _timed(timings_s, "join"):
-        join(parts, fps, sound, out_path)
+        _deliver(parts, fps, sound, out_path, codec, on_progress)
     on_progress(1.0, "done")
     return RenderResult(out_path, blend_path, timings_s, len(parts), rendered)
+
+
+def _deliver(
+    parts: Sequence[Segment], fps: Fraction, sound: Samples, out_path: Path, codec: Codec, on_progress: OnProgress
+) -> None:
+    """Joins the segments, and encodes them in another codec if that is asked for."""
+    from bridge.render.codecs import encode
+    from bridge.render.join import join
+
+    if codec == H264:
+        join(parts, fps, sound, out_path)
+        return
+    count = sum(part.frame_count for part in parts)
+    with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
+        pictures = Path(folder) / "pictures.mp4"
+        join(parts, fps, sound, pictures)
+        encode(
+            pictures, sound, codec, fps, out_path,
+            lambda done: on_progress(0.97 + 0.03 * done / count, f"encoding {codec.title}, frame {done} of {count}"),
+        )  # fmt: skip
 
 
 @contextmanager

@@ -80,7 +80,9 @@ def mixed(farm: Farm, blend_path: Path, scene: str) -> tuple[dict[str, Any], Sam
     if not blend_path.is_file():
         raise BadInput(f"{blend_path} does not exist; name the .blend of an edit.")
     blender = farm.take()
-    edit = blender.ask({"do": "open", "blend": str(blend_path.absolute()), "scene": scene, "draft": False})
+    edit = blender.ask(
+        {"do": "open", "blend": str(blend_path.absolute()), "scene": scene, "draft": False, "master": False}
+    )
     with tempfile.TemporaryDirectory(prefix="beatboard-") as folder:
         path = Path(folder, "sound.wav")
         blender.ask({"do": "mix", "path": str(path)})

@@ -78,10 +78,14 @@ class Output:
     """each frame, also where the grade's table gives the same picture"""
     scene: str = ""
     """the one that the file was saved in by default"""
+    master: bool = False
+    """to be encoded in another codec afterwards"""
 
     @property
     def x264(self) -> encoding.X264:
         """What it is encoded with, here and by Blender."""
+        if self.master:
+            return encoding.MASTER
         return encoding.DRAFT if self.draft else encoding.DELIVERABLE
 
 
@@ -114,6 +118,7 @@ def render_segments(
     folder = work_dir / "segments"
     files.check_writable(folder / "segment.mp4")
     opening = {"do": "open", "blend": str(blend.absolute()), "scene": output.scene, "draft": output.draft}
+    opening |= {"master": output.master}
     blender = farm.take()
     segments = [_segment(found, folder, output) for found in blender.ask(opening)["segments"]]
     missing = list({segment.path: segment for segment in segments if not segment.path.exists()}.values())
@@ -134,7 +139,8 @@ def render_segments(
 def _segment(found: dict[str, Any], folder: Path, output: Output) -> Segment:
     graded, movie = Graded(found["graded"]), found["movie"]
     by_table = movie is not None and graded is not Graded.FADING and not output.by_blender
-    path = folder / f"{found['name']}-{code_version(*SOURCES)}{'-table' if by_table else ''}.mp4"
+    path = folder / f"{found['name']}-{code_version(*SOURCES)}{'-table' if by_table else ''}"
+    path = path.with_name(f"{path.name}{'-master' if output.master else ''}.mp4")
     rests = movie is not None and found["rests"]
     return Segment(found["start"], found["end"], path, movie, graded, rests, by_table)
 

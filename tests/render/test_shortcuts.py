@@ -188,7 +188,9 @@ def test_a_table_that_differs_is_seen(tmp_path, song, resting_plan, clips):
 
         build_edit(farm, resting_plan, world.analysis(), world.look(), clips, song, tmp_path / "video.blend", None)
         blender = farm.take()
-        blender.ask({"do": "open", "blend": str(tmp_path / "video.blend"), "scene": "", "draft": False})
+        blender.ask(
+            {"do": "open", "blend": str(tmp_path / "video.blend"), "scene": "", "draft": False, "master": False}
+        )
         still = tmp_path / "still.mp4"
         blender.ask({"do": "render", "start": 20, "end": 21, "path": str(still), "lossless": True})
         blender.ask({"do": "bake", "path": str(tmp_path / "grade.cube")})
