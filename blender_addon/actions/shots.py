@@ -502,7 +502,8 @@ def _snapped(seen: Sequence[SeenShot], grids: Mapping[str, Sequence[int]]) -> li
         near = max(1, min((b - a for a, b in pairwise(grid)), default=2) // 2)
         old_left, old_right = spans[index]
         before = spans[index - 1] if index else None
-        left = _blended(grid, old_left, before[1]) if before and before[1] > old_left else _nearest(grid, old_left)
+        is_blended = index > 0 and seen[index - 1].strip.name in one.strip.blends_with
+        left = _blended(grid, old_left, before[1]) if before and is_blended else _nearest(grid, old_left)
         after = spans[index + 1] if index + 1 < len(spans) else None
         blends = bool(after and after[0] < old_right)
         right = old_right if blends else _nearest([frame for frame in grid if frame > left], old_right)
