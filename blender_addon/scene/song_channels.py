@@ -126,7 +126,7 @@ def remove(scene: Any) -> None:
     """Takes channels, drivers and all else of ours away; what was driven has its value of before again."""
     for owner, curve in list(_drivers(scene)):
         _restore(owner, curve)
-    bag = _bag(scene)
+    bag: Any = _bag(scene)  # without one there is no curve
     for curve in _curves(scene):
         bag.fcurves.remove(curve)
     _forget_empty(scene, bag)
@@ -244,13 +244,13 @@ def _curves(scene: Any) -> list[Any]:
     return [curve for curve in bag.fcurves if curve.data_path.startswith(f'["{PREFIX}')] if bag else []
 
 
-def _forget_empty(scene: Any, bag: Any | None) -> None:
+def _forget_empty(scene: Any, bag: Any) -> None:
     """The group of our curves, and the action if it was ours and nobody keyed anything else into it."""
     group = bag and bag.groups.get(GROUP)
     if group and not len(group.channels):
         bag.groups.remove(group)
     action = scene.animation_data and scene.animation_data.action
-    if action and action.name.startswith(ACTION) and not len(bag.fcurves):
+    if bag and action and action.name.startswith(ACTION) and not len(bag.fcurves):
         bpy.data.actions.remove(action)
     _forget_animation(scene)
 

@@ -203,13 +203,15 @@ def make_options(arguments: argparse.Namespace, output: Path) -> MakeOptions:
 
     from bridge.make import MakeOptions
 
-    given = {field.name: vars(arguments)[field.name] for field in fields(MakeOptions) if field.name in arguments}
+    names = [field.name for field in fields(MakeOptions) if field.name in arguments]
+    given: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     platform = platforms.PLATFORMS.get(arguments.platform or "")
     named = arguments.format or (platform.format if platform else "16:9")
-    chosen = {"output": output, "formats": formats.parse_list(named, arguments.size), **_engine(arguments)}
+    given |= {"output": output, "formats": formats.parse_list(named, arguments.size), "platform": platform}
+    given |= _engine(arguments)
     if platform:
-        chosen["length_s"] = min(arguments.length_s, platform.length_s[1])
-    return MakeOptions(**(given | chosen | {"platform": platform}))
+        given["length_s"] = min(arguments.length_s, platform.length_s[1])
+    return MakeOptions(**given)
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:
