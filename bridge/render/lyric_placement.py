@@ -2,7 +2,7 @@
 """The song's words over its shots: on the beat, beside the faces, all at one size, near where the last ones were."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +42,8 @@ SHORTEST_S = 0.4
 """what would be shown for less is left out"""
 FADE_IN_S, FADE_OUT_S = 0.08, 0.16
 FRAMES_PER_SHOT = 3
+LABEL_GAP = 1.75
+"""from baseline to baseline of rows on labels, in ems"""
 SAFE_CONTRAST = 1.25 * LEAST_CONTRAST
 """on the frames that are looked at: the picture moves between them"""
 FACE_ROOM = 0.35
@@ -274,7 +276,21 @@ def _placed(
     spot, rgb, contrast = readable(near, seen.frames, palette, plan, last_rgb, SAFE_CONTRAST)
     if contrast >= SAFE_CONTRAST:
         return spot, rgb, None
-    return (places[0], *label_colors(palette))
+    tall = _labelled(block)
+    raised = (
+        replace(place, block=tall, y_px=place.y_px - (tall.height_px - block.height_px))
+        for place in places
+        if place.y_px - (tall.height_px - block.height_px) >= margins["top"] * plan.height_px or len(block.lines) == 1
+    )
+    free = (spot for spot in raised if not any(_touch(tall, spot.x_px, spot.y_px, box, plan) for box in blocked))
+    chosen = next(free, None)
+    return (chosen, *label_colors(palette)) if chosen else None
+
+
+def _labelled(block: Block) -> Block:
+    """The same rows so far apart that no row's label lies on another row."""
+    em_px = block.sizes_px[0]
+    return set_lines(block.lines, len(block.lines), em_px, em_px, block.font, LABEL_GAP)
 
 
 def _moved(align: float, by: float) -> float:

@@ -111,13 +111,18 @@ def lines_at(
     )
 
 
-def set_lines(lines: Sequence[str], title_lines: int, em_px: float, artist_px: float, font: Font) -> Block:
-    """The first lines at one size, the others, with a gap before them, at another."""
+def set_lines(
+    lines: Sequence[str], title_lines: int, em_px: float, artist_px: float, font: Font, gap: float = _LINE_GAP
+) -> Block:
+    """The first lines at one size, the others, with a space before them, at another.
+
+    `gap` is the distance from baseline to baseline, in ems.
+    """
     sizes = [em_px if i < title_lines else artist_px for i in range(len(lines))]
     widths = [font.face(size).getlength(line) for line, size in zip(lines, sizes, strict=True)]
     baselines, y = [], 0.0
     for i, size in enumerate(sizes):
-        y += 0.8 * size if i == 0 else _LINE_GAP * size + (0.25 * em_px if i == title_lines else 0.0)
+        y += 0.8 * size if i == 0 else gap * size + (0.25 * em_px if i == title_lines else 0.0)
         baselines.append(y)
     return Block(tuple(lines), tuple(sizes), tuple(widths), tuple(baselines), y + 0.25 * sizes[-1], font)
 

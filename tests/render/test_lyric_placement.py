@@ -111,6 +111,13 @@ def test_it_can_be_read(ground):
     assert (one.backing_rgb is not None) == (ground == "gravel")
 
 
+def test_no_rows_label_lies_on_another_row():
+    gravel = np.random.default_rng(0).integers(0, 255, (540, 960, 3), np.uint8)
+    (first, second), _ = place(plan(), line("Every word that I never told you is a long one now"), frame=gravel)
+    assert first.backing_rgb
+    assert (first.bottom - second.bottom) * 540 >= sum(FONT.face(first.size_px).getmetrics()) + 0.44 * first.size_px
+
+
 def test_all_lines_have_one_size_and_stay_where_they_were():
     calm = np.full((540, 960, 3), 40, np.uint8)
     rows, _ = place(plan(), line(), line("A much longer line of words than that", 2.0, 3.0), frame=calm)
