@@ -20,6 +20,8 @@ SHAPES_NOTHING = (
     "blender_addon.core.codec",
     "blender_addon.core.options",  # what is asked for is in the request
     "bridge.clips.options",
+    "blender_addon.core.lyrics",  # the words are in the plan
+    "blender_addon.core.song_channels",  # curves are made anew for each edit, and driven values are in the scene
     "blender_addon.core.rules",  # what they shape is a plan, which is named by what it says
     "blender_addon.core.reading_names",  # words for what was heard
     "blender_addon.core.textures",  # words for the grade's textures, which Blender draws

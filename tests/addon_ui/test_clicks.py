@@ -66,9 +66,12 @@ def play(scene):
 
 def test_each_beat_clicks_where_the_song_has_it(edit, player):
     play(edit)
-    start_s = shots.edit_of(edit).excerpt.start_s
+    plan, heard = shots.edit_of(edit), shots.analysis_of(edit)
+    assert plan
+    assert heard
+    start_s = plan.excerpt.start_s
     end_s = (edit.frame_end + 1 - SCENE_START) / 24
-    beats = [beat.time_s - start_s for beat in shots.analysis_of(edit).beats]
+    beats = [beat.time_s - start_s for beat in heard.beats]
     wanted = [time_s for time_s in beats if 0 <= time_s < end_s]
     assert wanted
     assert player.plays
@@ -107,7 +110,9 @@ def test_nothing_clicks_where_another_song_plays_or_the_switch_is_off(edit, play
     play(edit)
     assert not player.plays
     state.shot_list().clicks = True
-    timeline.song_strip(edit)[timeline.SONG_KEY] = "f" * 64
+    strip = timeline.song_strip(edit)
+    assert strip
+    strip[timeline.SONG_KEY] = "f" * 64
     play(edit)
     assert len(player.heard_s) == 0
 

@@ -224,7 +224,7 @@ def test_what_cannot_be_conformed_is_told(scene, tmp_path, missing):
         state.settings_of(scene).analysis = ""
     if missing == "song":
         scene.sequence_editor.strips.remove(song)
-    if missing == "lock":
+    if strip and missing == "lock":
         strip.lock = True
     if missing == "layers":
         movie(scene, tmp_path, "bb", 5, 30, channel=5)

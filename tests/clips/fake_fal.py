@@ -75,7 +75,7 @@ class FakeFal:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, *_):
+            def log_message(self, format, *args):
                 pass
 
         return Handler

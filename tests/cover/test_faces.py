@@ -41,7 +41,7 @@ def drawn(side_px=700):
 def in_two_colors():
     """A photograph as a print in two inks."""
     grey = cv2.cvtColor(data.astronaut()[20:240, 110:330], cv2.COLOR_RGB2GRAY)[..., None]
-    print_ = np.where(grey > 110, np.uint8([240, 220, 60]), np.uint8([30, 20, 90]))
+    print_ = np.where(grey > 110, np.array([240, 220, 60], np.uint8), np.array([30, 20, 90], np.uint8))
     return np.ascontiguousarray(cv2.resize(print_, (700, 700), interpolation=cv2.INTER_CUBIC))
 
 
@@ -66,5 +66,5 @@ def test_grain_is_no_face(sigma):
 def test_a_pencil_drawing_of_a_face_is_one_face():
     photo = np.ascontiguousarray(data.astronaut()[20:240, 110:330])
     grey, _ = cv2.pencilSketch(cv2.resize(photo, (700, 700)), sigma_s=60, sigma_r=0.07, shade_factor=0.05)
-    faces = find_faces(np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2)))
+    faces = find_faces(np.repeat(np.asarray(grey, np.uint8)[..., None], 3, axis=2))
     assert len(faces) == 1

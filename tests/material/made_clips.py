@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -55,7 +56,7 @@ def write(
 ) -> Path:
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w") as out:
-        stream = out.add_stream(codec, rate=fps, options={"crf": "14", "preset": "ultrafast", **options})
+        stream: Any = out.add_stream(codec, rate=fps, options={"crf": "14", "preset": "ultrafast", **options})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for rgb in pictures:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,10 +26,10 @@ def tint(number):
     return tuple(float((number * 67 + 40 * i) % 256) for i in range(12))
 
 
-def made(number, motion, seconds=8.0, cuts=(), sharpness=0.7, exposure=0.9, face=0.0):
+def made(number, motion, seconds=8.0, cuts=(), sharpness: Any = 0.7, exposure: Any = 0.9, face: Any = 0.0):
     """A clip as it was measured: motion is a function of the time, sharpness and exposure too or a number."""
 
-    def at(value, time_s):
+    def at(value, time_s) -> Any:
         return value(time_s) if callable(value) else value
 
     looks = tuple(
@@ -45,7 +46,7 @@ def watched(*items):
 
 
 def shown(edit):
-    return [(Path(shot.media.path).name, shot.media.start_s) for shot in edit.shots if shot.media]
+    return [(Path(shot.media.path).name, float(shot.media.start_s)) for shot in edit.shots if shot.media]
 
 
 @pytest.mark.slow

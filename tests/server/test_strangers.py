@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
@@ -243,7 +244,8 @@ def test_a_flood_of_connections_lets_the_loop_breathe():
             listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=count))
             for _ in range(count):
                 sockets.enter_context(socket.create_connection(listener.getsockname()))
-            door = connections.Door(listener, lambda: None, None, count)
+            made: Any = None
+            door: Any = connections.Door(listener, made, None, count)
             taken, breath = [], 0
             door._make_room = lambda _: None
             door._take_in = taken.append

@@ -66,7 +66,8 @@ def people_on(cover: Frame) -> tuple[Person, ...]:
         box = found.box
         face = (box.left_px / unit, box.top_px / unit, box.width_px / unit, box.height_px / unit)
         crown = _crown(face, mask)
-        eyes, mouth = _features(*(np.array(point) / unit for point in (*found.eyes, found.nose, found.mouth)), face)
+        one, other, nose, mouth = (np.array(point) / unit for point in (*found.eyes, found.nose, found.mouth))
+        eyes, mouth = _features(one, other, nose, mouth, face)
         people.append(Person(face, crown, _sides(face, crown, mask), eyes, mouth))
     return tuple(people)
 

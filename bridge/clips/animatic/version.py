@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from blender_addon.core import cover_size
 from blender_addon.core.code_version import code_version
 from bridge import cover
 from bridge.common import frames, optical_flow
@@ -10,6 +11,7 @@ from bridge.common import frames, optical_flow
 SOURCES = (
     Path(__file__).parent,
     Path(str(cover.__file__)).parent,
+    Path(cover_size.__file__),
     Path(frames.__file__),
     Path(optical_flow.__file__),
 )
