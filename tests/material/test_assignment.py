@@ -45,8 +45,8 @@ def watched(*items):
     return Watched(tuple(items), ())
 
 
-def shown(edit):
-    return [(Path(shot.media.path).name, float(shot.media.start_s)) for shot in edit.shots if shot.media]
+def shown(edit) -> list[tuple[str, Any]]:
+    return [(Path(shot.media.path).name, shot.media.start_s) for shot in edit.shots if shot.media]
 
 
 @pytest.mark.slow
