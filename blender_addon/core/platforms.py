@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What platforms take: shape, length, size, rate, loudness, and where their buttons lie. Pure: standard library only.
 
-Looked up on 2026-12-01. They change: the check's page says which table it went by.
+Gathered on 2026-12-01; YouTube's and TikTok's own pages were read as others quote them. They change: the check's page
+says which table it went by.
 - youtube: YouTube Help, "Upload videos longer than 15 minutes" (256 GB or 12 hours, answer 71673), "Recommended upload
   encoding settings" (answer 1722171: MP4, H.264, AAC, 24 to 60 fps, 16:9).
 - reels: Meta's Instagram API, IG User Media, as quoted by ayrshare.com/docs/media-guidelines/instagram (300 MB, 3 s
