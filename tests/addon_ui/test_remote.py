@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.slow
 
 ADDRESS = "127.0.0.2"
-TOKEN = "a token for the studio that is long enough"
+TOKEN = "a-token-for-the-studio-that-is-long-enough"
 
 
 @pytest.fixture(scope="module")
