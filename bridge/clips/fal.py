@@ -11,7 +11,6 @@ import base64
 import contextlib
 import io
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -127,10 +126,8 @@ def model_of(request: ClipRequest) -> FalModel:
 
 
 def duration_s(request: ClipRequest) -> int:
-    """The shortest clip that is as long as the shot's moving part; the longest there is, slowed down, if none is."""
-    moving_s = holds.moving_frames(request) / request.fps
-    durations = model_of(request).durations_s
-    return next((length for length in durations if length >= moving_s), durations[-1])
+    """How long a clip is bought for a shot."""
+    return paid.length_s(request, model_of(request).durations_s)
 
 
 def _has_last(request: ClipRequest) -> bool:
@@ -313,13 +310,8 @@ def wait(client: Any, endpoint: str, request_id: str, status: Any, receipt: Rece
     from httpx import HTTPError
 
     stage = f"waiting at fal, {status.position} before" if isinstance(status, Queued) else "animating at fal"
-    until = time.monotonic() + POLL_S
     try:
-        while True:
-            work.report(0.1 if isinstance(status, Queued) else 0.5, stage)
-            if (left := until - time.monotonic()) <= 0:
-                return
-            time.sleep(min(0.25, left))
+        paid.pause(work, 0.1 if isinstance(status, Queued) else 0.5, stage, POLL_S)
     except Cancelled:
         with contextlib.suppress(FalClientHTTPError, HTTPError):  # else it is paid for: a later run fetches it
             client.cancel(endpoint, request_id)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What engines that cost money share: the editor's consent, a budget, a receipt of what was bought, the download."""
+"""What engines that cost money share: consent, a budget, a clip's length, receipts, waiting and the download."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import secrets
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import numpy as np
 
 from blender_addon.core import codec
 from blender_addon.core.types import ClipRequest
-from bridge.clips import options
+from bridge.clips import holds, options
 from bridge.clips.base import Still, Work
 from bridge.common import files, paths
 from bridge.common.errors import BadInput, GenerationFailed
@@ -133,6 +135,30 @@ class Receipt:
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
+
+
+def length_s(request: ClipRequest, durations_s: Sequence[int]) -> int:
+    """The shortest clip that is as long as the shot's moving part; the longest there is, slowed down, if none is.
+
+    Args:
+        request: the shot.
+        durations_s: of the clips that can be bought, shortest first.
+    """
+    moving_s = holds.moving_frames(request) / request.fps
+    return next((length for length in durations_s if length >= moving_s), durations_s[-1])
+
+
+def pause(work: Work, progress: float, stage: str, seconds: float) -> None:
+    """Waits until the next poll, listening for a cancel all the while.
+
+    Raises:
+        Cancelled: as `report` raised it.
+    """
+    until = time.monotonic() + seconds
+    work.report(progress, stage)
+    while (left_s := until - time.monotonic()) > 0:
+        time.sleep(min(0.25, left_s))
+        work.report(progress, stage)
 
 
 def download(url: str, path: Path, work: Work, service: str) -> None:

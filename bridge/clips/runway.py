@@ -9,7 +9,6 @@ import base64
 import io
 import math
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,10 +96,8 @@ def model_of(request: ClipRequest) -> RunwayModel:
 
 
 def duration_s(request: ClipRequest) -> int:
-    """The shortest clip that is as long as the shot's moving part; the longest there is, slowed down, if none is."""
-    moving_s = holds.moving_frames(request) / request.fps
-    durations = model_of(request).durations_s
-    return next((length for length in durations if length >= moving_s), durations[-1])
+    """How long a clip is bought for a shot."""
+    return paid.length_s(request, model_of(request).durations_s)
 
 
 class RunwayAnimator:
@@ -229,12 +226,8 @@ def wait(runway: Any, task_id: str, task: Any, receipt: Receipt, work: Work) -> 
         task.status, "animating at Runway"
     )
     progress = 0.05 + 0.85 * float(getattr(task, "progress", 0.0) or 0.0)
-    until = time.monotonic() + POLL_S
     try:
-        work.report(progress, stage)
-        while (left := until - time.monotonic()) > 0:
-            time.sleep(min(0.25, left))
-            work.report(progress, stage)
+        paid.pause(work, progress, stage, POLL_S)
     except Cancelled:
         runway.tasks.delete(task_id)
         receipt.void()
