@@ -1,16 +1,17 @@
 """A server that speaks as much of fal's queue and prices as the engine needs, and misbehaves on demand."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.clips.fake_service import Answering, Service
 
 QUEUED = {"status": "IN_QUEUE", "queue_position": 2}
 RUNNING = {"status": "IN_PROGRESS", "logs": None}
 COMPLETED = {"status": "COMPLETED", "logs": None, "metrics": {}}
 
 
-class FakeFal:
+class FakeFal(Service):
     """`script` holds the answers to polls, one after the other; the last one stays."""
 
     def __init__(self, video: Path) -> None:
@@ -24,16 +25,10 @@ class FakeFal:
         self.headers: list[dict] = []
         self.cancelled: list[str] = []
         self.priced: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        super().__init__(self._handler())
 
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(fake) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a self of its own
-        class Handler(BaseHTTPRequestHandler):
+    def _handler(fake) -> type[Answering]:  # noqa: N805 - the handler has a self of its own
+        class Handler(Answering, BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if fake.submit_status != 200:
@@ -67,15 +62,5 @@ class FakeFal:
                     self.answer(fake.result_status, {"detail": "the picture is not allowed"})
                 else:
                     self.answer(200, {"video": {"url": f"{fake.url}/clip.mp4"}} if fake.result is None else fake.result)
-
-            def answer(self, status, body):
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, format, *args):
-                pass
 
         return Handler

@@ -1,16 +1,17 @@
 """A server that speaks as much of Runway's protocol as the engine needs, and misbehaves on demand."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+
+from tests.clips.fake_service import Answering, Service
 
 COMMON = {"createdAt": "2026-01-01T00:00:00Z"}
 ESTIMATED = {"estimatedCost": {"credits": 10}}
 BILLED = {"cost": {"credits": 10}}
 
 
-class FakeRunway:
+class FakeRunway(Service):
     """`script` holds the answers to polls, one after the other; the last one stays."""
 
     def __init__(self, video: Path) -> None:
@@ -23,13 +24,7 @@ class FakeRunway:
         self.deleted: list[str] = []
         self.uploads = 0
         self.polled: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(self._handler())
 
     def task(self, task_id: str) -> tuple[int, dict]:
         self.polled.append(task_id)
@@ -42,15 +37,15 @@ class FakeRunway:
             answer["output"] = [f"{self.url}/clip.mp4"]
         return 200, answer
 
-    def _handler(fake) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a self of its own
-        class Handler(BaseHTTPRequestHandler):
+    def _handler(fake) -> type[Answering]:  # noqa: N805 - the handler has a self of its own
+        class Handler(Answering, BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.path.endswith("/uploads"):
                     fake.uploads += 1
                     self.answer(200, {"runwayUri": "runway://picture", "uploadUrl": f"{fake.url}/put", "fields": {}})
                 elif self.path == "/put":
-                    self.answer(204, None)
+                    self.answer(204)
                 elif fake.create_status != 200:
                     self.answer(fake.create_status, {"error": "no"})
                 else:
@@ -70,17 +65,6 @@ class FakeRunway:
 
             def do_DELETE(self):
                 fake.deleted.append(self.path.rsplit("/", 1)[1])
-                self.answer(204, None)
-
-            def answer(self, status, body):
-                content = b"" if body is None else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format, *args):
-                pass
+                self.answer(204)
 
         return Handler

@@ -10,15 +10,16 @@ import hashlib
 import io
 import json
 import struct
-import threading
 import urllib.parse
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from http.server import BaseHTTPRequestHandler
+from typing import cast
 
 import av
 import numpy as np
 from PIL import Image
+
+from tests.clips.fake_service import Answering, Service
 
 WHOLE = {"default": 0, "min": 0, "max": 2**63}
 SIDE = {"default": 512, "min": 16, "max": 16384, "step": 8}
@@ -65,7 +66,7 @@ def picture(grey: int, width_px: int = 128, height_px: int = 72) -> bytes:
     return buffer.getvalue()
 
 
-class FakeComfyUI:
+class FakeComfyUI(Service):
     """Whatever is in the queue moves on by one stage with so many looks at the queue."""
 
     def __init__(self) -> None:
@@ -94,13 +95,7 @@ class FakeComfyUI:
         self.deleted: list[str] = []
         self.freed: list[dict] = []
         self._looks = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(self._handler())
 
     @property
     def sent(self) -> dict:
@@ -192,8 +187,8 @@ class FakeComfyUI:
             self.running.remove(name)
             self.finish(name, ("execution_interrupted", {"prompt_id": name, "node_id": "3", "node_type": "KSampler"}))
 
-    def _handler(fake) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a self of its own
-        class Handler(BaseHTTPRequestHandler):
+    def _handler(fake) -> type[Answering]:  # noqa: N805 - the handler has a self of its own
+        class Handler(Answering, BaseHTTPRequestHandler):
             def do_GET(self):
                 path, _, query = self.path.partition("?")
                 asked = dict(urllib.parse.parse_qsl(query))
@@ -254,16 +249,6 @@ class FakeComfyUI:
                 fake.listeners[client_id] = self.send
                 self.rfile.read(1)  # until the other side hangs up
                 self.close_connection = True
-
-            def answer(self, status: int, body: Any = b"") -> None:
-                content = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format, *args):
-                pass
 
         return Handler
 
